@@ -1,0 +1,56 @@
+# Every thing a developer does, by name. Each target makes the virtual environment it needs, once.
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart full smoke test lint format pytest lock clean
+SHELL := /bin/bash
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+VENV := .venv
+READY := $(VENV)/installed
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(READY) ## make .venv with the versions of requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than Python 3.11; call make with PYTHON=path/of/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+quickstart: $(READY) ## the benchmark in small on 5,000 real digits; needs no download
+	@$(RUN) snakemake all --cores $(CORES) --quiet rules --configfile config/quickstart.yaml
+	@echo; cat results/quickstart/table1.md; echo "Figures and tables are in results/quickstart/"
+
+full: $(READY) ## the paper's experiment on MNIST (hours); set GMVAE_DATA_DIR or let it download
+	@$(RUN) snakemake all --cores $(CORES)
+
+smoke: $(READY) ## the whole pipeline in tiny
+	@$(RUN) snakemake all --cores $(CORES) --configfile config/smoke.yaml
+
+test: lint pytest ## linters, then all tests
+
+lint: $(READY) ## ruff, type checker, snakefmt, snakemake --lint
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(RUN) snakefmt --check Snakefile workflow/rules
+	@$(RUN) snakemake --lint
+
+pytest: $(READY)
+	@$(RUN) pytest -n $(CORES)
+
+format: $(READY) ## rewrite the sources in the common style
+	@$(RUN) ruff check --fix . ; $(RUN) ruff format . ; $(RUN) snakefmt Snakefile workflow/rules
+
+lock: ## write requirements.lock and environment.yml anew from the ranges in pyproject.toml
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	build/lock/bin/python tools/make_lock.py
+
+clean: ## remove the virtual environment and the caches, not the results
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

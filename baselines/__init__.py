@@ -1,0 +1,1 @@
+"""Methods that GMVAE is compared with: one file each, found by its name."""

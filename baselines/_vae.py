@@ -1,0 +1,181 @@
+"""Plain variational autoencoder with GMVAE's trunk, decoder and training loop.
+
+Kingma and Welling, arXiv:1312.6114; the clusterers on its latent means are ``vae_kmeans.py`` and
+``vae_gmm.py``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from gmvae import training
+from gmvae.distributions import BernoulliLogits, DiagonalNormal
+from gmvae.model import Observation
+from gmvae.networks import Architecture, Decoder, Trunk, architecture
+from gmvae.samples import as_samples, fitting_samples, resolve_observation
+
+
+class _VAEModel(nn.Module):
+    """p(x) = N(0, I), p(y | x) and q(x | y)."""
+
+    def __init__(self, arch: Architecture, y_dim: int, x_dim: int, observation: Observation):
+        super().__init__()
+        self.observation = observation
+        self.trunk = Trunk(arch, y_dim)
+        self.head = nn.Linear(self.trunk.n_features, 2 * x_dim)
+        self.decoder = Decoder(arch, x_dim, y_dim, n_outputs=1 if observation == "bernoulli" else 2)
+
+    def q_x_given_y(self, y: Tensor) -> DiagonalNormal:
+        """q(x | y), mean and log variance of shape (B, x_dim)."""
+        mean, log_var = self.head(self.trunk(y)).float().chunk(2, dim=-1)
+        return DiagonalNormal(mean, log_var)
+
+    def p_y_given_x(self, x: Tensor) -> BernoulliLogits | DiagonalNormal:
+        """p(y | x) for `x` of shape (B, x_dim)."""
+        output = self.decoder(x).float()
+        if self.observation == "bernoulli":
+            return BernoulliLogits(output)
+        mean, log_var = output.chunk(2, dim=-1)
+        return DiagonalNormal(mean, log_var)
+
+    def terms(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Reconstruction and KL( q(x|y) || N(0, I) ), nats, shape (B,) each, from one sample."""
+        q_x = self.q_x_given_y(y)
+        return self.p_y_given_x(q_x.rsample(1)[0]).log_prob(y), q_x.kl_from_standard()
+
+
+class VAEClusterer(ClusterMixin, BaseEstimator):
+    """Train a VAE, then cluster its latent means by what a subclass gives.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    network : {"fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
+    x_dim : int, optional
+        By default that of `network`.
+    observation : {"auto", "bernoulli", "gaussian"}, default="auto"
+    epochs, batch_size, learning_rate, schedule, precision, device, verbose
+        As for `gmvae.GMVAE`.
+    random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    model_ : Module
+    clusterer_ : estimator
+        Fitted to the latent means.
+    labels_ : ndarray of int, shape (n_samples,)
+    elbo_ : float
+        Mean bound of the VAE on the training samples, nats a sample.
+    history_ : dict of str to ndarray, shape (epochs,)
+    """
+
+    accepts_bytes = True
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        network: str = "fast-fc",
+        x_dim: int | None = None,
+        observation: str = "auto",
+        epochs: int = 20,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        schedule: str = "cosine",
+        precision: str = "float32",
+        device: str = "cpu",
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_clusters = n_clusters
+        self.network = network
+        self.x_dim = x_dim
+        self.observation = observation
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @abstractmethod
+    def _clusterer(self, seed: int) -> Any:
+        """Make the unfitted clusterer for the latent means."""
+
+    def fit(self, Y: ArrayLike, y: None = None) -> Self:
+        """Train on samples `Y`, shape (n_samples, n_features), as `gmvae.GMVAE.fit` takes them."""
+        training.require_positive_integer("n_clusters", self.n_clusters)
+        settings = training.TrainingSettings(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            precision=self.precision,
+            device=self.device,
+            verbose=self.verbose,
+        )
+        samples = fitting_samples(self, Y, self.n_clusters)
+        observation = resolve_observation(self.observation, samples)
+        arch = architecture(self.network)
+        x_dim = arch.x_dim if self.x_dim is None else self.x_dim
+        training.require_positive_integer("x_dim", x_dim)
+        device = training.resolve_device(self.device)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        with training.seeded(seed, device):
+            self.model_ = _VAEModel(arch, self.n_features_in_, x_dim, observation).to(device)
+            history = training.train(self.model_, self._objective, samples.to(device), settings)
+            terms = training.evaluate(self.model_.terms, samples, device)
+        self.history_ = {name: np.asarray(values) for name, values in history.items()}
+        self.elbo_ = float(np.mean(terms[0] - terms[1]))
+        latent = self._latent_means(samples)
+        self.clusterer_ = self._clusterer(seed).fit(latent)
+        self.labels_ = self.clusterer_.predict(latent)
+        return self
+
+    def _objective(self, y: Tensor, progress: float) -> dict[str, Tensor]:
+        reconstruction, kl = (term.mean() for term in self.model_.terms(y))
+        return {
+            "loss": kl - reconstruction,
+            "elbo": reconstruction - kl,
+            "reconstruction": reconstruction,
+            "kl": kl,
+        }
+
+    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Posterior means of x, shape (n_samples, x_dim)."""
+        check_is_fitted(self)
+        return self._latent_means(as_samples(self, Y))
+
+    def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
+        """Cluster of each sample, shape (n_samples,)."""
+        latent = self.transform(Y)
+        return self.clusterer_.predict(latent)
+
+    def save(self, path: Any) -> None:
+        """Write the networks and what the clusterer has learnt to one safetensors file."""
+        from safetensors.torch import save_file
+
+        tensors = {f"model.{name}": value for name, value in self.model_.state_dict().items()}
+        for name, value in vars(self.clusterer_).items():
+            if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                tensors[f"clusterer.{name}"] = torch.from_numpy(np.ascontiguousarray(value))
+        save_file(
+            {name: value.contiguous() for name, value in tensors.items()},
+            path,
+            {"format": "vae-1", "class": type(self).__name__},
+        )
+
+    def _latent_means(self, samples: Tensor) -> NDArray[np.float32]:
+        device = next(self.model_.parameters()).device
+        return training.evaluate(lambda y: (self.model_.q_x_given_y(y).mean,), samples, device)[0]

@@ -1,0 +1,29 @@
+"""k-means on the values of a sample (Lloyd, 1982; seeding of Arthur and Vassilvitskii, 2007)."""
+
+from __future__ import annotations
+
+from sklearn.cluster import KMeans
+
+
+class PixelKMeans(KMeans):
+    """scikit-learn's k-means with ten k-means++ starts, of which the best inertia is kept.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    n_init : int, default=10
+    max_iter : int, default=300
+    random_state : int, RandomState or None, default=None
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        n_init: int = 10,
+        max_iter: int = 300,
+        random_state: int | None = None,
+    ):
+        super().__init__(
+            n_clusters, n_init=n_init, max_iter=max_iter, random_state=random_state, copy_x=False
+        )

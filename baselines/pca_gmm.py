@@ -1,0 +1,59 @@
+"""Gaussian mixture with full covariances on the leading principal components."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.utils import check_random_state
+
+from baselines._gaussian_mixture import GaussianMixtureClusterer
+
+
+class PCAGaussianMixture(GaussianMixtureClusterer):
+    """PCA, then a Gaussian mixture by EM.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    n_pca : int, default=50
+        Principal components that are kept (fewer where the data have fewer).
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+    reg_covar : float, default=1e-3
+        Added to the variances.
+    max_iter : int, default=100
+        Of EM.
+    n_init : int, default=1
+    random_state : int, RandomState or None, default=None
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        n_pca: int = 50,
+        covariance_type: str = "full",
+        reg_covar: float = 1e-3,
+        max_iter: int = 100,
+        n_init: int = 1,
+        random_state: int | None = None,
+    ):
+        super().__init__(
+            n_clusters,
+            covariance_type=covariance_type,
+            reg_covar=reg_covar,
+            max_iter=max_iter,
+            n_init=n_init,
+            random_state=random_state,
+        )
+        self.n_pca = n_pca
+
+    def _fit_features(self, samples: NDArray) -> NDArray:
+        # The solver may draw random numbers, and must not move those of the mixture.
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        self.pca_ = PCA(min(self.n_pca, *samples.shape), random_state=seed).fit(samples)
+        self.components_ = self.pca_.components_
+        return self._features(samples)
+
+    def _features(self, samples: NDArray) -> NDArray:
+        return self.pca_.transform(samples)

@@ -1,0 +1,21 @@
+"""Plain VAE, then a Gaussian mixture with full covariances on its latent means."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.mixture import GaussianMixture
+
+from baselines._vae import VAEClusterer
+
+
+class VAEGaussianMixture(VAEClusterer):
+    """See `baselines._vae.VAEClusterer`; EM starts from k-means."""
+
+    def _clusterer(self, seed: int) -> GaussianMixture:
+        return GaussianMixture(self.n_clusters, reg_covar=1e-4, max_iter=300, random_state=seed)
+
+    def predict_proba(self, Y: ArrayLike) -> NDArray[np.float64]:
+        """Posterior probability of each component, shape (n_samples, n_clusters)."""
+        latent = self.transform(Y)
+        return self.clusterer_.predict_proba(latent)

@@ -1,0 +1,1 @@
+"""The benchmark: grid, data sets, runs, scores, tables and figures."""

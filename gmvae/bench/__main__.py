@@ -1,0 +1,111 @@
+"""Command line of the benchmark: ``python -m gmvae.bench COMMAND``; the pipeline calls nothing else.
+
+Imports stand inside the functions, since the number of threads has to be set before NumPy and torch
+load, and so that no command waits for libraries that it does not use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from gmvae.bench.errors import UserError
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        print(options.command(options))
+    except UserError as error:
+        if os.environ.get("GMVAE_DEBUG"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gmvae.bench", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    data = commands.add_parser("data", help="put a data set where the pipeline expects it")
+    data.add_argument("name", help="name of the data set")
+    data.add_argument("folder", type=Path, help="where its four arrays go")
+    data.add_argument("--npz", help="path of your own .npz file")
+    data.set_defaults(command=_data)
+
+    train = commands.add_parser("train", help="train one run on images, without labels")
+    train.add_argument("run", type=json.loads, help="the run as JSON (see run.json of another)")
+    train.add_argument("folder", type=Path, help="where the files of the run go")
+    train.add_argument("--train-images", type=Path, required=True)
+    train.add_argument("--test-images", type=Path, required=True)
+    train.add_argument("--threads", type=int, default=1)
+    train.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    train.set_defaults(command=_train)
+
+    score = commands.add_parser("score", help="compare the test clusters of a run with labels")
+    score.add_argument("folder", type=Path, help="of the run")
+    score.add_argument("--labels", type=Path, required=True)
+    score.set_defaults(command=_score)
+
+    check = commands.add_parser("check", help="check a config and count its runs")
+    check.add_argument("config", type=Path)
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _data(options: argparse.Namespace) -> str:
+    from gmvae.bench.prepare import prepare
+
+    return prepare(options.name, options.npz, options.folder)
+
+
+def _train(options: argparse.Namespace) -> str:
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(options.threads)))
+    from gmvae.bench.grid import Run
+    from gmvae.bench.train import train_run
+
+    run = Run.from_dict(options.run)
+    record = train_run(
+        run,
+        options.train_images,
+        options.test_images,
+        options.folder,
+        threads=options.threads,
+        verbose=not options.quiet,
+    )
+    elbo = "" if record["elbo"] is None else f", ELBO {record['elbo']:.2f} nats"
+    reason = "" if record["reason"] is None else f" ({record['reason']})"
+    return f"{run.path}: {record['status']}{reason} in {record['train_seconds']:.1f} s{elbo}"
+
+
+def _score(options: argparse.Namespace) -> str:
+    from gmvae.bench.files import write_json
+    from gmvae.bench.score import score_run
+
+    scores = score_run(options.folder, options.labels)
+    write_json(options.folder / "metrics.json", scores)
+    return f"{options.folder}: scored"
+
+
+def _check(options: argparse.Namespace) -> str:
+    from gmvae.bench.config import load_config
+    from gmvae.bench.grid import make_runs, summary
+
+    config = load_config(options.config)
+    return summary(make_runs(config), Path(config.results))
+
+
+def run() -> None:
+    """Entry point of the console script ``gmvae-bench``."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

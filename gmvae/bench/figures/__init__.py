@@ -1,0 +1,56 @@
+"""Figures: one file each in this folder, found by its name.
+
+A file ``NAME.py`` here defines ``draw(runs, curves) -> Figure`` and is then a product
+``results/NAME.svg`` and ``.png`` of the pipeline. Both arguments are the tidy tables of
+`gmvae.bench.tables.Tables`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+
+from gmvae.bench import files
+
+mpl.use("agg")
+HELPERS = ("style",)
+PNG_DPI = 200
+
+
+def available() -> list[str]:
+    """Names of the figures."""
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    return sorted(name for name in names if name not in HELPERS)
+
+
+def write_figure(name: str, folder: Path, mark: str | None = None) -> None:
+    """Draw one figure from the tables in `folder` and write it there as SVG and PNG.
+
+    Parameters
+    ----------
+    name : str
+        One of `available`.
+    folder : Path
+        With ``runs.csv`` and ``curves.csv``.
+    mark : str or None
+        Remark that goes on the figure.
+    """
+    import matplotlib.pyplot as plt
+
+    from gmvae.bench.figures.style import apply_style
+
+    types = {"K": "Int64", "M": "Int64"}
+    runs = pd.read_csv(folder / "runs.csv", dtype=types)
+    curves = pd.read_csv(folder / "curves.csv", dtype=types)
+    apply_style()
+    figure = importlib.import_module(f"{__name__}.{name}").draw(runs, curves)
+    if mark:
+        figure.text(0.99, 0.99, mark, ha="right", va="top", fontsize=8, color="0.35")
+    for ending, options in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": PNG_DPI})):
+        with files.replacing(folder / f"{name}.{ending}") as temporary:
+            figure.savefig(temporary, **options)
+    plt.close(figure)

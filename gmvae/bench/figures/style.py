@@ -1,0 +1,54 @@
+"""What all figures share: type sizes, colours that colour-blind readers can tell apart, words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 7.0  # inches: the text width of a page
+METRIC_LABELS = {
+    "accuracy_exemplar": "accuracy, exemplar protocol (%)",
+    "accuracy_hungarian": "accuracy, Hungarian matching (%)",
+}
+MARKERS = ["o", "s", "D", "^", "v", "P", "X"]
+
+
+def apply_style() -> None:
+    """Set the defaults of every figure; a fixed salt keeps the SVG the same from run to run."""
+    sns.set_theme(context="paper", style="whitegrid", palette="colorblind")
+    mpl.rcParams.update(
+        {
+            "figure.constrained_layout.use": True,
+            "font.size": 9,
+            "axes.labelsize": 9,
+            "axes.titlesize": 9,
+            "legend.fontsize": 8,
+            "xtick.labelsize": 8,
+            "ytick.labelsize": 8,
+            "svg.hashsalt": "gmvae",
+            "svg.fonttype": "none",
+        }
+    )
+
+
+def colours(values: list[Any]) -> dict[Any, tuple[float, float, float]]:
+    """A colour for each of `values`, always the same for the same list."""
+    return dict(zip(values, sns.color_palette("colorblind", len(values)), strict=True))
+
+
+def finish(axes: Axes) -> None:
+    """Remove the frame where nothing is read from it."""
+    sns.despine(ax=axes)
+
+
+def notice(text: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 1.5))
+    axes.axis("off")
+    axes.text(0.5, 0.5, text, ha="center", va="center")
+    return figure

@@ -1,0 +1,132 @@
+"""Scores of a cluster assignment against classes; all of them in [0, 1].
+
+C[k, c] counts the test samples of class c in cluster k.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+Labels = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """All scores of one run.
+
+    `accuracy_exemplar` is None for a method without probabilities, and everything but
+    `clusters_used` is None where the labels are not known.
+    """
+
+    clusters_used: int
+    accuracy_hungarian: float | None = None
+    accuracy_exemplar: float | None = None
+    accuracy_majority: float | None = None
+    nmi: float | None = None
+    ari: float | None = None
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """The scores by name."""
+        return asdict(self)
+
+
+def contingency(clusters: Labels, labels: Labels) -> NDArray[np.int64]:
+    """C[k, c], the number of samples of class c in cluster k.
+
+    Parameters
+    ----------
+    clusters, labels : ndarray of int, shape (N,)
+        Numbered from 0.
+
+    Returns
+    -------
+    ndarray of int, shape (K, n_classes)
+    """
+    if clusters.shape != labels.shape or clusters.ndim != 1 or len(clusters) == 0:
+        raise ValueError(
+            f"clusters and labels should be of the same shape (N,) with N > 0, but are "
+            f"{clusters.shape} and {labels.shape}"
+        )
+    counts = np.zeros((int(clusters.max()) + 1, int(labels.max()) + 1), dtype=np.int64)
+    np.add.at(counts, (clusters, labels), 1)
+    return counts
+
+
+def accuracy_hungarian(clusters: Labels, labels: Labels) -> float:
+    """Accuracy under the best one-to-one matching of clusters to classes.
+
+    With more clusters than classes the samples of unmatched clusters count as wrong; with fewer,
+    those of unmatched classes do (Yang et al., arXiv:1604.03628, eq. 8; Kuhn, 1955).
+
+    Parameters
+    ----------
+    clusters, labels : ndarray of int, shape (N,)
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    counts = contingency(clusters, labels)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    return float(counts[rows, columns].sum() / len(labels))
+
+
+def accuracy_exemplar(clusters: Labels, exemplars: Labels, labels: Labels) -> float:
+    """The paper's protocol: a cluster takes the label of its most probable test sample.
+
+    Makhzani et al., arXiv:1511.05644, section 5; arXiv:1611.02648v2, section 4.2.
+
+    Parameters
+    ----------
+    clusters, labels : ndarray of int, shape (N,)
+    exemplars : ndarray of int, shape (K,)
+        For each cluster the test sample with the highest probability of it, the first of several.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    return float(np.mean(labels[exemplars][clusters] == labels))
+
+
+def accuracy_majority(clusters: Labels, labels: Labels) -> float:
+    """Accuracy if each cluster takes its most frequent class: an upper reading, in [0, 1]."""
+    return float(contingency(clusters, labels).max(axis=1).sum() / len(labels))
+
+
+def evaluate(clusters: Labels, exemplars: Labels | None, labels: Labels | None) -> Metrics:
+    """All scores of one assignment.
+
+    Parameters
+    ----------
+    clusters : ndarray of int, shape (N,)
+    exemplars : ndarray of int, shape (K,), or None
+        None for a method without probabilities.
+    labels : ndarray of int, shape (N,), or None
+        None where they are not known.
+
+    Returns
+    -------
+    Metrics
+    """
+    used = len(np.unique(clusters))
+    if labels is None:
+        return Metrics(clusters_used=used)
+    return Metrics(
+        clusters_used=used,
+        accuracy_hungarian=accuracy_hungarian(clusters, labels),
+        accuracy_exemplar=(
+            None if exemplars is None else accuracy_exemplar(clusters, exemplars, labels)
+        ),
+        accuracy_majority=accuracy_majority(clusters, labels),
+        nmi=float(normalized_mutual_info_score(labels, clusters)),
+        ari=float(adjusted_rand_score(labels, clusters)),
+    )

@@ -1,0 +1,112 @@
+"""Writing the tables: CSV for programs, Markdown for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gmvae.bench import files
+from gmvae.bench.tables import Tables
+
+EXPLANATION = """\
+Accuracies on the test split, in percent, over the seeds of a setting: mean ± standard deviation.
+*Exemplar*: the paper's protocol, a cluster takes the class of its most probable test sample (needs
+probabilities). *Hungarian*: best one-to-one matching of clusters to classes; with K above the number
+of classes the samples of unmatched clusters count as wrong. *By ELBO*: the one run with the best
+training ELBO, the choice that needs no labels. *Majority* gives each cluster its most frequent class
+and flatters large K. *Published* figures were not run here. *Time*: median training time of a run.
+"""
+
+
+def write_tables(tables: Tables, folder: Path, mark: str | None) -> None:
+    """Write ``runs.csv``, ``curves.csv``, ``table1.csv`` and ``table1.md``.
+
+    Parameters
+    ----------
+    tables : Tables
+    folder : Path
+    mark : str or None
+        Remark that goes on the tables, such as "smoke, not comparable".
+    """
+    table = tables.table1.copy()
+    if mark:
+        table["variant"] = [f"{v} ({mark})" if isinstance(v, str) else mark for v in table.variant]
+    for name, frame in (("runs", tables.runs), ("curves", tables.curves), ("table1", table)):
+        with files.replacing(folder / f"{name}.csv") as temporary:
+            frame.to_csv(temporary, index=False, lineterminator="\n")
+    files.write_text(folder / "table1.md", markdown(tables, mark))
+
+
+def markdown(tables: Tables, mark: str | None) -> str:
+    """Table 1 as Markdown, with the failures and the sources below.
+
+    Parameters
+    ----------
+    tables : Tables
+    mark : str or None
+
+    Returns
+    -------
+    str
+    """
+    parts = ["# Unsupervised clustering accuracy\n"]
+    if mark:
+        parts.append(f"**{mark}**\n")
+    parts.append(EXPLANATION)
+    for dataset, rows in tables.table1.groupby("dataset", sort=False):
+        shown = pd.DataFrame([_shown(row) for row in rows.to_dict("records")])
+        table = shown.to_markdown(index=False, disable_numparse=True, colalign=_alignment(shown))
+        parts.append(f"## {dataset}\n\n{table}\n")
+    parts += _failures(tables.runs)
+    sources = tables.table1["published_source"].dropna().unique()
+    if len(sources):
+        parts.append("## Sources\n\n" + "".join(f"- {source}\n" for source in sources))
+    return "\n".join(parts)
+
+
+def _alignment(shown: pd.DataFrame) -> tuple[str, ...]:
+    return tuple("left" if name in ("method", "variant") else "right" for name in shown)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "method": row["method"],
+        "variant": _text(row["variant"]),
+        "K": _text(row["K"]),
+        "M": _text(row["M"]),
+        "runs": f"{row['n_runs']}" + (f" ({row['n_failed']} failed)" if row["n_failed"] else ""),
+        "exemplar": _spread(row, "accuracy_exemplar"),
+        "best": _number(row["accuracy_exemplar_best"]),
+        "by ELBO": _number(row["accuracy_exemplar_by_elbo"]),
+        "Hungarian": _spread(row, "accuracy_hungarian"),
+        "best ": _number(row["accuracy_hungarian_best"]),
+        "majority": _number(row["accuracy_majority_mean"]),
+        "NMI": _number(row["nmi_mean"], 3),
+        "ARI": _number(row["ari_mean"], 3),
+        "published": _spread(row, "published"),
+        "published best": _number(row["published_best"]),
+        "time": "" if pd.isna(row["train_seconds_median"]) else f"{row['train_seconds_median']} s",
+    }
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def _number(value: Any, decimals: int = 1) -> str:
+    return "" if pd.isna(value) else f"{value:.{decimals}f}"
+
+
+def _spread(row: dict[str, Any], name: str) -> str:
+    mean, std = row[f"{name}_mean"], row[f"{name}_std"]
+    return _number(mean) + ("" if pd.isna(mean) or pd.isna(std) else f" ± {std:.1f}")
+
+
+def _failures(runs: pd.DataFrame) -> list[str]:
+    failed = runs[runs["status"] != "finished"]
+    if failed.empty:
+        return []
+    lines = [f"- `{row.path}`: {row.status}, {row.reason}\n" for row in failed.itertuples()]
+    return ["## Failed runs\n\n" + "".join(lines)]

@@ -1,0 +1,67 @@
+"""The probability distributions that the models are made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+LOG_2PI = math.log(2.0 * math.pi)
+
+
+@dataclass(frozen=True)
+class DiagonalNormal:
+    """Gaussian with a diagonal covariance over the last axis.
+
+    Attributes
+    ----------
+    mean, log_var : Tensor, shape (..., D)
+        Mean and natural logarithm of the variance.
+    """
+
+    mean: Tensor
+    log_var: Tensor
+
+    @classmethod
+    def standard_like(cls, mean: Tensor) -> DiagonalNormal:
+        """N(0, I) with the shape, type and device of `mean`."""
+        return cls(torch.zeros_like(mean), torch.zeros_like(mean))
+
+    def rsample(self, n: int) -> Tensor:
+        """Draw `n` reparameterised samples, shape (n, ..., D)."""
+        noise = torch.randn((n, *self.mean.shape), dtype=self.mean.dtype, device=self.mean.device)
+        return self.mean + noise * torch.exp(0.5 * self.log_var)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log density in nats, summed over the last axis."""
+        squared = (value - self.mean).square() * torch.exp(-self.log_var)
+        return -0.5 * (squared + self.log_var + LOG_2PI).sum(-1)
+
+    def kl_from_standard(self) -> Tensor:
+        """KL( self || N(0, I) ) in nats, summed over the last axis."""
+        return 0.5 * (self.mean.square() + self.log_var.exp() - self.log_var - 1.0).sum(-1)
+
+
+@dataclass(frozen=True)
+class BernoulliLogits:
+    """Independent Bernoulli variables over the last axis, given by their logits.
+
+    Attributes
+    ----------
+    logits : Tensor, shape (..., D)
+    """
+
+    logits: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """Success probabilities, shape (..., D)."""
+        return torch.sigmoid(self.logits)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log probability in nats, summed over the last axis; `value` may lie between 0 and 1."""
+        value = value.expand_as(self.logits)
+        return -F.binary_cross_entropy_with_logits(self.logits, value, reduction="none").sum(-1)

@@ -1,0 +1,133 @@
+"""The objectives of GMVAE, one function a term (arXiv:1611.02648v2, section 3.1 and eq. 5).
+
+Every term is in nats a sample and has shape (B,); only the trainer averages over the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gmvae.distributions import LOG_2PI, DiagonalNormal
+from gmvae.model import GMVAEModel
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The four terms of the paper's objective and the mixture form of the bound.
+
+    ``reconstruction - conditional_prior - w_prior - z_prior`` is the paper's objective; `elbo` is
+    the bound with z summed out, and in expectation objective <= elbo <= log p(y).
+
+    Attributes
+    ----------
+    reconstruction, conditional_prior, w_prior, z_prior, elbo : Tensor, shape (B,)
+    """
+
+    reconstruction: Tensor
+    conditional_prior: Tensor
+    w_prior: Tensor
+    z_prior: Tensor
+    elbo: Tensor
+
+
+def terms(model: GMVAEModel, y: Tensor, n_samples_mc: int) -> Terms:
+    """Estimate all terms with M samples of (x, w) for each sample of `y`.
+
+    Parameters
+    ----------
+    model : GMVAEModel
+    y : Tensor, shape (B, y_dim)
+    n_samples_mc : int
+        M, the number of Monte-Carlo samples; all of them go through the networks in one pass.
+
+    Returns
+    -------
+    Terms
+    """
+    q_x, q_w = model.q_xw_given_y(y)
+    x = q_x.rsample(n_samples_mc)  # (M, B, x_dim)
+    w = q_w.rsample(n_samples_mc)  # (M, B, w_dim)
+    log_p_x_given_wz, kl_x = component_log_densities_and_kls(x, q_x, model.p_x_given_wz(w))
+    log_p_x_given_w = torch.logsumexp(log_p_x_given_wz, dim=-1)  # (M, B), up to log K
+    log_p_z = log_p_x_given_wz - log_p_x_given_w.unsqueeze(-1)  # (M, B, K)
+
+    reconstruction = model.p_y_given_x(x).log_prob(y).mean(0)
+    w_prior = q_w.kl_from_standard()
+    log_ratio = log_p_x_given_w - math.log(model.n_clusters) - q_x.log_prob(x)
+    return Terms(
+        reconstruction=reconstruction,
+        conditional_prior=conditional_prior(log_p_z, kl_x),
+        w_prior=w_prior,
+        z_prior=z_prior(log_p_z),
+        elbo=reconstruction + log_ratio.mean(0) - w_prior,
+    )
+
+
+def component_log_densities_and_kls(
+    x: Tensor, q_x: DiagonalNormal, p_x_given_wz: DiagonalNormal
+) -> tuple[Tensor, Tensor]:
+    """Densities of all K components at `x`, and the KL of q(x | y) from each, from shared parts.
+
+    Parameters
+    ----------
+    x : Tensor, shape (M, B, x_dim)
+    q_x : DiagonalNormal, shape (B, x_dim)
+    p_x_given_wz : DiagonalNormal, shape (M, B, K, x_dim)
+
+    Returns
+    -------
+    log_densities : Tensor, shape (M, B, K)
+        log N(x | mu_k(w), sigma_k^2(w)).
+    kls : Tensor, shape (M, B, K)
+        KL( q(x | y) || N(mu_k(w), sigma_k^2(w)) ).
+    """
+    mean, log_var = p_x_given_wz.mean, p_x_given_wz.log_var
+    precision = torch.exp(-log_var)  # (M, B, K, x_dim)
+    log_det = log_var.sum(-1)  # (M, B, K)
+    x_dim = x.shape[-1]
+    distance = ((x.unsqueeze(-2) - mean).square() * precision).sum(-1)
+    log_densities = -0.5 * (distance + log_det + x_dim * LOG_2PI)
+
+    spread = (q_x.mean.unsqueeze(-2) - mean).square() + q_x.log_var.exp().unsqueeze(-2)
+    q_log_det = q_x.log_var.sum(-1, keepdim=True)  # (B, 1)
+    kls = 0.5 * ((spread * precision).sum(-1) + log_det - q_log_det - x_dim)
+    return log_densities, kls
+
+
+def conditional_prior(log_p_z: Tensor, kl_x: Tensor) -> Tensor:
+    """E_q(w|y) p(z|x,w) KL( q(x|y) || p(x|w,z) ), both arguments of shape (M, B, K)."""
+    return (log_p_z.exp() * kl_x).sum(-1).mean(0)
+
+
+def z_prior(log_p_z: Tensor) -> Tensor:
+    """KL( p(z|x,w) || uniform ) averaged over M, for `log_p_z` of shape (M, B, K)."""
+    n_clusters = log_p_z.shape[-1]
+    return (log_p_z.exp() * (log_p_z + math.log(n_clusters))).sum(-1).mean(0)
+
+
+def paper_loss(
+    values: Terms, *, z_prior_threshold: float = 0.0, z_prior_weight: float | Tensor = 1.0
+) -> Tensor:
+    """Negative four-term objective of a batch, a scalar in nats a sample.
+
+    Parameters
+    ----------
+    values : Terms
+    z_prior_threshold : float
+        lambda: the optimised term is max(lambda, mean z-prior of the batch), so that below lambda
+        the z-prior has no gradient (the paper's remedy against over-regularisation, section 4.1).
+    z_prior_weight : float or Tensor
+        Factor of the z-prior, below 1 while it is warmed up (the other common remedy).
+    """
+    optimised_z_prior = values.z_prior.mean().clamp(min=z_prior_threshold)
+    free = values.reconstruction - values.conditional_prior - values.w_prior
+    return z_prior_weight * optimised_z_prior - free.mean()
+
+
+def exact_loss(values: Terms) -> Tensor:
+    """Negative mixture form of the bound, a scalar in nats a sample."""
+    return -values.elbo.mean()

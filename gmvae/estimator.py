@@ -1,0 +1,508 @@
+"""GMVAE with scikit-learn's clusterer interface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from gmvae import elbo, training
+from gmvae.model import GMVAEModel
+from gmvae.networks import architecture
+from gmvae.samples import as_samples, fitting_samples, resolve_observation
+
+OBJECTIVES = ("paper", "exact")
+FORMAT = "gmvae-1"
+
+
+class GMVAE(ClusterMixin, BaseEstimator):
+    """Gaussian mixture variational autoencoder, a deep generative clusterer.
+
+    The model and its objective are those of version 2 of the paper [1]_: a mixture of K Gaussians
+    over a continuous latent x, whose means and variances a network makes from a second latent w.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+        K, the number of mixture components.
+    n_samples_mc : int, default=1
+        M, the number of Monte-Carlo samples of (x, w) for each sample in training.
+    network : {"fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
+        Architecture; the convolutional ones need square images.
+    x_dim, w_dim : int, optional
+        Sizes of the clustered and of the style latent; by default those of `network`.
+    observation : {"auto", "bernoulli", "gaussian"}, default="auto"
+        Family of p(y | x). "auto" takes Bernoulli for bytes and for values within 0 and 1, else
+        Gaussian.
+    objective : {"paper", "exact"}, default="paper"
+        The paper's four terms, or the bound with z summed out.
+    z_prior_threshold : float, default=0.5
+        lambda in nats: below it the z-prior term has no gradient (objective "paper" only).
+    z_prior_warmup_epochs : float, default=0
+        Epochs over which the weight of the z-prior rises from 0 to 1 (objective "paper" only).
+    epochs : int, default=20
+    batch_size : int, default=128
+        Samples a step; a smaller data set is one batch, and an incomplete last batch is left out
+        of its epoch.
+    learning_rate : float, default=1e-3
+    schedule : {"cosine", "constant"}, default="cosine"
+        Of the learning rate.
+    n_init : int, default=1
+        Trainings from different random numbers, of which the one with the best training ELBO is
+        kept.
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of matrix products while training; results are always read off in float32.
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+    verbose : bool, default=False
+        Show progress: a bar on a terminal, else a line an epoch, on standard error.
+    random_state : int, RandomState or None, default=None
+        Makes the result repeatable on one machine.
+
+    Attributes
+    ----------
+    labels_ : ndarray of int, shape (n_samples,)
+        Clusters of the training samples.
+    elbo_ : float
+        Mean bound of the training samples, nats a sample, after training.
+    history_ : dict of str to ndarray, shape (epochs,)
+        Epoch means over training batches: ``epoch``, ``seconds``, ``loss``, ``elbo``,
+        ``reconstruction``, ``conditional_prior``, ``w_prior``, ``z_prior``.
+    model_ : GMVAEModel
+        The trained networks.
+    observation_ : str
+        The family that is used.
+    n_features_in_ : int
+        Values a sample.
+
+    References
+    ----------
+    .. [1] N. Dilokthanakul et al., "Deep Unsupervised Clustering with Gaussian Mixture Variational
+       Autoencoders", arXiv:1611.02648v2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from gmvae import GMVAE
+    >>> Y = load_digits().data / 16
+    >>> clusters = GMVAE(n_clusters=10, epochs=2, random_state=0).fit_predict(Y)
+    >>> clusters.shape
+    (1797,)
+    """
+
+    accepts_bytes = True
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        n_samples_mc: int = 1,
+        network: str = "fast-fc",
+        x_dim: int | None = None,
+        w_dim: int | None = None,
+        observation: str = "auto",
+        objective: str = "paper",
+        z_prior_threshold: float = 0.5,
+        z_prior_warmup_epochs: float = 0,
+        epochs: int = 20,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        schedule: str = "cosine",
+        n_init: int = 1,
+        precision: str = "float32",
+        device: str = "cpu",
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_clusters = n_clusters
+        self.n_samples_mc = n_samples_mc
+        self.network = network
+        self.x_dim = x_dim
+        self.w_dim = w_dim
+        self.observation = observation
+        self.objective = objective
+        self.z_prior_threshold = z_prior_threshold
+        self.z_prior_warmup_epochs = z_prior_warmup_epochs
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.n_init = n_init
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(
+        self,
+        Y: ArrayLike,
+        y: None = None,
+        *,
+        on_epoch: Callable[[GMVAE, int], None] | None = None,
+    ) -> Self:
+        """Train on samples.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+            Real values; or bytes (uint8), which are read as pixels from 0 to 255.
+        y : ignored
+        on_epoch : callable, optional
+            Called as ``on_epoch(estimator, epoch)`` after each epoch, when the estimator can
+            already predict. With several restarts it follows each of them in turn.
+
+        Returns
+        -------
+        GMVAE
+            The fitted estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or `Y` is not as described.
+        DivergenceError
+            If the loss becomes NaN or infinite in every restart.
+        """
+        settings = self._validated_settings()
+        samples = fitting_samples(self, Y, self.n_clusters)
+        self.observation_ = resolve_observation(self.observation, samples)
+        random = check_random_state(self.random_state)
+        seeds = [int(random.randint(np.iinfo(np.int32).max)) for _ in range(self.n_init)]
+        best: dict[str, Any] | None = None
+        for number, seed in enumerate(seeds, start=1):
+            try:
+                self._fit_once(samples, settings, seed, on_epoch)
+            except training.DivergenceError:
+                if best is None and number == len(seeds):
+                    raise
+                continue
+            if best is None or self.elbo_ > best["elbo_"]:
+                names = ("model_", "elbo_", "history_", "seed_")
+                best = {name: getattr(self, name) for name in names}
+        assert best is not None
+        vars(self).update(best)
+        self.labels_ = self._probabilities(samples).argmax(axis=1)
+        return self
+
+    def _validated_settings(self) -> training.TrainingSettings:
+        for name in ("n_clusters", "n_samples_mc", "n_init"):
+            training.require_positive_integer(name, getattr(self, name))
+        for name in ("x_dim", "w_dim"):
+            if getattr(self, name) is not None:
+                training.require_positive_integer(name, getattr(self, name))
+        for name in ("z_prior_threshold", "z_prior_warmup_epochs"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)!r}")
+        training.require_one_of("objective", self.objective, OBJECTIVES)
+        return training.TrainingSettings(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            precision=self.precision,
+            device=self.device,
+            verbose=self.verbose,
+        )
+
+    def _fit_once(
+        self,
+        samples: Tensor,
+        settings: training.TrainingSettings,
+        seed: int,
+        on_epoch: Callable[[GMVAE, int], None] | None,
+    ) -> None:
+        device = training.resolve_device(settings.device)
+        with training.seeded(seed, device):
+            self.seed_ = seed
+            self.model_ = self._build_model().to(device)
+            history = training.train(
+                self.model_,
+                self._objective,
+                samples.to(device),
+                settings,
+                None if on_epoch is None else lambda epoch: on_epoch(self, epoch),
+            )
+        self.history_ = {name: np.asarray(values) for name, values in history.items()}
+        self.elbo_ = float(self._elbo(samples, n_samples_mc=1).mean())
+
+    def _build_model(self) -> GMVAEModel:
+        arch = architecture(self.network)
+        return GMVAEModel(
+            arch,
+            y_dim=self.n_features_in_,
+            x_dim=arch.x_dim if self.x_dim is None else self.x_dim,
+            w_dim=arch.w_dim if self.w_dim is None else self.w_dim,
+            n_clusters=self.n_clusters,
+            observation=self.observation_,
+        )
+
+    def _objective(self, y: Tensor, progress: float) -> dict[str, Tensor]:
+        values = elbo.terms(self.model_, y, self.n_samples_mc)
+        if self.objective == "exact":
+            loss = elbo.exact_loss(values)
+        else:
+            warmup = self.z_prior_warmup_epochs
+            loss = elbo.paper_loss(
+                values,
+                z_prior_threshold=self.z_prior_threshold,
+                z_prior_weight=min(1.0, progress / warmup) if warmup else 1.0,
+            )
+        return {"loss": loss, **{name: value.mean() for name, value in vars(values).items()}}
+
+    def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
+        """Most probable cluster of each sample.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of int, shape (n_samples,)
+        """
+        return self.predict_proba(Y).argmax(axis=1)
+
+    def predict_proba(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """p(z | x, w) with x and w at their posterior means.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray, shape (n_samples, n_clusters)
+            Probabilities, each row adding up to 1.
+        """
+        return self._probabilities(self._samples(Y))
+
+    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Posterior mean of x, the space that is clustered.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray, shape (n_samples, x_dim)
+        """
+        return self._evaluate(self.model_.clusters, self._samples(Y))[1]
+
+    def fit_transform(self, Y: ArrayLike, y: None = None) -> NDArray[np.float32]:
+        """Train on `Y`, then return its posterior means of x, shape (n_samples, x_dim)."""
+        return self.fit(Y).transform(Y)
+
+    def reconstruct(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Mean of p(y | x) at the posterior mean of x.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray, shape (n_samples, n_features)
+        """
+
+        def reconstruction(y: Tensor) -> tuple[Tensor]:
+            x = self.model_.q_xw_given_y(y).q_x.mean
+            return (self.model_.p_y_given_x(x.unsqueeze(0)).mean.squeeze(0),)
+
+        return self._evaluate(reconstruction, self._samples(Y))[0]
+
+    def elbo(self, Y: ArrayLike, n_samples_mc: int = 1) -> NDArray[np.float32]:
+        """Bound on log p(y) of each sample, without threshold or weight.
+
+        It is the mixture form, with z summed out, in which runs are compared. The random numbers
+        are those of the training seed, so that the same `Y` gives the same answer.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+        n_samples_mc : int, default=1
+            M, the number of Monte-Carlo samples of (x, w).
+
+        Returns
+        -------
+        ndarray, shape (n_samples,)
+            Nats a sample.
+        """
+        training.require_positive_integer("n_samples_mc", n_samples_mc)
+        return self._elbo(self._samples(Y), n_samples_mc)
+
+    def score(self, Y: ArrayLike, y: None = None) -> float:
+        """Mean of `elbo` over the samples.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+        y : ignored
+
+        Returns
+        -------
+        float
+            Nats a sample; higher is better.
+        """
+        return float(self.elbo(Y).mean())
+
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        cluster: int | None = None,
+        w: ArrayLike | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Generate samples: w, then z, then x, then the mean of p(y | x).
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        cluster : int, optional
+            Component to draw from; by default one is drawn for each sample.
+        w : array-like, shape (w_dim,) or (n_samples, w_dim), optional
+            Style; by default drawn from N(0, I).
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        Y : ndarray, shape (n_samples, n_features)
+            Means of the observations (for images, grey values from 0 to 1).
+        clusters : ndarray of int, shape (n_samples,)
+        """
+        check_is_fitted(self)
+        training.require_positive_integer("n_samples", n_samples)
+        random = check_random_state(random_state)
+        styles = self._styles(n_samples, w, random)
+        if cluster is None:
+            clusters = random.randint(self.n_clusters, size=n_samples)
+        elif cluster in range(self.n_clusters):
+            clusters = np.full(n_samples, cluster)
+        else:
+            raise ValueError(f"cluster must be from 0 to {self.n_clusters - 1}, got {cluster!r}")
+        noise = random.standard_normal((n_samples, self.model_.x_dim)).astype(np.float32)
+        device = self._device()
+        with torch.no_grad():
+            p_x = self.model_.p_x_given_wz(torch.from_numpy(styles).to(device))
+            rows = torch.arange(n_samples, device=device), torch.from_numpy(clusters).to(device)
+            spread = torch.exp(0.5 * p_x.log_var[rows])
+            x = p_x.mean[rows] + torch.from_numpy(noise).to(device) * spread
+            means = self.model_.p_y_given_x(x.unsqueeze(0)).mean.squeeze(0)
+        return means.cpu().numpy(), clusters
+
+    def _styles(
+        self, n_samples: int, w: ArrayLike | None, random: np.random.RandomState
+    ) -> NDArray[np.float32]:
+        shape = (n_samples, self.model_.w_dim)
+        if w is None:
+            return random.standard_normal(shape).astype(np.float32)
+        styles = np.asarray(w, dtype=np.float32)
+        if styles.shape not in (shape, shape[1:]) or not np.isfinite(styles).all():
+            raise ValueError(
+                f"w must be finite and of shape {shape[1:]} or {shape}, got shape {styles.shape}"
+            )
+        return np.ascontiguousarray(np.broadcast_to(styles, shape))
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted estimator to one safetensors file, without pickle.
+
+        Parameters
+        ----------
+        path : str or Path
+        """
+        check_is_fitted(self)
+        tensors = {f"model.{name}": value for name, value in self.model_.state_dict().items()}
+        tensors |= {f"history.{name}": torch.from_numpy(v) for name, v in self.history_.items()}
+        tensors["labels"] = torch.from_numpy(self.labels_)
+        parameters = self.get_params()
+        if not isinstance(self.random_state, int):
+            parameters["random_state"] = None
+        metadata = {
+            "format": FORMAT,
+            "parameters": json.dumps(parameters, default=_plain_number),
+            "observation": self.observation_,
+            "n_features_in": str(self.n_features_in_),
+            "seed": str(self.seed_),
+            "elbo": repr(self.elbo_),
+        }
+        save_file({name: value.contiguous() for name, value in tensors.items()}, path, metadata)
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
+        """Read an estimator that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+        device : {"cpu", "cuda", "auto"}, default="cpu"
+
+        Returns
+        -------
+        GMVAE
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or was not written by `save`.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+        except SafetensorError as error:
+            raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+        if metadata.get("format") != FORMAT:
+            raise ValueError(f"{path} was not written by GMVAE.save (no format {FORMAT!r} in it)")
+        estimator = cls(**{**json.loads(metadata["parameters"]), "device": device})
+        estimator.observation_ = metadata["observation"]
+        estimator.n_features_in_ = int(metadata["n_features_in"])
+        estimator.seed_ = int(metadata["seed"])
+        estimator.elbo_ = float(metadata["elbo"])
+        estimator.labels_ = tensors["labels"].numpy()
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "history": {}}
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = value
+        estimator.history_ = {name: value.numpy() for name, value in parts["history"].items()}
+        estimator.model_ = estimator._build_model()
+        estimator.model_.load_state_dict(parts["model"])
+        estimator.model_.to(training.resolve_device(device)).eval()
+        return estimator
+
+    def _samples(self, Y: ArrayLike) -> Tensor:
+        check_is_fitted(self)
+        return as_samples(self, Y)
+
+    def _device(self) -> torch.device:
+        return next(self.model_.parameters()).device
+
+    def _evaluate(self, function: Any, samples: Tensor) -> list[NDArray[np.float32]]:
+        with torch.no_grad():
+            return training.evaluate(function, samples, self._device())
+
+    def _probabilities(self, samples: Tensor) -> NDArray[np.float32]:
+        return self._evaluate(self.model_.clusters, samples)[0]
+
+    def _elbo(self, samples: Tensor, n_samples_mc: int) -> NDArray[np.float32]:
+        with training.seeded(self.seed_, self._device()):
+            return self._evaluate(
+                lambda y: (elbo.terms(self.model_, y, n_samples_mc).elbo,), samples
+            )[0]
+
+
+def _plain_number(value: Any) -> int | float:
+    """NumPy scalars among the parameters, as JSON knows them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a parameter of type {type(value).__name__} cannot be saved: {value!r}")

@@ -1,0 +1,120 @@
+"""GMVAE as a probabilistic model: networks in, distributions out (arXiv:1611.02648v2, section 3).
+
+Generative   p(y, x, w, z) = p(w) p(z) p_beta(x | w, z) p_theta(y | x)
+Inference    q(x, w, z | y) = q(x | y) q(w | y) p_beta(z | x, w)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from gmvae.distributions import LOG_2PI, BernoulliLogits, DiagonalNormal
+from gmvae.networks import Architecture, Decoder, Trunk
+
+Observation = Literal["bernoulli", "gaussian"]
+
+
+class Posterior(NamedTuple):
+    """The two Gaussian factors of q, each with a mean and a log variance of shape (B, dim)."""
+
+    q_x: DiagonalNormal
+    q_w: DiagonalNormal
+
+
+class GMVAEModel(nn.Module):
+    """The networks of GMVAE and the distributions that they parameterise.
+
+    Parameters
+    ----------
+    arch : Architecture
+        Sizes of trunk, decoder and of the network beta.
+    y_dim, x_dim, w_dim : int
+        Sizes of observation, clustered latent and style latent.
+    n_clusters : int
+        K, the number of mixture components.
+    observation : {"bernoulli", "gaussian"}
+        Family of p(y | x).
+    """
+
+    def __init__(
+        self,
+        arch: Architecture,
+        *,
+        y_dim: int,
+        x_dim: int,
+        w_dim: int,
+        n_clusters: int,
+        observation: Observation,
+    ):
+        super().__init__()
+        self.x_dim, self.w_dim, self.n_clusters = x_dim, w_dim, n_clusters
+        self.observation = observation
+        self.trunk = Trunk(arch, y_dim)
+        self.head = nn.Linear(self.trunk.n_features, 2 * (x_dim + w_dim))
+        self.beta = nn.Sequential(
+            nn.Linear(w_dim, arch.prior_hidden),
+            nn.Tanh(),
+            nn.Linear(arch.prior_hidden, 2 * n_clusters * x_dim),
+        )
+        self.decoder = Decoder(arch, x_dim, y_dim, n_outputs=1 if observation == "bernoulli" else 2)
+
+    def q_xw_given_y(self, y: Tensor) -> Posterior:
+        """q(x | y) and q(w | y) for samples `y` of shape (B, y_dim)."""
+        head = self.head(self.trunk(y)).float()
+        x_mean, x_log_var, w_mean, w_log_var = head.split(
+            [self.x_dim, self.x_dim, self.w_dim, self.w_dim], dim=-1
+        )
+        return Posterior(DiagonalNormal(x_mean, x_log_var), DiagonalNormal(w_mean, w_log_var))
+
+    def p_x_given_wz(self, w: Tensor) -> DiagonalNormal:
+        """All K components p_beta(x | w, z=k): mean and log variance of shape (..., K, x_dim)."""
+        both = self.beta(w).float().unflatten(-1, (2, self.n_clusters, self.x_dim))
+        mean, log_var = both.unbind(-3)
+        return DiagonalNormal(mean, log_var)
+
+    def p_y_given_x(self, x: Tensor) -> BernoulliLogits | DiagonalNormal:
+        """p_theta(y | x), parameters of shape (..., y_dim)."""
+        output = self.decoder(x.flatten(0, -2)).float().unflatten(0, x.shape[:-1])
+        if self.observation == "bernoulli":
+            return BernoulliLogits(output)
+        mean, log_var = output.chunk(2, dim=-1)
+        return DiagonalNormal(mean, log_var)
+
+    def log_p_z_given_xw(self, x: Tensor, p_x_given_wz: DiagonalNormal) -> Tensor:
+        """log p_beta(z=k | x, w) for `x` of shape (..., x_dim): shape (..., K)."""
+        return torch.log_softmax(p_x_given_wz.log_prob(x.unsqueeze(-2)), dim=-1)
+
+    def clusters(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Cluster probabilities and posterior means of x, read off at the means of x and w.
+
+        Returns
+        -------
+        Tensor, shape (B, K)
+        Tensor, shape (B, x_dim)
+        """
+        q_x, q_w = self.q_xw_given_y(y)
+        log_p_z = self.log_p_z_given_xw(q_x.mean, self.p_x_given_wz(q_w.mean))
+        return log_p_z.exp(), q_x.mean
+
+    def log_likelihood(self, y: Tensor, n_samples: int) -> Tensor:
+        """Importance-sampled estimate of log p(y) in nats, shape (B,).
+
+        The proposal is q(x | y) q(w | y); z is summed out exactly. The estimate is a lower bound
+        in expectation that tightens as `n_samples` grows (Burda et al., arXiv:1509.00519, eq. 8).
+        """
+        q_x, q_w = self.q_xw_given_y(y)
+        x, w = q_x.rsample(n_samples), q_w.rsample(n_samples)
+        log_p_x = self.log_p_x_given_w(x, self.p_x_given_wz(w))
+        log_p_w = -0.5 * (w.square() + LOG_2PI).sum(-1)
+        log_joint = self.p_y_given_x(x).log_prob(y) + log_p_x + log_p_w
+        log_weight = log_joint - q_x.log_prob(x) - q_w.log_prob(w)
+        return torch.logsumexp(log_weight, dim=0) - math.log(n_samples)
+
+    def log_p_x_given_w(self, x: Tensor, p_x_given_wz: DiagonalNormal) -> Tensor:
+        """log sum_k (1/K) N(x | mu_k(w), sigma_k^2(w)), z summed out: shape (...)."""
+        log_densities = p_x_given_wz.log_prob(x.unsqueeze(-2))
+        return torch.logsumexp(log_densities, dim=-1) - math.log(self.n_clusters)

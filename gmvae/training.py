@@ -1,0 +1,281 @@
+"""The training loop that GMVAE and every network baseline share.
+
+One function each for seeding, device, precision and the loop itself. The loop knows nothing of
+clusters or labels: it minimises the ``loss`` of an objective and averages whatever else that
+objective returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+PRECISIONS = ("float32", "bfloat16")
+SCHEDULES = ("constant", "cosine")
+EVALUATION_BATCH = 500
+
+Objective = Callable[[Tensor, float], Mapping[str, Tensor]]
+"""Maps a batch (B, y_dim) and the progress in epochs to a scalar ``loss`` and scalars to log."""
+
+History = dict[str, list[float]]
+
+
+class DivergenceError(FloatingPointError):
+    """Training produced a loss that is not finite."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Everything about a training run that is not the model.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    learning_rate : float
+        Of Adam, at the start.
+    schedule : {"constant", "cosine"}
+        "cosine" lowers the learning rate to zero over the run.
+    precision : {"float32", "bfloat16"}
+        Of matrix products and convolutions; parameters and losses stay in float32.
+    device : str
+        "cpu", "cuda" or "auto" (CUDA where there is one).
+    verbose : bool
+        Show progress: a bar on a terminal, else a line an epoch, on standard error.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    schedule: str = "constant"
+    precision: str = "float32"
+    device: str = "cpu"
+    verbose: bool = False
+
+    def __post_init__(self) -> None:
+        require_positive_integer("epochs", self.epochs)
+        require_positive_integer("batch_size", self.batch_size)
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate!r}")
+        require_one_of("schedule", self.schedule, SCHEDULES)
+        require_one_of("precision", self.precision, PRECISIONS)
+
+
+def require_positive_integer(name: str, value: object) -> None:
+    """Raise ValueError unless `value` is an integer of at least 1."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < 1:  # type: ignore[operator]
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+
+
+def require_one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise ValueError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn "auto", "cpu" or "cuda" into a device.
+
+    Raises
+    ------
+    ValueError
+        If the device is unknown or CUDA is asked for where there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    require_one_of("device", name.split(":")[0], ("cpu", "cuda"))
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device={name!r} was asked for, but no CUDA device is available here")
+    return torch.device(name)
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed all of torch inside the block and leave the caller's random state as it was."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """Context in which products run in `precision`."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def as_batch(rows: Tensor) -> Tensor:
+    """Rows as the networks take them: float32, pixel bytes scaled from 0..255 to 0..1."""
+    return rows.float().div_(255.0) if rows.dtype == torch.uint8 else rows
+
+
+def train(
+    network: nn.Module,
+    objective: Objective,
+    samples: Tensor,
+    settings: TrainingSettings,
+    on_epoch: Callable[[int], None] | None = None,
+) -> History:
+    """Minimise an objective over `samples` with Adam.
+
+    Parameters
+    ----------
+    network : Module
+        Holds the parameters; left in evaluation mode.
+    objective : callable
+        See `Objective`.
+    samples : Tensor, shape (N, y_dim)
+        float32 or uint8, on the device of `network`; uint8 is scaled batch by batch.
+    settings : TrainingSettings
+    on_epoch : callable, optional
+        Called with the number of finished epochs after each, the network in evaluation mode.
+
+    Returns
+    -------
+    dict of str to list of float
+        One value an epoch: ``epoch``, ``seconds`` (since the start, `on_epoch` not counted) and the
+        means of everything that the objective returned.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss of an epoch is not finite.
+    """
+    n_samples = len(samples)
+    batch_size = min(settings.batch_size, n_samples)
+    n_batches = n_samples // batch_size
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
+    history: History = {}
+    spent = 0.0
+    with progress_bar(settings) as report:
+        for epoch in range(settings.epochs):
+            started = time.perf_counter()
+            network.train()
+            order = torch.randperm(n_samples).to(samples.device)
+            sums: dict[str, Tensor] = {}
+            for step in range(n_batches):
+                progress = epoch + step / n_batches
+                optimizer.param_groups[0]["lr"] = learning_rate_at(settings, progress)
+                rows = samples[order[step * batch_size : (step + 1) * batch_size]]
+                with autocast(settings.precision, samples.device):
+                    values = objective(as_batch(rows), progress)
+                optimizer.zero_grad(set_to_none=True)
+                values["loss"].backward()
+                optimizer.step()
+                add_detached(sums, values)
+            means = {name: value.item() / n_batches for name, value in sums.items()}
+            spent += time.perf_counter() - started
+            record(history, {"epoch": epoch + 1, "seconds": spent, **means})
+            network.eval()
+            require_finite(epoch + 1, means)
+            report(history)
+            if on_epoch is not None:
+                on_epoch(epoch + 1)
+    return history
+
+
+def learning_rate_at(settings: TrainingSettings, progress: float) -> float:
+    """Learning rate after `progress` epochs."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress / settings.epochs))
+
+
+def add_detached(sums: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Accumulate `values` without building a graph and without waiting for the device."""
+    for name, value in values.items():
+        detached = value.detach()
+        sums[name] = sums[name] + detached if name in sums else detached
+
+
+def record(history: History, values: Mapping[str, float]) -> None:
+    """Append one epoch to `history`."""
+    for name, value in values.items():
+        history.setdefault(name, []).append(value)
+
+
+def require_finite(epoch: int, means: Mapping[str, float]) -> None:
+    """Raise DivergenceError if any mean of an epoch is NaN or infinite."""
+    bad = [name for name, value in means.items() if not math.isfinite(value)]
+    if bad:
+        raise DivergenceError(
+            f"training diverged in epoch {epoch}: {', '.join(bad)} not finite; "
+            "a lower learning_rate usually helps"
+        )
+
+
+@contextlib.contextmanager
+def progress_bar(settings: TrainingSettings) -> Iterator[Callable[[History], None]]:
+    """Yield a function that shows the last epoch of a history, as `settings.verbose` asks."""
+    if not settings.verbose:
+        yield lambda history: None
+    elif sys.stderr.isatty():
+        with tqdm(total=settings.epochs, unit="epoch") as bar:
+
+            def advance(history: History) -> None:
+                bar.set_postfix_str(last_values(history))
+                bar.update()
+
+            yield advance
+    else:
+        yield lambda history: print(
+            f"epoch {len(history['epoch'])}/{settings.epochs}, {last_values(history)}, "
+            f"{history['seconds'][-1]:.0f} s, {seconds_left(history, settings):.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def last_values(history: History) -> str:
+    """The logged means of the last epoch, for people."""
+    shown = [name for name in history if name not in ("epoch", "seconds")]
+    return ", ".join(f"{name} {history[name][-1]:.2f}" for name in shown)
+
+
+def seconds_left(history: History, settings: TrainingSettings) -> float:
+    """Estimate of the training time that remains."""
+    done = len(history["epoch"])
+    return history["seconds"][-1] / done * (settings.epochs - done)
+
+
+@torch.no_grad()
+def evaluate(
+    function: Callable[[Tensor], tuple[Tensor, ...]],
+    samples: Tensor,
+    device: torch.device,
+) -> list[NDArray[np.float32]]:
+    """Apply `function` to all `samples` in batches of one fixed size.
+
+    The last batch is filled up, so that a sample's result does not depend on how many others it
+    comes with: the same products are run for it each time.
+
+    Parameters
+    ----------
+    function : callable
+        Maps (B, y_dim) to tensors whose first axis is B.
+    samples : Tensor, shape (N, y_dim)
+    device : torch.device
+
+    Returns
+    -------
+    list of ndarray
+        One array a result of `function`, first axis N.
+    """
+    pieces: list[tuple[NDArray[np.float32], ...]] = []
+    for start in range(0, len(samples), EVALUATION_BATCH):
+        rows = samples[start : start + EVALUATION_BATCH].to(device)
+        n_rows = len(rows)
+        if n_rows < EVALUATION_BATCH:
+            rows = torch.cat([rows, rows[-1:].expand(EVALUATION_BATCH - n_rows, -1)])
+        results = function(as_batch(rows))
+        pieces.append(tuple(result[:n_rows].float().cpu().numpy() for result in results))
+    return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]

@@ -1,0 +1,60 @@
+# Validation, the grid, and every path that a rule uses.
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(workflow.basedir))
+
+from gmvae.bench import figures as bench_figures
+from gmvae.bench import methods as bench_methods
+from gmvae.bench.config import parse_config
+from gmvae.bench.errors import UserError
+from gmvae.bench.grid import make_runs, summary
+
+try:
+    CONFIG = parse_config(config)
+    RUNS = {run.path: run for run in make_runs(CONFIG)}
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+if CONFIG.data_dir is not None:
+    # Not a parameter of the data rule: where the files lay must not make anything out of date.
+    os.environ["GMVAE_DATA_DIR"] = CONFIG.data_dir
+
+BENCH = f"{shlex.quote(sys.executable)} -m gmvae.bench"
+RESULTS = CONFIG.results
+NPZ = {spec.name: spec.npz for spec in CONFIG.datasets}
+RUN_PATHS = [f"{RESULTS}/{path}" for path in RUNS]
+TABLES = [f"{RESULTS}/{name}" for name in ("table1.csv", "table1.md", "runs.csv", "curves.csv")]
+FIGURES = [
+    f"{RESULTS}/{name}.{ending}"
+    for name in bench_figures.available()
+    for ending in ("svg", "png")
+]
+
+# Runs in {results}/runs/{dataset}/{method}/{setting}/seed{seed}.
+RUN = f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}/seed{{seed}}"
+
+
+wildcard_constraints:
+    dataset="[^/]+",
+    method="[^/]+",
+    setting="[^/]+",
+    seed="[0-9]+",
+    split="train|test",
+
+
+def run_of(wildcards):
+    """The run that the wildcards of a training rule stand for."""
+    path = "runs/{0.dataset}/{0.method}/{0.setting}/seed{0.seed}".format(wildcards)
+    if path not in RUNS:
+        raise WorkflowError(f"{RESULTS}/{path} is not in the grid of this config")
+    return RUNS[path]
+
+
+if workflow.is_main_process:
+    print(summary(RUNS.values(), Path(RESULTS)), file=sys.stderr)

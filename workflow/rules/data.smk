@@ -1,0 +1,22 @@
+rule data:
+    output:
+        expand(
+            "data/{{dataset}}/{split}-{kind}.npy",
+            split=["train", "test"],
+            kind=["images", "labels"],
+        ),
+    params:
+        npz=lambda wildcards: NPZ.get(wildcards.dataset),
+        option=lambda wildcards: (
+            "--npz {}".format(shlex.quote(NPZ[wildcards.dataset]))
+            if NPZ.get(wildcards.dataset)
+            else ""
+        ),
+    log:
+        "data/{dataset}/data.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "data set {wildcards.dataset}"
+    shell:
+        "{BENCH} data {wildcards.dataset:q} data/{wildcards.dataset:q} {params.option} 2> {log:q}"

@@ -1,0 +1,55 @@
+rule tables:
+    input:
+        [f"{path}/metrics.json" for path in RUN_PATHS],
+    output:
+        TABLES,
+    params:
+        folders=RUN_PATHS,
+        results=RESULTS,
+        mark=CONFIG.mark,
+    log:
+        f"{RESULTS}/logs/tables.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "tables in {RESULTS}"
+    script:
+        "../scripts/tables.py"
+
+
+rule figure:
+    input:
+        runs=f"{RESULTS}/runs.csv",
+        curves=f"{RESULTS}/curves.csv",
+    output:
+        multiext(f"{RESULTS}/{{figure}}", ".svg", ".png"),
+    params:
+        results=RESULTS,
+        mark=CONFIG.mark,
+    wildcard_constraints:
+        figure="|".join(bench_figures.available()),
+    log:
+        f"{RESULTS}/logs/{{figure}}.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "figure {wildcards.figure}"
+    script:
+        "../scripts/figure.py"
+
+
+# Has no inputs, so that it never starts a training run, and no outputs, so that it always runs.
+rule partial:
+    params:
+        folders=RUN_PATHS,
+        results=RESULTS,
+        mark=CONFIG.mark,
+        figures=bench_figures.available(),
+    log:
+        f"{RESULTS}/logs/partial.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "tables and figures of the finished runs, in {RESULTS}/partial"
+    script:
+        "../scripts/partial.py"
