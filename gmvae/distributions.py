@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 LOG_2PI = math.log(2.0 * math.pi)
 
@@ -64,4 +64,6 @@ class BernoulliLogits:
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability in nats, summed over the last axis; `value` may lie between 0 and 1."""
         value = value.expand_as(self.logits)
-        return -F.binary_cross_entropy_with_logits(self.logits, value, reduction="none").sum(-1)
+        return -functional.binary_cross_entropy_with_logits(
+            self.logits, value, reduction="none"
+        ).sum(-1)

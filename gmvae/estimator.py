@@ -190,7 +190,8 @@ class GMVAE(ClusterMixin, BaseEstimator):
                 names = ("model_", "elbo_", "history_", "seed_")
                 best = {name: getattr(self, name) for name in names}
         assert best is not None
-        vars(self).update(best)
+        for name, value in best.items():
+            setattr(self, name, value)
         self.labels_ = self._probabilities(samples).argmax(axis=1)
         return self
 
@@ -459,7 +460,7 @@ class GMVAE(ClusterMixin, BaseEstimator):
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
         if metadata.get("format") != FORMAT:

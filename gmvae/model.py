@@ -85,7 +85,7 @@ class GMVAEModel(nn.Module):
         return DiagonalNormal(mean, log_var)
 
     def log_p_z_given_xw(self, x: Tensor, p_x_given_wz: DiagonalNormal) -> Tensor:
-        """log p_beta(z=k | x, w) for `x` of shape (..., x_dim): shape (..., K)."""
+        """Log p_beta(z=k | x, w) for `x` of shape (..., x_dim): shape (..., K)."""
         return torch.log_softmax(p_x_given_wz.log_prob(x.unsqueeze(-2)), dim=-1)
 
     def clusters(self, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,6 +115,6 @@ class GMVAEModel(nn.Module):
         return torch.logsumexp(log_weight, dim=0) - math.log(n_samples)
 
     def log_p_x_given_w(self, x: Tensor, p_x_given_wz: DiagonalNormal) -> Tensor:
-        """log sum_k (1/K) N(x | mu_k(w), sigma_k^2(w)), z summed out: shape (...)."""
+        """Log sum_k (1/K) N(x | mu_k(w), sigma_k^2(w)), z summed out: shape (...)."""
         log_densities = p_x_given_wz.log_prob(x.unsqueeze(-2))
         return torch.logsumexp(log_densities, dim=-1) - math.log(self.n_clusters)

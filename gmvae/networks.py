@@ -6,6 +6,7 @@ The four architectures are those of section "Networks" in ``config/README.md``; 
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -120,13 +121,13 @@ class Trunk(nn.Module):
                 *activation_2d(arch, conv.channels),
             ]
             channels = conv.channels
-        self.convolutions = nn.Sequential(*layers)
+        self.convolutions = channels_last(nn.Sequential(*layers))
         width = channels * self.sides[-1] ** 2 if self.sides else y_dim
         self.dense = nn.Sequential(*dense_layers(arch, (width, *arch.hidden)))
         self.n_features = arch.hidden[-1]
-        self.convolutions.to(memory_format=torch.channels_last)
 
-    def forward(self, y: Tensor) -> Tensor:  # (B, y_dim) -> (B, n_features)
+    def forward(self, y: Tensor) -> Tensor:
+        """(B, y_dim) -> (B, n_features)."""
         if self.sides:
             y = y.unflatten(-1, (1, self.sides[0], self.sides[0]))
             y = self.convolutions(y.contiguous(memory_format=torch.channels_last))
@@ -157,7 +158,7 @@ class Decoder(nn.Module):
         self.channels = arch.convolutions[-1].channels
         width = self.channels * self.sides[-1] ** 2
         self.dense = nn.Sequential(*dense_layers(arch, (latent_dim, *hidden, width)))
-        self.convolutions = self._mirrored(arch, n_outputs).to(memory_format=torch.channels_last)
+        self.convolutions = channels_last(self._mirrored(arch, n_outputs))
 
     def _mirrored(self, arch: Architecture, n_outputs: int) -> nn.Sequential:
         layers: list[nn.Module] = []
@@ -175,7 +176,8 @@ class Decoder(nn.Module):
                 layers += activation_2d(arch, channels_out[index])
         return nn.Sequential(*layers)
 
-    def forward(self, latent: Tensor) -> Tensor:  # (N, latent_dim) -> (N, n_outputs * y_dim)
+    def forward(self, latent: Tensor) -> Tensor:
+        """(N, latent_dim) -> (N, n_outputs * y_dim)."""
         features = self.dense(latent)
         if not self.sides:
             return features
@@ -198,10 +200,15 @@ def convolution_sides(arch: Architecture, y_dim: int) -> list[int]:
     return sides
 
 
+def channels_last(layers: nn.Sequential) -> nn.Sequential:
+    """Lay the weights out so that convolutions run on channels-last images without copies."""
+    return layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def dense_layers(arch: Architecture, widths: tuple[int, ...]) -> list[nn.Module]:
     """Fully connected layers between `widths`, each with the activation of `arch`."""
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(widths, widths[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(widths):
         norm = [nn.BatchNorm1d(n_out)] if arch.batch_norm else []
         layers += [nn.Linear(n_in, n_out), *norm, nn.ReLU(inplace=True)]
     return layers

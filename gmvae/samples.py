@@ -1,4 +1,4 @@
-"""From what a user passes as samples to a checked tensor; shared by all estimators with a network."""
+"""From what a user passes as samples to a checked tensor, for all estimators with a network."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from gmvae.optimizer import FusedAdam
+
 PRECISIONS = ("float32", "bfloat16")
 SCHEDULES = ("constant", "cosine")
 EVALUATION_BATCH = 500
@@ -93,7 +95,7 @@ def resolve_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    require_one_of("device", name.split(":")[0], ("cpu", "cuda"))
+    require_one_of("device", name.split(":", maxsplit=1)[0], ("cpu", "cuda"))
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"device={name!r} was asked for, but no CUDA device is available here")
     return torch.device(name)
@@ -153,7 +155,7 @@ def train(
     n_samples = len(samples)
     batch_size = min(settings.batch_size, n_samples)
     n_batches = n_samples // batch_size
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
+    optimizer = FusedAdam(network.parameters())
     history: History = {}
     spent = 0.0
     with progress_bar(settings) as report:
@@ -164,13 +166,11 @@ def train(
             sums: dict[str, Tensor] = {}
             for step in range(n_batches):
                 progress = epoch + step / n_batches
-                optimizer.param_groups[0]["lr"] = learning_rate_at(settings, progress)
                 rows = samples[order[step * batch_size : (step + 1) * batch_size]]
                 with autocast(settings.precision, samples.device):
                     values = objective(as_batch(rows), progress)
-                optimizer.zero_grad(set_to_none=True)
                 values["loss"].backward()
-                optimizer.step()
+                optimizer.step(learning_rate_at(settings, progress))
                 add_detached(sums, values)
             means = {name: value.item() / n_batches for name, value in sums.items()}
             spent += time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Command line of the benchmark: ``python -m gmvae.bench COMMAND``; the pipeline calls nothing else.
+"""Command line of the benchmark, ``python -m gmvae.bench COMMAND``, which the pipeline calls.
 
 Imports stand inside the functions, since the number of threads has to be set before NumPy and torch
 load, and so that no command waits for libraries that it does not use.

@@ -135,7 +135,7 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
     """The lines that tell a person what one violation of the schema is."""
     place = _place(error)
     found = f"found {error.instance!r}"
-    schema: Mapping[str, Any] = error.schema  # type: ignore[assignment]
+    schema: Mapping[str, Any] = error.schema
     match error.validator:
         case "additionalProperties":
             valid = list(schema["properties"])

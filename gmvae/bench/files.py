@@ -1,13 +1,14 @@
-"""Writing and reading the files of the benchmark: complete under their name, or not there at all."""
+"""Writing and reading files: complete under their name, or not there at all."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,14 @@ def write_array(path: str | Path, array: NDArray[Any]) -> None:
         np.save(temporary, array, allow_pickle=False)
 
 
+def write_csv(path: str | Path, columns: Mapping[str, Iterable[Any]]) -> None:
+    """Write columns of equal length as CSV."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+
+
 def read_array(path: str | Path) -> NDArray[Any]:
     """Read one .npy array, never unpickling."""
     try:
@@ -87,7 +96,7 @@ def read_array(path: str | Path) -> NDArray[Any]:
 def write_arrays(path: str | Path, **arrays: NDArray[Any]) -> None:
     """Write several named arrays as a compressed .npz."""
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
 
 
 def sha256(path: str | Path) -> str:

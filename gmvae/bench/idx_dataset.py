@@ -1,5 +1,4 @@
-"""Data sets of four IDX files: found in a local folder, else downloaded from the first mirror that
-answers."""
+"""Data sets of four IDX files: in a local folder, else from the first mirror that answers."""
 
 from __future__ import annotations
 

@@ -13,10 +13,11 @@ from gmvae.bench.tables import Tables
 EXPLANATION = """\
 Accuracies on the test split, in percent, over the seeds of a setting: mean ± standard deviation.
 *Exemplar*: the paper's protocol, a cluster takes the class of its most probable test sample (needs
-probabilities). *Hungarian*: best one-to-one matching of clusters to classes; with K above the number
-of classes the samples of unmatched clusters count as wrong. *By ELBO*: the one run with the best
-training ELBO, the choice that needs no labels. *Majority* gives each cluster its most frequent class
-and flatters large K. *Published* figures were not run here. *Time*: median training time of a run.
+probabilities). *Hungarian*: best one-to-one matching of clusters to classes; with K above the
+number of classes the samples of unmatched clusters count as wrong. *By ELBO*: the one run with the
+best training ELBO, the choice that needs no labels. *Majority* gives each cluster its most frequent
+class and flatters large K. *Published* figures were not run here. *Time*: median training time of a
+run.
 """
 
 

@@ -99,7 +99,7 @@ def published() -> pd.DataFrame:
 
 
 def table1(runs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
-    """One row for each setting, in order of appearance, and for each published row that was not run.
+    """One row for each setting, in order of appearance, and for each published row not run.
 
     Parameters
     ----------

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from gmvae.bench import files, methods, provenance
@@ -160,7 +159,9 @@ def _finite(value: Any) -> float | None:
 
 def _n_parameters(estimator: Any) -> int | None:
     model = getattr(estimator, "model_", None)
-    return sum(p.numel() for p in model.parameters()) if hasattr(model, "parameters") else None
+    if model is None or not hasattr(model, "parameters"):
+        return None
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _write(
@@ -172,9 +173,8 @@ def _write(
 ) -> None:
     files.write_arrays(folder / "test.npz", **arrays)
     files.write_arrays(folder / "epochs.npz", **recorder.arrays())
-    history = pd.DataFrame(getattr(estimator, "history_", {"epoch": [], "seconds": []}))
-    with files.replacing(folder / "history.csv") as temporary:
-        history.to_csv(temporary, index=False, lineterminator="\n")
+    history = getattr(estimator, "history_", {"epoch": [], "seconds": []})
+    files.write_csv(folder / "history.csv", history)
     with files.replacing(folder / "model.safetensors") as temporary:
         _save_model(estimator, temporary)
     # Last, since it says that the run is complete.
@@ -182,7 +182,7 @@ def _write(
 
 
 def _save_model(estimator: Any | None, path: Path) -> None:
-    if hasattr(estimator, "save"):
+    if estimator is not None and hasattr(estimator, "save"):
         estimator.save(path)
         return
     from safetensors.numpy import save_file

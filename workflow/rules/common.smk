@@ -29,7 +29,10 @@ BENCH = f"{shlex.quote(sys.executable)} -m gmvae.bench"
 RESULTS = CONFIG.results
 NPZ = {spec.name: spec.npz for spec in CONFIG.datasets}
 RUN_PATHS = [f"{RESULTS}/{path}" for path in RUNS]
-TABLES = [f"{RESULTS}/{name}" for name in ("table1.csv", "table1.md", "runs.csv", "curves.csv")]
+TABLES = [
+    f"{RESULTS}/{name}"
+    for name in ("table1.csv", "table1.md", "runs.csv", "curves.csv")
+]
 FIGURES = [
     f"{RESULTS}/{name}.{ending}"
     for name in bench_figures.available()

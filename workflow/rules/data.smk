@@ -5,6 +5,10 @@ rule data:
             split=["train", "test"],
             kind=["images", "labels"],
         ),
+    log:
+        "data/{dataset}/data.log",
+    conda:
+        "../../environment.yml"
     params:
         npz=lambda wildcards: NPZ.get(wildcards.dataset),
         option=lambda wildcards: (
@@ -12,10 +16,6 @@ rule data:
             if NPZ.get(wildcards.dataset)
             else ""
         ),
-    log:
-        "data/{dataset}/data.log",
-    conda:
-        "../../environment.yml"
     message:
         "data set {wildcards.dataset}"
     shell:

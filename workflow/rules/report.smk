@@ -3,14 +3,14 @@ rule tables:
         [f"{path}/metrics.json" for path in RUN_PATHS],
     output:
         TABLES,
-    params:
-        folders=RUN_PATHS,
-        results=RESULTS,
-        mark=CONFIG.mark,
     log:
         f"{RESULTS}/logs/tables.log",
     conda:
         "../../environment.yml"
+    params:
+        folders=RUN_PATHS,
+        results=RESULTS,
+        mark=CONFIG.mark,
     message:
         "tables in {RESULTS}"
     script:
@@ -23,15 +23,15 @@ rule figure:
         curves=f"{RESULTS}/curves.csv",
     output:
         multiext(f"{RESULTS}/{{figure}}", ".svg", ".png"),
+    log:
+        f"{RESULTS}/logs/{{figure}}.log",
+    wildcard_constraints:
+        figure="|".join(bench_figures.available()),
+    conda:
+        "../../environment.yml"
     params:
         results=RESULTS,
         mark=CONFIG.mark,
-    wildcard_constraints:
-        figure="|".join(bench_figures.available()),
-    log:
-        f"{RESULTS}/logs/{{figure}}.log",
-    conda:
-        "../../environment.yml"
     message:
         "figure {wildcards.figure}"
     script:
@@ -40,15 +40,15 @@ rule figure:
 
 # Has no inputs, so that it never starts a training run, and no outputs, so that it always runs.
 rule partial:
+    log:
+        f"{RESULTS}/logs/partial.log",
+    conda:
+        "../../environment.yml"
     params:
         folders=RUN_PATHS,
         results=RESULTS,
         mark=CONFIG.mark,
         figures=bench_figures.available(),
-    log:
-        f"{RESULTS}/logs/partial.log",
-    conda:
-        "../../environment.yml"
     message:
         "tables and figures of the finished runs, in {RESULTS}/partial"
     script:

@@ -3,23 +3,25 @@ rule train:
         train="data/{dataset}/train-images.npy",
         test="data/{dataset}/test-images.npy",
         # A change to the method's own source makes its runs, and no others, out of date.
-        source=lambda wildcards: bench_methods.source_files(run_of(wildcards).class_path),
+        source=lambda wildcards: bench_methods.source_files(
+            run_of(wildcards).class_path
+        ),
     output:
         record=RUN + "/run.json",
         test=RUN + "/test.npz",
         epochs=RUN + "/epochs.npz",
         history=RUN + "/history.csv",
         model=RUN + "/model.safetensors",
-    params:
-        run=lambda wildcards: json.dumps(run_of(wildcards).as_dict(), sort_keys=True),
-        folder=RUN,
     log:
         RUN + "/train.log",
     benchmark:
         RUN + "/benchmark.tsv"
-    threads: CONFIG.threads
     conda:
         "../../environment.yml"
+    threads: CONFIG.threads
+    params:
+        run=lambda wildcards: json.dumps(run_of(wildcards).as_dict(), sort_keys=True),
+        folder=RUN,
     message:
         "train {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}; progress in {log}"
     shell:
@@ -35,12 +37,12 @@ rule score:
         labels="data/{dataset}/test-labels.npy",
     output:
         RUN + "/metrics.json",
-    params:
-        folder=RUN,
     log:
         RUN + "/score.log",
     conda:
         "../../environment.yml"
+    params:
+        folder=RUN,
     message:
         "score {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}"
     shell:

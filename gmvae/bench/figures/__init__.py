@@ -49,7 +49,7 @@ def write_figure(name: str, folder: Path, mark: str | None = None) -> None:
     apply_style()
     figure = importlib.import_module(f"{__name__}.{name}").draw(runs, curves)
     if mark:
-        figure.text(0.99, 0.99, mark, ha="right", va="top", fontsize=8, color="0.35")
+        figure.suptitle(mark, fontsize=8, color="0.35")
     for ending, options in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": PNG_DPI})):
         with files.replacing(folder / f"{name}.{ending}") as temporary:
             figure.savefig(temporary, **options)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from gmvae.bench.figures.style import MARKERS, METRIC_LABELS, WIDTH, colours, finish, notice
 from gmvae.bench.tables import SETTING
@@ -52,7 +53,7 @@ def _summarise(finished: pd.DataFrame) -> pd.DataFrame:
     for metric in METRIC_LABELS:
         columns[metric] = (metric, "mean")
         columns[f"{metric}_std"] = (metric, "std")
-    return groups.agg(**columns).reset_index()  # type: ignore[call-overload]
+    return groups.agg(**columns).reset_index()
 
 
 def _draw_panel(
@@ -74,6 +75,7 @@ def _draw_panel(
             capsize=2,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylabel(METRIC_LABELS[metric])
     finish(axes)
 

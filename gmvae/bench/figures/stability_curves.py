@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from gmvae.bench.figures.style import METRIC_LABELS, WIDTH, colours, finish, notice
+from gmvae.bench.figures.style import METRIC_LABELS, WIDTH, finish, notice
 
 METRIC = "accuracy_exemplar"
 
@@ -38,13 +38,12 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
         sharex=len({row.dataset for row in rows}) == 1,
         sharey=True,
     )
-    palette = colours(sorted(shown["M"].unique()))
     for row_axes, (dataset, variant, m) in zip(axes, rows, strict=True):
         chosen = shown[
             (shown["dataset"] == dataset) & (shown["variant"] == variant) & (shown["M"] == m)
         ]
         for panel, k in zip(row_axes, all_k, strict=True):
-            _draw_panel(panel, chosen[chosen["K"] == k], palette[m])
+            _draw_panel(panel, chosen[chosen["K"] == k])
             panel.set_title(f"{dataset}, {variant}: K = {k}, M = {m}")
     for panel in axes[-1]:
         panel.set_xlabel("epoch")
@@ -54,7 +53,7 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, group: pd.DataFrame, colour: tuple[float, float, float]) -> None:
+def _draw_panel(axes: Axes, group: pd.DataFrame) -> None:
     by_seed = group.pivot(index="epoch", columns="seed", values=METRIC)
     for number, seed in enumerate(by_seed):
         axes.plot(
@@ -68,11 +67,11 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, colour: tuple[float, float, flo
         by_seed.index,
         by_seed.min(axis=1),
         by_seed.max(axis=1),
-        color=colour,
+        color="C0",
         alpha=0.2,
         linewidth=0,
         label="range over seeds",
     )
-    axes.plot(by_seed.index, by_seed.mean(axis=1), color=colour, linewidth=2, label="mean")
+    axes.plot(by_seed.index, by_seed.mean(axis=1), color="C0", linewidth=2, label="mean")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
     finish(axes)

@@ -79,7 +79,7 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, metric: str, all_m: list) -> No
                 color="black",
                 linewidth=1.6,
                 zorder=3,
-                label="mean" if m_index == k_index == 0 else None,
+                label="mean" if m_index == k_index == 0 else "",
             )
     axes.set_xticks(range(len(all_k)), [str(k) for k in all_k])
     axes.set_xlim(-0.6, len(all_k) - 0.4)

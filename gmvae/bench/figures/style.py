@@ -30,6 +30,8 @@ def apply_style() -> None:
             "legend.fontsize": 8,
             "xtick.labelsize": 8,
             "ytick.labelsize": 8,
+            "grid.color": "0.9",
+            "grid.linewidth": 0.6,
             "svg.hashsalt": "gmvae",
             "svg.fonttype": "none",
         }

@@ -1,0 +1,63 @@
+"""Adam in one fused pass over all parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+
+class FusedAdam:
+    """Adam (Kingma and Ba, arXiv:1412.6980) by the kernel behind ``torch.optim.Adam(fused=True)``.
+
+    It does the same arithmetic to the last bit, which a test holds. What it leaves out is the
+    general optimizer around the kernel, whose first use imports torch's compiler: nearly two
+    seconds at the start of every training process.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+    """
+
+    BETAS = (0.9, 0.999)
+    EPSILON = 1e-8
+
+    def __init__(self, parameters: Iterable[Tensor]):
+        self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.steps = [
+            torch.zeros((), dtype=torch.float32, device=parameter.device)
+            for parameter in self.parameters
+        ]
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move the parameters along their gradients, then forget the gradients.
+
+        Parameters
+        ----------
+        learning_rate : float
+        """
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        if len(gradients) < len(self.parameters):
+            raise ValueError("every parameter needs a gradient; one has no part in the loss")
+        torch._foreach_add_(self.steps, 1)
+        torch._fused_adam_(
+            self.parameters,
+            gradients,
+            self.means,
+            self.squares,
+            [],
+            self.steps,
+            lr=learning_rate,
+            beta1=self.BETAS[0],
+            beta2=self.BETAS[1],
+            weight_decay=0.0,
+            eps=self.EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+        for parameter in self.parameters:
+            parameter.grad = None
