@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from gmvae import training
 from gmvae.distributions import BernoulliLogits, DiagonalNormal
 from gmvae.model import Observation
-from gmvae.networks import Architecture, Decoder, Trunk, architecture
+from gmvae.networks import Architecture, Decoder, Trunk, architecture, full_precision
 from gmvae.samples import as_samples, fitting_samples, resolve_observation
 
 
@@ -36,12 +36,12 @@ class _VAEModel(nn.Module):
 
     def q_x_given_y(self, y: Tensor) -> DiagonalNormal:
         """q(x | y), mean and log variance of shape (B, x_dim)."""
-        mean, log_var = self.head(self.trunk(y)).float().chunk(2, dim=-1)
+        mean, log_var = full_precision(self.head(self.trunk(y))).chunk(2, dim=-1)
         return DiagonalNormal(mean, log_var)
 
     def p_y_given_x(self, x: Tensor) -> BernoulliLogits | DiagonalNormal:
         """p(y | x) for `x` of shape (B, x_dim)."""
-        output = self.decoder(x).float()
+        output = full_precision(self.decoder(x))
         if self.observation == "bernoulli":
             return BernoulliLogits(output)
         mean, log_var = output.chunk(2, dim=-1)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gmvae.distributions import LOG_2PI, BernoulliLogits, DiagonalNormal
-from gmvae.networks import Architecture, Decoder, Trunk
+from gmvae.networks import Architecture, Decoder, Trunk, full_precision
 
 Observation = Literal["bernoulli", "gaussian"]
 
@@ -64,7 +64,7 @@ class GMVAEModel(nn.Module):
 
     def q_xw_given_y(self, y: Tensor) -> Posterior:
         """q(x | y) and q(w | y) for samples `y` of shape (B, y_dim)."""
-        head = self.head(self.trunk(y)).float()
+        head = full_precision(self.head(self.trunk(y)))
         x_mean, x_log_var, w_mean, w_log_var = head.split(
             [self.x_dim, self.x_dim, self.w_dim, self.w_dim], dim=-1
         )
@@ -72,13 +72,13 @@ class GMVAEModel(nn.Module):
 
     def p_x_given_wz(self, w: Tensor) -> DiagonalNormal:
         """All K components p_beta(x | w, z=k): mean and log variance of shape (..., K, x_dim)."""
-        both = self.beta(w).float().unflatten(-1, (2, self.n_clusters, self.x_dim))
+        both = full_precision(self.beta(w)).unflatten(-1, (2, self.n_clusters, self.x_dim))
         mean, log_var = both.unbind(-3)
         return DiagonalNormal(mean, log_var)
 
     def p_y_given_x(self, x: Tensor) -> BernoulliLogits | DiagonalNormal:
         """p_theta(y | x), parameters of shape (..., y_dim)."""
-        output = self.decoder(x.flatten(0, -2)).float().unflatten(0, x.shape[:-1])
+        output = full_precision(self.decoder(x.flatten(0, -2))).unflatten(0, x.shape[:-1])
         if self.observation == "bernoulli":
             return BernoulliLogits(output)
         mean, log_var = output.chunk(2, dim=-1)

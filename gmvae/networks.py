@@ -185,6 +185,11 @@ class Decoder(nn.Module):
         return self.convolutions(image.permute(0, 3, 1, 2)).flatten(1)
 
 
+def full_precision(values: Tensor) -> Tensor:
+    """What a network in bfloat16 returns as float32, for densities; float64 stays as it is."""
+    return values.float() if values.dtype == torch.bfloat16 else values
+
+
 def convolution_sides(arch: Architecture, y_dim: int) -> list[int]:
     """Image sides before each convolution and after the last; empty without convolutions."""
     if not arch.convolutions:

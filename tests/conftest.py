@@ -1,0 +1,47 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from gmvae.model import GMVAEModel
+from gmvae.networks import architecture
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def blobs():
+    """Three well separated Gaussian blobs in 4 dimensions, and where each point is from."""
+    random = np.random.default_rng(0)
+    labels = np.arange(300) % 3
+    centres = np.array([[0, 0, 0, 0], [8, 8, 0, 0], [0, 8, 8, 8]])
+    points = centres[labels] + 0.5 * random.standard_normal((300, 4))
+    return points.astype(np.float32), labels
+
+
+@pytest.fixture
+def small_model():
+    """An untrained float64 model whose components differ from one another."""
+
+    def make(observation="bernoulli", n_clusters=3, y_dim=6, x_dim=2, w_dim=2):
+        torch.manual_seed(1)
+        model = GMVAEModel(
+            architecture("paper-fc"),
+            y_dim=y_dim,
+            x_dim=x_dim,
+            w_dim=w_dim,
+            n_clusters=n_clusters,
+            observation=observation,
+        ).double()
+        with torch.no_grad():
+            model.beta[-1].bias.normal_(0, 0.7)
+            model.head.bias.normal_(0, 0.5)
+        return model.eval()
+
+    return make
