@@ -18,9 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from gmvae import training
-from gmvae.distributions import BernoulliLogits, DiagonalNormal
-from gmvae.model import Observation
-from gmvae.networks import Architecture, Decoder, Trunk, architecture, full_precision
+from gmvae.distributions import DiagonalNormal
+from gmvae.networks import Architecture, Trunk, architecture, full_precision
+from gmvae.observation import Observation, ObservationModel
 from gmvae.samples import as_samples, fitting_samples, resolve_observation
 
 
@@ -29,22 +29,14 @@ class _VAEModel(nn.Module):
 
     def __init__(self, arch: Architecture, y_dim: int, x_dim: int, observation: Observation):
         super().__init__()
-        self.observation = observation
         self.trunk = Trunk(arch, y_dim)
         self.head = nn.Linear(self.trunk.n_features, 2 * x_dim)
-        self.decoder = Decoder(arch, x_dim, y_dim, n_outputs=1 if observation == "bernoulli" else 2)
+        self.p_y_given_x = ObservationModel(arch, x_dim, y_dim, observation)
 
     def q_x_given_y(self, y: Tensor) -> DiagonalNormal:
         """q(x | y), mean and log variance of shape (B, x_dim)."""
-        mean, log_var = full_precision(self.head(self.trunk(y))).chunk(2, dim=-1)
-        return DiagonalNormal(mean, log_var)
-
-    def p_y_given_x(self, x: Tensor) -> BernoulliLogits | DiagonalNormal:
-        """p(y | x) for `x` of shape (B, x_dim)."""
-        output = full_precision(self.decoder(x))
-        if self.observation == "bernoulli":
-            return BernoulliLogits(output)
-        mean, log_var = output.chunk(2, dim=-1)
+        head = full_precision(self.head(self.trunk(self.p_y_given_x.standardise(y))))
+        mean, log_var = head.chunk(2, dim=-1)
         return DiagonalNormal(mean, log_var)
 
     def terms(self, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,6 +126,7 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         with training.seeded(seed, device):
             self.model_ = _VAEModel(arch, self.n_features_in_, x_dim, observation).to(device)
+            self.model_.p_y_given_x.set_units(samples.to(device))
             history = training.train(self.model_, self._objective, samples.to(device), settings)
             terms = training.evaluate(self.model_.terms, samples, device)
         self.history_ = {name: np.asarray(values) for name, values in history.items()}

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -26,7 +26,7 @@ OBJECTIVES = ("paper", "exact")
 FORMAT = "gmvae-1"
 
 
-class GMVAE(ClusterMixin, BaseEstimator):
+class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
     """Gaussian mixture variational autoencoder, a deep generative clusterer.
 
     The model and its objective are those of version 2 of the paper [1]_: a mixture of K Gaussians
@@ -226,6 +226,7 @@ class GMVAE(ClusterMixin, BaseEstimator):
         with training.seeded(seed, device):
             self.seed_ = seed
             self.model_ = self._build_model().to(device)
+            self.model_.observation_model.set_units(samples.to(device))
             history = training.train(
                 self.model_,
                 self._objective,
@@ -287,7 +288,7 @@ class GMVAE(ClusterMixin, BaseEstimator):
         """
         return self._probabilities(self._samples(Y))
 
-    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+    def transform(self, Y: ArrayLike) -> NDArray[np.floating]:
         """Posterior mean of x, the space that is clustered.
 
         Parameters
@@ -298,11 +299,9 @@ class GMVAE(ClusterMixin, BaseEstimator):
         -------
         ndarray, shape (n_samples, x_dim)
         """
-        return self._evaluate(self.model_.clusters, self._samples(Y))[1]
-
-    def fit_transform(self, Y: ArrayLike, y: None = None) -> NDArray[np.float32]:
-        """Train on `Y`, then return its posterior means of x, shape (n_samples, x_dim)."""
-        return self.fit(Y).transform(Y)
+        means = self._evaluate(self.model_.clusters, self._samples(Y))[1]
+        # scikit-learn's transformers give back the type that they were given.
+        return means.astype(np.float64) if getattr(Y, "dtype", None) == np.float64 else means
 
     def reconstruct(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Mean of p(y | x) at the posterior mean of x.

@@ -7,15 +7,14 @@ Inference    q(x, w, z | y) = q(x | y) q(w | y) p_beta(z | x, w)
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from gmvae.distributions import LOG_2PI, BernoulliLogits, DiagonalNormal
-from gmvae.networks import Architecture, Decoder, Trunk, full_precision
-
-Observation = Literal["bernoulli", "gaussian"]
+from gmvae.networks import Architecture, Trunk, full_precision
+from gmvae.observation import Observation, ObservationModel
 
 
 class Posterior(NamedTuple):
@@ -52,7 +51,6 @@ class GMVAEModel(nn.Module):
     ):
         super().__init__()
         self.x_dim, self.w_dim, self.n_clusters = x_dim, w_dim, n_clusters
-        self.observation = observation
         self.trunk = Trunk(arch, y_dim)
         self.head = nn.Linear(self.trunk.n_features, 2 * (x_dim + w_dim))
         self.beta = nn.Sequential(
@@ -60,11 +58,11 @@ class GMVAEModel(nn.Module):
             nn.Tanh(),
             nn.Linear(arch.prior_hidden, 2 * n_clusters * x_dim),
         )
-        self.decoder = Decoder(arch, x_dim, y_dim, n_outputs=1 if observation == "bernoulli" else 2)
+        self.observation_model = ObservationModel(arch, x_dim, y_dim, observation)
 
     def q_xw_given_y(self, y: Tensor) -> Posterior:
         """q(x | y) and q(w | y) for samples `y` of shape (B, y_dim)."""
-        head = full_precision(self.head(self.trunk(y)))
+        head = full_precision(self.head(self.trunk(self.observation_model.standardise(y))))
         x_mean, x_log_var, w_mean, w_log_var = head.split(
             [self.x_dim, self.x_dim, self.w_dim, self.w_dim], dim=-1
         )
@@ -78,11 +76,7 @@ class GMVAEModel(nn.Module):
 
     def p_y_given_x(self, x: Tensor) -> BernoulliLogits | DiagonalNormal:
         """p_theta(y | x), parameters of shape (..., y_dim)."""
-        output = full_precision(self.decoder(x.flatten(0, -2))).unflatten(0, x.shape[:-1])
-        if self.observation == "bernoulli":
-            return BernoulliLogits(output)
-        mean, log_var = output.chunk(2, dim=-1)
-        return DiagonalNormal(mean, log_var)
+        return self.observation_model(x)
 
     def log_p_z_given_xw(self, x: Tensor, p_x_given_wz: DiagonalNormal) -> Tensor:
         """Log p_beta(z=k | x, w) for `x` of shape (..., x_dim): shape (..., K)."""

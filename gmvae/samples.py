@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
-from gmvae.model import Observation
+from gmvae.observation import Observation
 from gmvae.training import require_one_of
 
 
@@ -55,7 +55,8 @@ def as_samples(estimator: BaseEstimator, Y: ArrayLike, *, reset: bool = False) -
         estimator, Y, reset=reset, dtype=[np.float32, np.float64, np.uint8], order="C"
     )
     if array.dtype == np.float64:
-        array = array.astype(np.float32)
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
         if not np.isfinite(array).all():
             raise ValueError("Y has values too large for float32; scale it first")
     if not array.flags.writeable:

@@ -1,4 +1,4 @@
-"""Every term of the objective against an independent reference, and the inequalities between them."""
+"""Every term of the objective against an independent reference, and their inequalities."""
 
 import math
 
@@ -37,7 +37,7 @@ def numpy_terms(model, y, x, w):
         m_w, s_w = q_w.mean[b].numpy(), sd(q_w)[b]
         out["w_prior"][b] = np.sum(-np.log(s_w) + (s_w**2 + m_w**2 - 1) / 2)
         for j in range(n_mc):
-            if model.observation == "bernoulli":
+            if model.observation_model.observation == "bernoulli":
                 p = p_y.mean[j, b].numpy()
                 log_p_y = np.sum(y[b].numpy() * np.log(p) + (1 - y[b].numpy()) * np.log1p(-p))
             else:
@@ -103,9 +103,7 @@ def test_objective_below_elbo_below_log_likelihood(small_model, observation):
     with torch.no_grad():
         values = elbo.terms(model, y, n)
         likelihood = model.log_likelihood(y, n)
-        paper = (
-            values.reconstruction - values.conditional_prior - values.w_prior - values.z_prior
-        )
+        paper = values.reconstruction - values.conditional_prior - values.w_prior - values.z_prior
     gap = (values.elbo - paper).numpy()
     assert np.all(gap > -0.02), gap
     assert np.all((likelihood - values.elbo).numpy() > 0), likelihood - values.elbo

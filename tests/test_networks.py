@@ -1,5 +1,7 @@
 """Shapes, sizes and layers of the architectures."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -68,9 +70,9 @@ def test_convolutions_come_back_to_any_image_size(name, side):
 def test_batch_normalisation_before_every_relu(name):
     arch = architecture(name)
     model = gmvae(name, 3)
-    for part in (model.trunk, model.decoder):
+    for part in (model.trunk, model.observation_model.decoder):
         layers = [layer for layer in part.modules() if not list(layer.children())]
-        for before, layer in zip(layers, layers[1:], strict=False):
+        for before, layer in pairwise(layers):
             if isinstance(layer, nn.ReLU):
                 normalised = isinstance(before, (nn.BatchNorm1d, nn.BatchNorm2d))
                 assert normalised == arch.batch_norm

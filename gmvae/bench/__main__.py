@@ -12,9 +12,8 @@ import os
 import sys
 from pathlib import Path
 
+from gmvae.bench.environment import DEBUG_VARIABLE, set_threads
 from gmvae.bench.errors import UserError
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         print(options.command(options))
     except UserError as error:
-        if os.environ.get("GMVAE_DEBUG"):
+        if os.environ.get(DEBUG_VARIABLE):
             raise
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -67,7 +66,7 @@ def _data(options: argparse.Namespace) -> str:
 
 
 def _train(options: argparse.Namespace) -> str:
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(options.threads)))
+    set_threads(options.threads)
     from gmvae.bench.grid import Run
     from gmvae.bench.train import train_run
 

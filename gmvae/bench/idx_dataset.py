@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from gmvae.bench.environment import DATA_DIR_VARIABLE
 from gmvae.bench.errors import DataError
 from gmvae.bench.idx import read_idx
 
-DATA_DIR_VARIABLE = "GMVAE_DATA_DIR"
 TIMEOUT_SECONDS = 20
 
 

@@ -193,7 +193,9 @@ def _imports(path: Path) -> list[str]:
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            # What is not a module is a name in the module that it is imported from.
+            names += [name if _module_path(name) else node.module for name in modules]
     return [name for name in names if name.split(".")[0] in OWN_PACKAGES]
 
 

@@ -189,8 +189,8 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
 
 def _by_elbo(finished: pd.DataFrame, name: str) -> float | None:
     """Score of the one run that the training ELBO would pick, if the method has one."""
-    elbos = finished["elbo"].astype(float).dropna()
-    return None if elbos.empty else float(finished.loc[elbos.idxmax(), name])
+    scored = finished[finished["elbo"].notna() & finished[name].notna()]
+    return None if scored.empty else float(scored.loc[scored["elbo"].astype(float).idxmax(), name])
 
 
 def _matches(known: dict[str, Any], row: Any) -> bool:

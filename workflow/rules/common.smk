@@ -1,6 +1,5 @@
 # Validation, the grid, and every path that a rule uses.
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ sys.path.insert(0, str(workflow.basedir))
 from gmvae.bench import figures as bench_figures
 from gmvae.bench import methods as bench_methods
 from gmvae.bench.config import parse_config
+from gmvae.bench.environment import prepare_jobs
 from gmvae.bench.errors import UserError
 from gmvae.bench.grid import make_runs, summary
 
@@ -21,11 +21,8 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-if CONFIG.data_dir is not None:
-    # Not a parameter of the data rule: where the files lay must not make anything out of date.
-    os.environ["GMVAE_DATA_DIR"] = CONFIG.data_dir
+prepare_jobs(CONFIG.data_dir)
 
-BENCH = f"{shlex.quote(sys.executable)} -m gmvae.bench"
 RESULTS = CONFIG.results
 NPZ = {spec.name: spec.npz for spec in CONFIG.datasets}
 RUN_PATHS = [f"{RESULTS}/{path}" for path in RUNS]
@@ -49,6 +46,11 @@ wildcard_constraints:
     setting="[^/]+",
     seed="[0-9]+",
     split="train|test",
+
+
+def run_file(name):
+    """Path of one file of a run, with wildcards."""
+    return f"{RUN}/{name}"
 
 
 def run_of(wildcards):

@@ -19,4 +19,4 @@ rule data:
     message:
         "data set {wildcards.dataset}"
     shell:
-        "{BENCH} data {wildcards.dataset:q} data/{wildcards.dataset:q} {params.option} 2> {log:q}"
+        "python -m gmvae.bench data {wildcards.dataset:q} data/{wildcards.dataset:q} {params.option} 2> {log:q}"

@@ -9,7 +9,7 @@ rule tables:
         "../../environment.yml"
     params:
         folders=RUN_PATHS,
-        results=RESULTS,
+        results=subpath(output[0], parent=True),
         mark=CONFIG.mark,
     message:
         "tables in {RESULTS}"
@@ -30,7 +30,7 @@ rule figure:
     conda:
         "../../environment.yml"
     params:
-        results=RESULTS,
+        results=subpath(output[0], parent=True),
         mark=CONFIG.mark,
     message:
         "figure {wildcards.figure}"

@@ -7,25 +7,25 @@ rule train:
             run_of(wildcards).class_path
         ),
     output:
-        record=RUN + "/run.json",
-        test=RUN + "/test.npz",
-        epochs=RUN + "/epochs.npz",
-        history=RUN + "/history.csv",
-        model=RUN + "/model.safetensors",
+        record=run_file("run.json"),
+        test=run_file("test.npz"),
+        epochs=run_file("epochs.npz"),
+        history=run_file("history.csv"),
+        model=run_file("model.safetensors"),
     log:
-        RUN + "/train.log",
+        run_file("train.log"),
     benchmark:
-        RUN + "/benchmark.tsv"
+        run_file("benchmark.tsv")
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
     params:
         run=lambda wildcards: json.dumps(run_of(wildcards).as_dict(), sort_keys=True),
-        folder=RUN,
+        folder=subpath(output[0], parent=True),
     message:
         "train {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}; progress in {log}"
     shell:
-        "{BENCH} train {params.run:q} {params.folder:q} --train-images {input.train:q}"
+        "python -m gmvae.bench train {params.run:q} {params.folder:q} --train-images {input.train:q}"
         " --test-images {input.test:q} --threads {threads} 2> {log:q}"
 
 
@@ -36,14 +36,14 @@ rule score:
         epochs=rules.train.output.epochs,
         labels="data/{dataset}/test-labels.npy",
     output:
-        RUN + "/metrics.json",
+        run_file("metrics.json"),
     log:
-        RUN + "/score.log",
+        run_file("score.log"),
     conda:
         "../../environment.yml"
     params:
-        folder=RUN,
+        folder=subpath(output[0], parent=True),
     message:
         "score {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}"
     shell:
-        "{BENCH} score {params.folder:q} --labels {input.labels:q} > {log:q} 2>&1"
+        "python -m gmvae.bench score {params.folder:q} --labels {input.labels:q} > {log:q} 2>&1"

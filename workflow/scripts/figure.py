@@ -3,10 +3,8 @@
 from pathlib import Path
 
 from gmvae.bench.figures import write_figure
+from gmvae.bench.logs import errors_to
 
-parameters = snakemake.params  # noqa: F821
-write_figure(
-    snakemake.wildcards.figure,  # noqa: F821
-    Path(parameters.results),
-    parameters.mark,
-)
+job = snakemake  # noqa: F821
+with errors_to(job.log[0]):
+    write_figure(job.wildcards.figure, Path(job.params.results), job.params.mark)

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
+from gmvae.bench.logs import errors_to
 from gmvae.bench.partial import write_partial
 
-parameters = snakemake.params  # noqa: F821
-print(
-    write_partial(
-        [Path(folder) for folder in parameters.folders], Path(parameters.results), parameters.mark
-    )
-)
+job = snakemake  # noqa: F821
+with errors_to(job.log[0]):
+    folders = [Path(folder) for folder in job.params.folders]
+    print(write_partial(folders, Path(job.params.results), job.params.mark))

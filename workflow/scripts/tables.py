@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from gmvae.bench.logs import errors_to
 from gmvae.bench.report_tables import write_tables
 from gmvae.bench.tables import build
 
-parameters = snakemake.params  # noqa: F821
-write_tables(build(map(Path, parameters.folders)), Path(parameters.results), parameters.mark)
+job = snakemake  # noqa: F821
+with errors_to(job.log[0]):
+    tables = build(map(Path, job.params.folders))
+    write_tables(tables, Path(job.params.results), job.params.mark)

@@ -84,7 +84,8 @@ def _images(
             f"samples, but has {images.shape}"
         )
     if images.dtype.kind == "f":
-        images = images.astype(np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite and is told below
+            images = images.astype(np.float32)
         if not np.isfinite(images).all():
             raise DataError(
                 f"{path}: {name!r} has values that are NaN or infinite (in float32); "

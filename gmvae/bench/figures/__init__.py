@@ -11,12 +11,8 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-import matplotlib as mpl
-import pandas as pd
-
 from gmvae.bench import files
 
-mpl.use("agg")
 HELPERS = ("style",)
 PNG_DPI = 200
 
@@ -39,6 +35,11 @@ def write_figure(name: str, folder: Path, mark: str | None = None) -> None:
     mark : str or None
         Remark that goes on the figure.
     """
+    # Imported late: the pipeline asks for the names of the figures each time that it starts.
+    import matplotlib as mpl
+    import pandas as pd
+
+    mpl.use("agg")
     import matplotlib.pyplot as plt
 
     from gmvae.bench.figures.style import apply_style

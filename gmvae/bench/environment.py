@@ -1,0 +1,34 @@
+"""Environment variables that the benchmark reads, and those that it sets for its jobs.
+
+What is set here is not a parameter of any rule: where data lie, or Python does, makes no result out
+of date.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+DATA_DIR_VARIABLE = "GMVAE_DATA_DIR"
+DEBUG_VARIABLE = "GMVAE_DEBUG"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def prepare_jobs(data_dir: str | None) -> None:
+    """Let jobs find this interpreter as ``python``, and local data below `data_dir`.
+
+    Parameters
+    ----------
+    data_dir : str or None
+        None leaves the variable as the user has set it.
+    """
+    here = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
+    if data_dir is not None:
+        os.environ[DATA_DIR_VARIABLE] = data_dir
+
+
+def set_threads(number: int) -> None:
+    """Set the threads of all numerical libraries; to be called before they are imported."""
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(number)))

@@ -1,0 +1,67 @@
+"""p(y | x) in the units of the data."""
+
+import numpy as np
+import torch
+
+from gmvae import GMVAE
+from gmvae.networks import architecture
+from gmvae.observation import MIN_LOG_VAR, ObservationModel
+
+
+def gaussian(samples):
+    torch.manual_seed(0)
+    model = ObservationModel(architecture("paper-fc"), 2, samples.shape[1], "gaussian").double()
+    model.set_units(samples)
+    return model
+
+
+def test_density_changes_with_the_units_as_it_must():
+    """If y is measured in other units, log p(y) changes by the log of the factor, and no more."""
+    torch.manual_seed(1)
+    samples, x = torch.randn(50, 3, dtype=torch.float64), torch.randn(50, 2, dtype=torch.float64)
+    factor, shift = torch.tensor([1000.0, 1e-3, 7.0]), torch.tensor([5.0, -2.0, 300.0])
+    scaled = samples * factor + shift
+    expected = gaussian(samples)(x).log_prob(samples) - factor.double().log().sum()
+    torch.testing.assert_close(gaussian(scaled)(x).log_prob(scaled), expected)
+
+
+def test_standardised_samples_have_mean_0_and_variance_1():
+    samples = 1e4 + 30 * torch.randn(1000, 3, dtype=torch.float64)
+    inside = gaussian(samples).standardise(samples)
+    torch.testing.assert_close(
+        inside.mean(0), torch.zeros(3, dtype=torch.float64), atol=1e-9, rtol=0
+    )
+    torch.testing.assert_close(inside.std(0, correction=0), torch.ones(3, dtype=torch.float64))
+
+
+def test_a_constant_value_has_a_finite_density():
+    samples = torch.randn(200, 3, dtype=torch.float64)
+    samples[:, 1] = 1e5
+    model = gaussian(samples)
+    assert model.scale[1] == 1
+    with torch.no_grad():
+        model.decoder.dense[-1].bias[3:] = -1000.0  # the smallest variance that there is
+        density = model(torch.zeros(1, 2, dtype=torch.float64))
+    torch.testing.assert_close(
+        density.log_var - 2 * model.scale.log(),
+        torch.full((1, 3), MIN_LOG_VAR, dtype=torch.float64),
+    )
+
+
+def test_clusters_do_not_depend_on_the_units(blobs):
+    points, _ = blobs
+    parameters = {"n_clusters": 3, "network": "paper-fc", "epochs": 2, "random_state": 0}
+    small = GMVAE(**parameters).fit(points)
+    large = GMVAE(**parameters).fit(1024 * points)
+    np.testing.assert_array_equal(small.labels_, large.labels_)
+    assert np.isclose(small.elbo_ - 4 * np.log(1024), large.elbo_, atol=1e-3)
+
+
+def test_images_are_taken_as_they_are():
+    model = ObservationModel(architecture("paper-fc"), 2, 4, "bernoulli")
+    samples = torch.rand(9, 4)
+    model.set_units(samples)
+    assert torch.equal(model.standardise(samples), samples)
+    torch.testing.assert_close(
+        model(torch.zeros(1, 2)).mean.sum(), model(torch.zeros(1, 2)).logits.sigmoid().sum()
+    )

@@ -1,0 +1,387 @@
+"""The real pipeline on the smoke grid: run by Snakemake in a copy of the project."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from gmvae.bench import figures, methods
+from gmvae.bench.config import load_config
+from gmvae.bench.grid import make_runs
+from gmvae.bench.tables import TABLE_COLUMNS
+
+ROOT = Path(__file__).parents[1]
+PARTS = ["gmvae", "baselines", "workflow", "config", "profiles", "Snakefile", "environment.yml"]
+SMOKE = "config/smoke.yaml"
+
+# All tests of this file share one folder, so one worker has to run them.
+pytestmark = pytest.mark.xdist_group("pipeline")
+
+
+def copy_project(target):
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(
+                source, target / part, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True
+            )
+        else:
+            shutil.copy(source, target / part)
+    return target
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "snakemake", *arguments]
+
+
+def snakemake(folder, *arguments, **variables):
+    environment = {k: v for k, v in os.environ.items() if k != "GMVAE_DATA_DIR"} | variables
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+
+
+def output(result):
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project in which the smoke grid has run."""
+    folder = copy_project(tmp_path_factory.mktemp("project"))
+    result = snakemake(folder, "all", "--cores", "2", "--configfile", SMOKE)
+    assert result.returncode == 0, output(result)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return make_runs(load_config(ROOT / SMOKE))
+
+
+def write_config(folder, name="test.yaml", **changes):
+    """A small config that replaces the default one as a whole."""
+    raw = {
+        "results": "results/test",
+        "datasets": ["digits"],
+        "seeds": [0],
+        "methods": [{"name": "kmeans", "K": [10]}],
+        **changes,
+    }
+    (folder / name).write_text(yaml.safe_dump(raw))
+    return name
+
+
+def test_smoke_grid_has_every_method_and_both_remainders(runs):
+    assert {run.method for run in runs} == set(methods.available())
+    assert len({run.K for run in runs if run.method == "gmvae"}) > 1
+    assert len({run.M for run in runs if run.method == "gmvae"}) > 1
+
+
+def test_products(project, runs):
+    results = project / "results" / "smoke"
+    table = pd.read_csv(results / "table1.csv")
+    assert list(table.columns) == TABLE_COLUMNS
+    assert len(table) == len({(run.method, run.setting) for run in runs})
+    assert table["n_runs"].sum() == len(runs)
+    assert (table["n_failed"] == 0).all()
+    assert table["variant"].str.contains("smoke, not comparable").all()
+    assert "smoke, not comparable" in (results / "table1.md").read_text()
+    for name in figures.available():
+        for ending in ("svg", "png"):
+            assert (results / f"{name}.{ending}").stat().st_size > 1000
+    assert not list(project.glob("results/*.csv")), "smoke never writes over the main results"
+
+
+def test_every_run_leaves_its_files_log_and_benchmark(project, runs):
+    for run in runs:
+        folder = project / "results" / "smoke" / run.path
+        names = {path.name for path in folder.iterdir()}
+        assert names == {
+            "run.json",
+            "test.npz",
+            "epochs.npz",
+            "history.csv",
+            "model.safetensors",
+            "metrics.json",
+            "train.log",
+            "score.log",
+            "benchmark.tsv",
+        }
+        record = json.loads((folder / "run.json").read_text())
+        assert record["run"] == run.as_dict()
+        assert record["threads"] == 1
+        assert record["status"] == "finished"
+
+
+def test_progress_and_curves_of_a_run(project, runs):
+    run = next(run for run in runs if run.method == "gmvae")
+    folder = project / "results" / "smoke" / run.path
+    epochs = run.parameters["epochs"]
+    log = (folder / "train.log").read_text().splitlines()
+    assert [line.split(",")[0] for line in log] == [
+        f"epoch {n}/{epochs}" for n in range(1, epochs + 1)
+    ]
+    assert len(pd.read_csv(folder / "history.csv")) == epochs
+    with np.load(folder / "epochs.npz") as arrays:
+        assert arrays["clusters"].shape == (epochs, 360)
+    curves = pd.read_csv(project / "results" / "smoke" / "curves.csv")
+    curve = curves[(curves.K == run.K) & (curves.M == run.M) & (curves.seed == run.seed)]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    final = 100 * metrics["final"]["accuracy_exemplar"]
+    assert curve.accuracy_exemplar.iloc[-1] == pytest.approx(final, abs=1e-3)
+
+
+def test_saved_model_gives_the_stored_probabilities(project, runs):
+    from gmvae import GMVAE
+
+    run = next(run for run in runs if run.method == "gmvae")
+    folder = project / "results" / "smoke" / run.path
+    images = np.load(project / "data" / "digits" / "test-images.npy").reshape(360, -1)
+    with np.load(folder / "test.npz") as arrays:
+        expected = arrays["probabilities"]
+    model = GMVAE.load(folder / "model.safetensors")
+    np.testing.assert_allclose(model.predict_proba(images), expected, atol=1e-6)
+
+
+def test_second_call_has_nothing_to_do(project):
+    result = snakemake(project, "all", "--cores", "2", "--configfile", SMOKE)
+    assert result.returncode == 0
+    assert "Nothing to be done" in output(result)
+    assert "18 there, 0 to do" in output(result)
+
+
+def test_training_commands_see_no_labels(project):
+    result = snakemake(project, "all", "-n", "-F", "-p", "--configfile", SMOKE)
+    shell = [line for line in output(result).splitlines() if "gmvae.bench train" in line]
+    assert len(shell) == 18
+    assert not any("labels" in line for line in shell)
+    score = [line for line in output(result).splitlines() if "gmvae.bench score" in line]
+    assert all("test-labels.npy" in line for line in score)
+
+
+def planned(result):
+    """Number of training jobs of each method in a dry run."""
+    lines = [line for line in output(result).splitlines() if ": train " in line]
+    return {name: sum(f"train {name} " in line for line in lines) for name in methods.available()}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("baselines/kmeans.py", {"kmeans": 2}),
+        ("baselines/_vae.py", {"vae_kmeans": 2, "vae_gmm": 2}),
+        ("gmvae/elbo.py", {"gmvae": 8}),
+        ("gmvae/training.py", {"gmvae": 8, "vae_kmeans": 2, "vae_gmm": 2}),
+        ("gmvae/bench/figures/style.py", {}),
+    ],
+)
+def test_a_change_makes_the_right_runs_out_of_date(project, path, expected):
+    file = project / path
+    before, times = file.read_text(), file.stat()
+    try:
+        file.write_text(before + "\n# changed\n")
+        result = snakemake(project, "all", "-n", "--configfile", SMOKE)
+        assert planned(result) == dict.fromkeys(methods.available(), 0) | expected
+    finally:
+        file.write_text(before)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_a_changed_parameter_repeats_its_runs_alone(project):
+    raw = yaml.safe_load((project / SMOKE).read_text())
+    raw["methods"][-1]["parameters"]["epochs"] = 4
+    (project / "changed.yaml").write_text(yaml.safe_dump(raw))
+    result = snakemake(project, "all", "-n", "--configfile", "changed.yaml")
+    assert planned(result) == dict.fromkeys(methods.available(), 0) | {"vae_gmm": 2}
+
+
+def test_dry_run_of_the_papers_grid_counts_its_runs(project):
+    result = snakemake(project, "-n", "all")
+    assert result.returncode == 0
+    assert "grid: 105 runs (gmvae 30, " in output(result)
+    assert "105 to do" in output(result)
+
+
+def test_single_product_by_its_name(project):
+    target = project / "results" / "smoke" / "cost.svg"
+    before = target.read_text()
+    target.unlink()
+    result = snakemake(project, "results/smoke/cost.svg", "--cores", "1", "--configfile", SMOKE)
+    assert result.returncode == 0, output(result)
+    assert target.read_text() == before
+
+
+def test_partial_takes_what_is_finished_and_trains_nothing(project, runs):
+    folder = project / "results" / "smoke" / runs[0].path
+    kept = folder.with_name("kept")
+    folder.rename(kept)
+    try:
+        result = snakemake(project, "partial", "--cores", "1", "--configfile", SMOKE)
+        assert result.returncode == 0, output(result)
+        assert not folder.exists()
+        partial = project / "results" / "smoke" / "partial"
+        assert pd.read_csv(partial / "table1.csv")["n_runs"].sum() == len(runs) - 1
+        assert "17 of 18 runs" in (partial / "table1.md").read_text()
+        assert all((partial / f"{name}.svg").exists() for name in figures.available())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        kept.rename(folder)
+
+
+def test_interrupted_grid_goes_on_and_repeats_nothing(tmp_path):
+    folder = copy_project(tmp_path)
+    slow = {"name": "gmvae", "K": [10], "M": [1], "parameters": {"epochs": 2000}}
+    config = write_config(folder, methods=[{"name": "kmeans", "K": [10]}, slow])
+    arguments = ("all", "--cores", "2", "--configfile", config)
+    log = folder / "log"
+    with open(log, "w") as file:
+        process = subprocess.Popen(
+            command(*arguments), cwd=folder, stdout=file, stderr=file, start_new_session=True
+        )
+    first = folder / "results/test/runs/digits/kmeans/K10/seed0/metrics.json"
+    started = folder / "results/test/runs/digits/gmvae/fast-fc-K10-M1/seed0/train.log"
+    deadline = time.monotonic() + 120
+    # The data, the k-means run and its score are done, and GMVAE is at work.
+    while not (
+        log.read_text().count("Finished jobid") == 3
+        and started.exists()
+        and "epoch 2/" in started.read_text()
+    ):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(timeout=60)
+    assert not started.with_name("run.json").exists()
+    written = first.stat().st_mtime_ns
+    slow["parameters"]["epochs"] = 2
+    write_config(folder, config, methods=[{"name": "kmeans", "K": [10]}, slow])
+    result = snakemake(folder, *arguments)
+    assert result.returncode == 0, output(result)
+    assert first.stat().st_mtime_ns == written
+    assert (folder / "results/test/table1.csv").exists()
+    assert not list(folder.rglob(".*-*.npz")), "no temporary file stays"
+
+
+def test_own_data_without_labels_and_a_foreign_clusterer(tmp_path):
+    folder = copy_project(tmp_path)
+    random = np.random.default_rng(0)
+    np.savez(folder / "mine.npz", X=random.standard_normal((60, 3)))
+    config = write_config(
+        folder,
+        datasets=[{"name": "mine", "npz": "mine.npz"}],
+        methods=[
+            {"name": "birch", "class": "sklearn.cluster.Birch", "K": [3]},
+            {
+                "name": "gmvae",
+                "K": [3],
+                "M": [1],
+                "parameters": {"network": "paper-fc", "epochs": 2},
+            },
+        ],
+    )
+    result = snakemake(folder, "all", "--cores", "2", "--configfile", config)
+    assert result.returncode == 0, output(result)
+    table = pd.read_csv(folder / "results/test/table1.csv")
+    assert list(table.method) == ["birch", "gmvae"]
+    assert table.accuracy_hungarian_mean.isna().all()
+    runs = pd.read_csv(folder / "results/test/runs.csv")
+    assert runs.clusters_used.notna().all()
+
+
+def test_a_diverged_run_is_a_result_with_its_reason(tmp_path):
+    folder = copy_project(tmp_path)
+    bad = {"epochs": 2, "learning_rate": 1.0e30}
+    config = write_config(
+        folder,
+        methods=[
+            {"name": "kmeans", "K": [10]},
+            {"name": "gmvae", "K": [10], "M": [1], "parameters": bad},
+        ],
+    )
+    result = snakemake(folder, "all", "--cores", "2", "--configfile", config)
+    assert result.returncode == 0, output(result)
+    table = pd.read_csv(folder / "results/test/table1.csv").set_index("method")
+    assert table.loc["gmvae", "n_failed"] == 1
+    assert table.loc["kmeans", "n_failed"] == 0
+    assert "diverged, training diverged in epoch" in (folder / "results/test/table1.md").read_text()
+
+
+def errors_of(folder, config, *arguments, **variables):
+    result = snakemake(
+        folder, "all", "--cores", "1", "--configfile", config, *arguments, **variables
+    )
+    assert result.returncode != 0
+    assert "Traceback" not in output(result)
+    assert not list((folder / "results" / "test").rglob("run.json")), "nothing was trained"
+    return output(result)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"seedz": [0]}, "seedz: unknown key (did you mean 'seeds'?)"),
+        ({"methods": [{"name": "kmeans", "K": [0]}]}, "methods[0].K[0]: should be at least 1"),
+        (
+            {"methods": [{"name": "gmvae", "K": [2], "M": [0]}]},
+            "methods[0].M[0]: should be at least 1; found 0",
+        ),
+        ({"methods": [{"name": "kmeens", "K": [2]}]}, "unknown method 'kmeens' (did you mean"),
+    ],
+)
+def test_bad_configs_end_before_anything_starts(project, changes, expected):
+    config = write_config(project, **changes)
+    message = errors_of(project, config)
+    assert expected in message
+    assert len(message.splitlines()) < 12
+
+
+def test_missing_data_set_without_network(project, tmp_path):
+    config = write_config(project, datasets=["mnist"])
+    proxy = "http://127.0.0.1:9"  # nothing listens there: this is what no network looks like
+    message = errors_of(
+        project,
+        config,
+        GMVAE_DATA_DIR=str(tmp_path),
+        HTTP_PROXY=proxy,
+        HTTPS_PROXY=proxy,
+        XDG_CACHE_HOME=str(tmp_path),
+    )
+    assert "data set 'mnist' is not on this machine and cannot be downloaded" in message
+    assert "remedy: put the four .gz files" in message
+
+
+def test_truncated_idx_file(project, tmp_path):
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for split in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            content = gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x09123456789")
+            (folder / f"{split}-{kind}-ubyte.gz").write_bytes(content[:-12])
+    config = write_config(project, datasets=["mnist"], data_dir=str(tmp_path))
+    message = errors_of(project, config)
+    assert "train-images-idx3-ubyte.gz cannot be read" in message
+    assert "replace the file, or remove it to have it downloaded" in message
+
+
+def test_parameters_that_a_method_refuses(project):
+    bad = {"name": "gmvae", "K": [2], "M": [1], "parameters": {"network": "fast-fd"}}
+    message = errors_of(project, write_config(project, methods=[bad]))
+    assert "unknown network 'fast-fd'; choose one of: fast-conv" in message
