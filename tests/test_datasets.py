@@ -1,6 +1,7 @@
 """Every data set, and what is said of a damaged one."""
 
 import gzip
+import os
 import struct
 from dataclasses import replace
 
@@ -50,6 +51,14 @@ def test_local_files_in_either_layout_plain_or_packed(small_mnist, folder, packe
     np.testing.assert_array_equal(data.train.images, arrays["train-images-idx3-ubyte"])
     np.testing.assert_array_equal(data.test.labels, arrays["t10k-labels-idx1-ubyte"])
     assert data.train.images.dtype == np.uint8
+
+
+@pytest.mark.skipif("GMVAE_DATA_DIR" not in os.environ, reason="GMVAE_DATA_DIR is not set")
+def test_the_real_mnist():
+    data = datasets.load("mnist")
+    assert data.train.images.shape == (60_000, 28, 28)
+    assert data.test.images.shape == (10_000, 28, 28)
+    assert list(np.bincount(data.test.labels))[:3] == [980, 1135, 1032]
 
 
 def test_checksums_guard_the_real_mnist(small_mnist, monkeypatch):

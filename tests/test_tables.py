@@ -73,7 +73,7 @@ def built(tmp_path):
         write_run(tmp_path, 3, None, None, None, status="diverged"),
         write_run(tmp_path, 0, 0.53, None, None, method="kmeans"),
     ]
-    return tables.build(folders)
+    return tables.build(map(tables.ScoredRun.read, folders))
 
 
 def test_columns_are_those_that_were_agreed():

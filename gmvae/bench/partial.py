@@ -8,7 +8,7 @@ from gmvae.bench import figures, files
 from gmvae.bench.errors import DataError
 from gmvae.bench.report_tables import write_tables
 from gmvae.bench.score import score_run
-from gmvae.bench.tables import build
+from gmvae.bench.tables import ScoredRun, build
 
 DATA = Path("data")
 
@@ -31,20 +31,18 @@ def write_partial(folders: list[Path], results: Path, mark: str | None) -> str:
     finished = [folder for folder in folders if (folder / "run.json").exists()]
     if not finished:
         raise DataError(f"none of the {len(folders)} runs of this grid has finished yet")
-    for folder in finished:
-        if not _is_scored(folder):
-            dataset = files.read_json(folder / "run.json")["run"]["dataset"]
-            scores = score_run(folder, DATA / dataset / "test-labels.npy")
-            files.write_json(folder / "metrics.json", scores)
+    scored = [_scored(folder) for folder in finished]
     target = results / "partial"
     remark = f"{len(finished)} of {len(folders)} runs"
     remark = f"{mark}; {remark}" if mark else remark
-    write_tables(build(finished), target, remark)
+    write_tables(build(scored), target, remark)
     for name in figures.available():
         figures.write_figure(name, target, remark)
     return f"{target}: {remark}"
 
 
-def _is_scored(folder: Path) -> bool:
-    scores = folder / "metrics.json"
-    return scores.exists() and scores.stat().st_mtime >= (folder / "run.json").stat().st_mtime
+def _scored(folder: Path) -> ScoredRun:
+    """Score a run anew: its files belong to the pipeline, which may be at work on them."""
+    record = files.read_json(folder / "run.json")
+    labels = DATA / record["run"]["dataset"] / "test-labels.npy"
+    return ScoredRun(folder, record, score_run(folder, labels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ TABLE_COLUMNS = [
     "published_source",
     "train_seconds_median",
 ]
-DECIMALS = {"nmi": 4, "ari": 4, "elbo": 4, "train_seconds": 2}
+DECIMALS = {"train_seconds": 2}
 
 
 @dataclass(frozen=True)
@@ -70,24 +70,46 @@ class Tables:
     table1: pd.DataFrame
 
 
-def build(folders: Iterable[Path]) -> Tables:
-    """Collect scored runs.
+@dataclass(frozen=True)
+class ScoredRun:
+    """A run with its scores.
+
+    Attributes
+    ----------
+    folder : Path
+    record : mapping
+        What ``run.json`` holds.
+    scores : mapping
+        What `gmvae.bench.score.score_run` returns.
+    """
+
+    folder: Path
+    record: Mapping[str, Any]
+    scores: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> ScoredRun:
+        """Read ``run.json`` and ``metrics.json`` of one folder."""
+        record, scores = (files.read_json(folder / n) for n in ("run.json", "metrics.json"))
+        return cls(folder, record, scores)
+
+
+def build(scored: Iterable[ScoredRun]) -> Tables:
+    """Make all tables.
 
     Parameters
     ----------
-    folders : iterable of Path
-        Of runs, each with ``run.json`` and ``metrics.json``; rows come in this order.
+    scored : iterable of ScoredRun
+        Rows come in this order.
 
     Returns
     -------
     Tables
     """
     runs, curves = [], []
-    for folder in folders:
-        record = files.read_json(folder / "run.json")
-        scores = files.read_json(folder / "metrics.json")
-        runs.append(_run_row(folder, record, scores))
-        curves += _curve_rows(record, scores)
+    for run in scored:
+        runs.append(_run_row(run))
+        curves += _curve_rows(run)
     run_table = pd.DataFrame(runs, columns=RUN_COLUMNS).astype({"K": "Int64", "M": "Int64"})
     curve_table = pd.DataFrame(curves, columns=CURVE_COLUMNS).astype({"K": "Int64", "M": "Int64"})
     return Tables(run_table, curve_table, table1(run_table, published()))
@@ -124,9 +146,10 @@ def table1(runs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
     return table.astype({"K": "Int64", "M": "Int64"})
 
 
-def _run_row(folder: Path, record: dict[str, Any], scores: dict[str, Any]) -> dict[str, Any]:
+def _run_row(scored: ScoredRun) -> dict[str, Any]:
+    record = scored.record
     run = record["run"]
-    final = scores["final"] or {}
+    final = scored.scores["final"] or {}
     row = {
         **{name: run[name] for name in [*SETTING, "seed"]},
         **{name: _scaled(name, final.get(name)) for name in SCORES},
@@ -134,16 +157,16 @@ def _run_row(folder: Path, record: dict[str, Any], scores: dict[str, Any]) -> di
         "clusters_used": final.get("clusters_used"),
         "train_seconds": record["train_seconds"],
         "precision": run["parameters"].get("precision"),
-        "path": str(folder),
+        "path": str(scored.folder),
     }
     return {name: _rounded(name, value) for name, value in row.items()}
 
 
-def _curve_rows(record: dict[str, Any], scores: dict[str, Any]) -> list[dict[str, Any]]:
-    run = record["run"]
+def _curve_rows(scored: ScoredRun) -> list[dict[str, Any]]:
+    run = scored.record["run"]
     setting = {name: run[name] for name in [*SETTING, "seed"]}
     names = ("accuracy_hungarian", "accuracy_exemplar")
-    columns = [scores["epochs"].get(name, []) for name in names]
+    columns = [scored.scores["epochs"].get(name, []) for name in names]
     return [
         {
             **setting,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from gmvae.bench.logs import errors_to
 from gmvae.bench.report_tables import write_tables
-from gmvae.bench.tables import build
+from gmvae.bench.tables import ScoredRun, build
 
 job = snakemake  # noqa: F821
 with errors_to(job.log[0]):
-    tables = build(map(Path, job.params.folders))
+    tables = build(ScoredRun.read(Path(folder)) for folder in job.params.folders)
     write_tables(tables, Path(job.params.results), job.params.mark)

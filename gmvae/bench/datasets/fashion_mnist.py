@@ -11,7 +11,6 @@ SOURCE = IdxSource(
     folders=("fashion_mnist", "FashionMNIST/raw", "fashion-mnist"),
     system_folders=("/usr/share/datasets/fashion-mnist",),
     mirrors=(
-        "https://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     ),
