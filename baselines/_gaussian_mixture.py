@@ -11,6 +11,24 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
+def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:
+    """Fit by EM; a component that degenerates is a failure of the run, not of its input.
+
+    Raises
+    ------
+    FloatingPointError
+        If a covariance is not positive definite.
+    """
+    try:
+        return mixture.fit(features)
+    except ValueError as error:
+        if "ill-defined empirical covariance" not in str(error):
+            raise
+        raise FloatingPointError(
+            f"a component of the mixture has degenerated; raise reg_covar ({error})"
+        ) from error
+
+
 class GaussianMixtureClusterer(ClusterMixin, BaseEstimator):
     """EM for a Gaussian mixture on `_features` of the samples, by default the samples themselves.
 
@@ -54,14 +72,15 @@ class GaussianMixtureClusterer(ClusterMixin, BaseEstimator):
         """Fit the mixture to samples `Y`, shape (n_samples, n_features)."""
         samples = validate_data(self, Y, dtype=[np.float32, np.float64])
         features = self._fit_features(samples)
-        self.mixture_ = GaussianMixture(
+        mixture = GaussianMixture(
             self.n_clusters,
             covariance_type=self.covariance_type,
             reg_covar=self.reg_covar,
             max_iter=self.max_iter,
             n_init=self.n_init,
             random_state=self.random_state,
-        ).fit(features)
+        )
+        self.mixture_ = fit_mixture(mixture, features)
         self.means_ = self.mixture_.means_
         self.covariances_ = self.mixture_.covariances_
         self.weights_ = self.mixture_.weights_

@@ -18,10 +18,12 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from gmvae import training
+from gmvae.architectures import Architecture, architecture
 from gmvae.distributions import DiagonalNormal
-from gmvae.networks import Architecture, Trunk, architecture, full_precision
+from gmvae.networks import Trunk, full_precision
 from gmvae.observation import Observation, ObservationModel
-from gmvae.samples import as_samples, fitting_samples, resolve_observation
+from gmvae.parameters import check_parameters
+from gmvae.samples import as_samples, fitting_samples
 
 
 class _VAEModel(nn.Module):
@@ -105,34 +107,28 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
     def _clusterer(self, seed: int) -> Any:
         """Make the unfitted clusterer for the latent means."""
 
+    def _fit_clusterer(self, clusterer: Any, latent: NDArray) -> Any:
+        return clusterer.fit(latent)
+
     def fit(self, Y: ArrayLike, y: None = None) -> Self:
         """Train on samples `Y`, shape (n_samples, n_features), as `gmvae.GMVAE.fit` takes them."""
-        training.require_positive_integer("n_clusters", self.n_clusters)
-        settings = training.TrainingSettings(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            schedule=self.schedule,
-            precision=self.precision,
-            device=self.device,
-            verbose=self.verbose,
-        )
-        samples = fitting_samples(self, Y, self.n_clusters)
-        observation = resolve_observation(self.observation, samples)
+        check_parameters(self.get_params())
+        settings = training.TrainingSettings.of(self)
+        samples = fitting_samples(self, Y)
         arch = architecture(self.network)
         x_dim = arch.x_dim if self.x_dim is None else self.x_dim
-        training.require_positive_integer("x_dim", x_dim)
         device = training.resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        samples = samples.to(device)
         with training.seeded(seed, device):
-            self.model_ = _VAEModel(arch, self.n_features_in_, x_dim, observation).to(device)
-            self.model_.p_y_given_x.set_units(samples.to(device))
-            history = training.train(self.model_, self._objective, samples.to(device), settings)
-            terms = training.evaluate(self.model_.terms, samples, device)
+            self.model_ = _VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(device)
+            self.model_.p_y_given_x.set_units(samples)
+            history = training.train(self.model_, self._objective, samples, settings)
+            reconstruction, kl = training.evaluate(self.model_.terms, samples, device)
         self.history_ = {name: np.asarray(values) for name, values in history.items()}
-        self.elbo_ = float(np.mean(terms[0] - terms[1]))
+        self.elbo_ = training.finite_elbo(reconstruction - kl, history)
         latent = self._latent_means(samples)
-        self.clusterer_ = self._clusterer(seed).fit(latent)
+        self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
         self.labels_ = self.clusterer_.predict(latent)
         return self
 

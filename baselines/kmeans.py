@@ -24,6 +24,4 @@ class PixelKMeans(KMeans):
         max_iter: int = 300,
         random_state: int | None = None,
     ):
-        super().__init__(
-            n_clusters, n_init=n_init, max_iter=max_iter, random_state=random_state, copy_x=False
-        )
+        super().__init__(n_clusters, n_init=n_init, max_iter=max_iter, random_state=random_state)

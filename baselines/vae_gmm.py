@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.mixture import GaussianMixture
 
+from baselines._gaussian_mixture import fit_mixture
 from baselines._vae import VAEClusterer
 
 
@@ -14,6 +15,9 @@ class VAEGaussianMixture(VAEClusterer):
 
     def _clusterer(self, seed: int) -> GaussianMixture:
         return GaussianMixture(self.n_clusters, reg_covar=1e-4, max_iter=300, random_state=seed)
+
+    def _fit_clusterer(self, clusterer: GaussianMixture, latent: NDArray) -> GaussianMixture:
+        return fit_mixture(clusterer, latent)
 
     def predict_proba(self, Y: ArrayLike) -> NDArray[np.float64]:
         """Posterior probability of each component, shape (n_samples, n_clusters)."""

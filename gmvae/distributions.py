@@ -25,11 +25,6 @@ class DiagonalNormal:
     mean: Tensor
     log_var: Tensor
 
-    @classmethod
-    def standard_like(cls, mean: Tensor) -> DiagonalNormal:
-        """N(0, I) with the shape, type and device of `mean`."""
-        return cls(torch.zeros_like(mean), torch.zeros_like(mean))
-
     def rsample(self, n: int) -> Tensor:
         """Draw `n` reparameterised samples, shape (n, ..., D)."""
         noise = torch.randn((n, *self.mean.shape), dtype=self.mean.dtype, device=self.mean.device)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,11 +20,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from gmvae import elbo, training
+from gmvae.architectures import architecture
 from gmvae.model import GMVAEModel
-from gmvae.networks import architecture
-from gmvae.samples import as_samples, fitting_samples, resolve_observation
+from gmvae.parameters import check_parameters, require_integer
+from gmvae.samples import as_samples, fitting_samples
 
-OBJECTIVES = ("paper", "exact")
 FORMAT = "gmvae-1"
 
 
@@ -80,6 +82,8 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         ``reconstruction``, ``conditional_prior``, ``w_prior``, ``z_prior``.
     model_ : GMVAEModel
         The trained networks.
+    best_init_ : int
+        Which of the `n_init` trainings was kept, from 0.
     observation_ : str
         The family that is used.
     n_features_in_ : int
@@ -173,47 +177,30 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         DivergenceError
             If the loss becomes NaN or infinite in every restart.
         """
-        settings = self._validated_settings()
-        samples = fitting_samples(self, Y, self.n_clusters)
-        self.observation_ = resolve_observation(self.observation, samples)
+        check_parameters(self.get_params())
+        settings = training.TrainingSettings.of(self)
+        samples = fitting_samples(self, Y)
         random = check_random_state(self.random_state)
         seeds = [int(random.randint(np.iinfo(np.int32).max)) for _ in range(self.n_init)]
-        best: dict[str, Any] | None = None
-        for number, seed in enumerate(seeds, start=1):
+        best: dict[str, Any] = {}
+        for number, seed in enumerate(seeds):
             try:
                 self._fit_once(samples, settings, seed, on_epoch)
-            except training.DivergenceError:
-                if best is None and number == len(seeds):
+            except training.DivergenceError as error:
+                if not best and number == len(seeds) - 1:
                     raise
+                warnings.warn(
+                    f"restart {number + 1} of {len(seeds)} left out: {error}", stacklevel=2
+                )
                 continue
-            if best is None or self.elbo_ > best["elbo_"]:
-                names = ("model_", "elbo_", "history_", "seed_")
+            if not best or self.elbo_ > best["elbo_"]:
+                self.best_init_ = number
+                names = ("model_", "elbo_", "history_", "seed_", "best_init_")
                 best = {name: getattr(self, name) for name in names}
-        assert best is not None
         for name, value in best.items():
             setattr(self, name, value)
         self.labels_ = self._probabilities(samples).argmax(axis=1)
         return self
-
-    def _validated_settings(self) -> training.TrainingSettings:
-        for name in ("n_clusters", "n_samples_mc", "n_init"):
-            training.require_positive_integer(name, getattr(self, name))
-        for name in ("x_dim", "w_dim"):
-            if getattr(self, name) is not None:
-                training.require_positive_integer(name, getattr(self, name))
-        for name in ("z_prior_threshold", "z_prior_warmup_epochs"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)!r}")
-        training.require_one_of("objective", self.objective, OBJECTIVES)
-        return training.TrainingSettings(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            schedule=self.schedule,
-            precision=self.precision,
-            device=self.device,
-            verbose=self.verbose,
-        )
 
     def _fit_once(
         self,
@@ -223,19 +210,20 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         on_epoch: Callable[[GMVAE, int], None] | None,
     ) -> None:
         device = training.resolve_device(settings.device)
+        samples = samples.to(device)
         with training.seeded(seed, device):
             self.seed_ = seed
             self.model_ = self._build_model().to(device)
-            self.model_.observation_model.set_units(samples.to(device))
+            self.model_.observation_model.set_units(samples)
             history = training.train(
                 self.model_,
                 self._objective,
-                samples.to(device),
+                samples,
                 settings,
                 None if on_epoch is None else lambda epoch: on_epoch(self, epoch),
             )
         self.history_ = {name: np.asarray(values) for name, values in history.items()}
-        self.elbo_ = float(self._elbo(samples, n_samples_mc=1).mean())
+        self.elbo_ = training.finite_elbo(self._elbo(samples, n_samples_mc=1), history)
 
     def _build_model(self) -> GMVAEModel:
         arch = architecture(self.network)
@@ -338,7 +326,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         ndarray, shape (n_samples,)
             Nats a sample.
         """
-        training.require_positive_integer("n_samples_mc", n_samples_mc)
+        require_integer("n_samples_mc", n_samples_mc)
         return self._elbo(self._samples(Y), n_samples_mc)
 
     def score(self, Y: ArrayLike, y: None = None) -> float:
@@ -382,15 +370,10 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         clusters : ndarray of int, shape (n_samples,)
         """
         check_is_fitted(self)
-        training.require_positive_integer("n_samples", n_samples)
+        require_integer("n_samples", n_samples)
         random = check_random_state(random_state)
         styles = self._styles(n_samples, w, random)
-        if cluster is None:
-            clusters = random.randint(self.n_clusters, size=n_samples)
-        elif cluster in range(self.n_clusters):
-            clusters = np.full(n_samples, cluster)
-        else:
-            raise ValueError(f"cluster must be from 0 to {self.n_clusters - 1}, got {cluster!r}")
+        clusters = self._clusters_to_draw(n_samples, cluster, random)
         noise = random.standard_normal((n_samples, self.model_.x_dim)).astype(np.float32)
         device = self._device()
         with torch.no_grad():
@@ -400,6 +383,17 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
             x = p_x.mean[rows] + torch.from_numpy(noise).to(device) * spread
             means = self.model_.p_y_given_x(x.unsqueeze(0)).mean.squeeze(0)
         return means.cpu().numpy(), clusters
+
+    def _clusters_to_draw(
+        self, n_samples: int, cluster: int | None, random: np.random.RandomState
+    ) -> NDArray[np.intp]:
+        n_clusters = self.model_.n_clusters
+        if cluster is None:
+            return random.randint(n_clusters, size=n_samples)
+        whole = isinstance(cluster, Integral) and not isinstance(cluster, bool)
+        if not whole or not 0 <= cluster < n_clusters:
+            raise ValueError(f"cluster must be from 0 to {n_clusters - 1}, got {cluster!r}")
+        return np.full(n_samples, int(cluster))
 
     def _styles(
         self, n_samples: int, w: ArrayLike | None, random: np.random.RandomState
@@ -433,6 +427,8 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
             "parameters": json.dumps(parameters, default=_plain_number),
             "observation": self.observation_,
             "n_features_in": str(self.n_features_in_),
+            "reads_pixels": json.dumps(self.reads_pixels_),
+            "best_init": str(self.best_init_),
             "seed": str(self.seed_),
             "elbo": repr(self.elbo_),
         }
@@ -467,6 +463,8 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         estimator = cls(**{**json.loads(metadata["parameters"]), "device": device})
         estimator.observation_ = metadata["observation"]
         estimator.n_features_in_ = int(metadata["n_features_in"])
+        estimator.reads_pixels_ = json.loads(metadata["reads_pixels"])
+        estimator.best_init_ = int(metadata["best_init"])
         estimator.seed_ = int(metadata["seed"])
         estimator.elbo_ = float(metadata["elbo"])
         estimator.labels_ = tensors["labels"].numpy()

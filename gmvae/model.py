@@ -12,8 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gmvae.architectures import Architecture
 from gmvae.distributions import LOG_2PI, BernoulliLogits, DiagonalNormal
-from gmvae.networks import Architecture, Trunk, full_precision
+from gmvae.networks import Trunk, full_precision
 from gmvae.observation import Observation, ObservationModel
 
 

@@ -1,103 +1,13 @@
-"""Trunks and decoders, shared by GMVAE and by every baseline that has a network.
-
-The four architectures are those of section "Networks" in ``config/README.md``; ``paper-conv`` and
-``paper-fc`` follow the appendix of arXiv:1611.02648v2, ``fast-conv`` and ``fast-fc`` are ours.
-"""
+"""Trunks and decoders, shared by GMVAE and by every baseline that has a network."""
 
 from __future__ import annotations
 
 import itertools
-import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-
-@dataclass(frozen=True)
-class Convolution:
-    """One convolution of a trunk (and its transpose in the decoder)."""
-
-    channels: int
-    kernel: int
-    stride: int
-    padding: int
-
-    def output_side(self, side: int) -> int:
-        """Side of the output image for an input of `side` pixels."""
-        return (side + 2 * self.padding - self.kernel) // self.stride + 1
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The sizes of all networks of one named architecture.
-
-    Attributes
-    ----------
-    convolutions : tuple of Convolution
-        Empty for a fully connected trunk.
-    hidden : tuple of int
-        Widths of the fully connected layers after the convolutions.
-    prior_hidden : int
-        Width of the one hidden (tanh) layer of the network beta.
-    x_dim, w_dim : int
-        Default sizes of the two latent variables.
-    batch_norm : bool
-        Whether batch normalisation comes before each ReLU.
-    """
-
-    convolutions: tuple[Convolution, ...]
-    hidden: tuple[int, ...]
-    prior_hidden: int
-    x_dim: int
-    w_dim: int
-    batch_norm: bool = True
-
-
-ARCHITECTURES: dict[str, Architecture] = {
-    "fast-conv": Architecture(
-        (Convolution(16, 4, 2, 1), Convolution(32, 4, 2, 1)), (500,), 500, x_dim=10, w_dim=2
-    ),
-    "fast-fc": Architecture((), (500, 500), 500, x_dim=10, w_dim=2),
-    "paper-conv": Architecture(
-        (Convolution(16, 6, 1, 0), Convolution(32, 6, 1, 0), Convolution(64, 4, 2, 1)),
-        (500,),
-        500,
-        x_dim=200,
-        w_dim=150,
-    ),
-    "paper-fc": Architecture((), (120, 120), 120, x_dim=2, w_dim=2, batch_norm=False),
-}
-
-
-def architecture(name: str) -> Architecture:
-    """Look an architecture up by name.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name.
-    """
-    if name not in ARCHITECTURES:
-        raise ValueError(f"unknown network {name!r}; choose one of: {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[name]
-
-
-def image_side(y_dim: int) -> int:
-    """Side of the square image that a sample of `y_dim` values holds.
-
-    Raises
-    ------
-    ValueError
-        If `y_dim` is not a square number.
-    """
-    side = math.isqrt(y_dim)
-    if side * side != y_dim:
-        raise ValueError(
-            f"a convolutional network needs square images, but each sample has {y_dim} values, "
-            "which is not a square number; use network='fast-fc' for such data"
-        )
-    return side
+from gmvae.architectures import Architecture, convolution_sides
 
 
 class Trunk(nn.Module):
@@ -185,24 +95,14 @@ class Decoder(nn.Module):
         return self.convolutions(image.permute(0, 3, 1, 2)).flatten(1)
 
 
+def as_batch(rows: Tensor) -> Tensor:
+    """Rows as the networks take them: float32, pixel bytes scaled from 0..255 to 0..1."""
+    return rows.float().div_(255.0) if rows.dtype == torch.uint8 else rows
+
+
 def full_precision(values: Tensor) -> Tensor:
     """What a network in bfloat16 returns as float32, for densities; float64 stays as it is."""
     return values.float() if values.dtype == torch.bfloat16 else values
-
-
-def convolution_sides(arch: Architecture, y_dim: int) -> list[int]:
-    """Image sides before each convolution and after the last; empty without convolutions."""
-    if not arch.convolutions:
-        return []
-    sides = [image_side(y_dim)]
-    for conv in arch.convolutions:
-        sides.append(conv.output_side(sides[-1]))
-    if sides[-1] < 1:
-        raise ValueError(
-            f"images of {sides[0]}x{sides[0]} pixels are too small for this convolutional network; "
-            "use network='fast-fc'"
-        )
-    return sides
 
 
 def channels_last(layers: nn.Sequential) -> nn.Sequential:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gmvae.architectures import Architecture
 from gmvae.distributions import BernoulliLogits, DiagonalNormal
-from gmvae.networks import Architecture, Decoder, full_precision
+from gmvae.networks import Decoder, as_batch, full_precision
 
 Observation = Literal["bernoulli", "gaussian"]
 
@@ -49,10 +50,11 @@ class ObservationModel(nn.Module):
         Parameters
         ----------
         samples : Tensor, shape (N, y_dim)
+            Real values or pixel bytes.
         """
         if self.observation == "gaussian":
             # In float64, since large values that vary little lose their spread in float32.
-            exact = samples.double()
+            exact = as_batch(samples).double()
             self.mean.copy_(exact.mean(0))
             spread = exact.std(0, correction=0)
             negligible = spread <= 1e-6 * exact.abs().amax(0)

@@ -1,28 +1,30 @@
-"""From what a user passes as samples to a checked tensor, for all estimators with a network."""
+"""From what a user passes as samples to a checked tensor, for all estimators with a network.
+
+An estimator notes at fit what it was given: ``observation_``, the family of p(y | x), and
+``reads_pixels_``, whether bytes stand for pixels from 0 to 255 (else for plain numbers).
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
-from gmvae.observation import Observation
-from gmvae.training import require_one_of
 
-
-def fitting_samples(estimator: BaseEstimator, Y: ArrayLike, n_clusters: int) -> Tensor:
-    """Check training samples and note their width as ``n_features_in_``.
+def fitting_samples(estimator: Any, Y: ArrayLike) -> Tensor:
+    """Check training samples and note what they are.
 
     Parameters
     ----------
     estimator : BaseEstimator
+        With parameters ``n_clusters`` and ``observation``; gets the attributes ``n_features_in_``,
+        ``observation_`` and ``reads_pixels_``.
     Y : array-like, shape (n_samples, n_features)
         Finite real values, or bytes that stand for pixels from 0 to 255.
-    n_clusters : int
-        The least number of samples that will do.
 
     Returns
     -------
@@ -32,30 +34,45 @@ def fitting_samples(estimator: BaseEstimator, Y: ArrayLike, n_clusters: int) -> 
     Raises
     ------
     ValueError
-        If `Y` has another shape, is not finite or has fewer samples than clusters.
+        If `Y` has another shape, is not finite, does not fit the observation or has fewer samples
+        than clusters.
     """
-    samples = as_samples(estimator, Y, reset=True)
-    n_samples = len(samples)
+    samples = _tensor(estimator, Y, reset=True)
+    n_samples, n_clusters = len(samples), estimator.n_clusters
     if n_samples < max(2, n_clusters):
         raise ValueError(
             f"at least n_clusters={n_clusters} (and never fewer than 2) samples are needed to "
             f"train, but Y has n_samples={n_samples}"
         )
-    if samples.dtype == torch.uint8 and samples.max() <= 1:
+    estimator.reads_pixels_ = samples.dtype == torch.uint8
+    if estimator.reads_pixels_ and samples.max() <= 1:
         raise ValueError(
             "Y is of type uint8, which is read as pixels from 0 to 255, but holds nothing above 1; "
             "if it is binary or already scaled, pass Y.astype('float32')"
         )
+    estimator.observation_ = estimator.observation
+    if estimator.observation == "auto":
+        estimator.observation_ = "bernoulli" if _within_0_and_1(samples) else "gaussian"
+    _require_fit(estimator, samples)
     return samples
 
 
-def as_samples(estimator: BaseEstimator, Y: ArrayLike, *, reset: bool = False) -> Tensor:
-    """Check samples against those that `estimator` was fitted to (or, with `reset`, note them)."""
+def as_samples(estimator: Any, Y: ArrayLike) -> Tensor:
+    """Check samples against those that `estimator` was fitted to; errors as `fitting_samples`."""
+    samples = _tensor(estimator, Y, reset=False)
+    if samples.dtype == torch.uint8 and estimator.observation_ == "gaussian":
+        # Real vectors that happen to come as bytes are no pixels, if those of the fit were none.
+        return samples if estimator.reads_pixels_ else samples.float()
+    _require_fit(estimator, samples)
+    return samples
+
+
+def _tensor(estimator: Any, Y: ArrayLike, *, reset: bool) -> Tensor:
     array = validate_data(
         estimator, Y, reset=reset, dtype=[np.float32, np.float64, np.uint8], order="C"
     )
     if array.dtype == np.float64:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # what is too large becomes infinite and is told below
             array = array.astype(np.float32)
         if not np.isfinite(array).all():
             raise ValueError("Y has values too large for float32; scale it first")
@@ -64,23 +81,13 @@ def as_samples(estimator: BaseEstimator, Y: ArrayLike, *, reset: bool = False) -
     return torch.from_numpy(array)
 
 
-def resolve_observation(name: str, samples: Tensor) -> Observation:
-    """Turn "auto" into a family of p(y | x), and check the samples against the family.
+def _within_0_and_1(samples: Tensor) -> bool:
+    return samples.dtype == torch.uint8 or bool(samples.min() >= 0 and samples.max() <= 1)
 
-    Raises
-    ------
-    ValueError
-        If the family is unknown, or Bernoulli is asked for values outside 0 and 1.
-    """
-    require_one_of("observation", name, ("auto", "bernoulli", "gaussian"))
-    if name == "gaussian":
-        return "gaussian"
-    within = samples.dtype == torch.uint8 or (samples.min() >= 0 and samples.max() <= 1)
-    if within:
-        return "bernoulli"
-    if name == "auto":
-        return "gaussian"
-    raise ValueError(
-        "observation='bernoulli' needs values from 0 to 1, but Y goes from "
-        f"{samples.min():g} to {samples.max():g}; scale Y or use observation='gaussian'"
-    )
+
+def _require_fit(estimator: Any, samples: Tensor) -> None:
+    if estimator.observation_ == "bernoulli" and not _within_0_and_1(samples):
+        raise ValueError(
+            "observation='bernoulli' needs values from 0 to 1, but Y goes from "
+            f"{samples.min():g} to {samples.max():g}; scale Y or fit with observation='gaussian'"
+        )

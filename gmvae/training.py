@@ -12,7 +12,8 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from gmvae.networks import as_batch
 from gmvae.optimizer import FusedAdam
 
-PRECISIONS = ("float32", "bfloat16")
-SCHEDULES = ("constant", "cosine")
 EVALUATION_BATCH = 500
 
 Objective = Callable[[Tensor, float], Mapping[str, Tensor]]
@@ -33,7 +33,17 @@ History = dict[str, list[float]]
 
 
 class DivergenceError(FloatingPointError):
-    """Training produced a loss that is not finite."""
+    """Training came to values that are not finite.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        Of the epochs up to there.
+    """
+
+    def __init__(self, message: str, history: History | None = None):
+        super().__init__(message)
+        self.history: History = history or {}
 
 
 @dataclass(frozen=True)
@@ -63,26 +73,10 @@ class TrainingSettings:
     device: str = "cpu"
     verbose: bool = False
 
-    def __post_init__(self) -> None:
-        require_positive_integer("epochs", self.epochs)
-        require_positive_integer("batch_size", self.batch_size)
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate!r}")
-        require_one_of("schedule", self.schedule, SCHEDULES)
-        require_one_of("precision", self.precision, PRECISIONS)
-
-
-def require_positive_integer(name: str, value: object) -> None:
-    """Raise ValueError unless `value` is an integer of at least 1."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < 1:  # type: ignore[operator]
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-
-
-def require_one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raise ValueError unless `value` is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+    @classmethod
+    def of(cls, estimator: Any) -> TrainingSettings:
+        """The settings that an estimator holds among its parameters."""
+        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
 
 
 def resolve_device(name: str) -> torch.device:
@@ -95,7 +89,8 @@ def resolve_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    require_one_of("device", name.split(":", maxsplit=1)[0], ("cpu", "cuda"))
+    if name.partition(":")[0] not in ("cpu", "cuda"):
+        raise ValueError(f"device must be one of cpu, cuda, auto; got {name!r}")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"device={name!r} was asked for, but no CUDA device is available here")
     return torch.device(name)
@@ -104,20 +99,25 @@ def resolve_device(name: str) -> torch.device:
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed all of torch inside the block and leave the caller's random state as it was."""
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    # manual_seed reaches every CUDA device, so that the state of every one is put back.
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_cuda else cuda):
         torch.manual_seed(seed)
-        yield
+        with repeatable_kernels() if on_cuda else contextlib.nullcontext():
+            yield
+
+
+def repeatable_kernels() -> contextlib.AbstractContextManager[None]:
+    """Let cuDNN choose kernels that give the same bits each time, in full float32."""
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
     """Context in which products run in `precision`."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
-
-
-def as_batch(rows: Tensor) -> Tensor:
-    """Rows as the networks take them: float32, pixel bytes scaled from 0..255 to 0..1."""
-    return rows.float().div_(255.0) if rows.dtype == torch.uint8 else rows
 
 
 def train(
@@ -176,7 +176,7 @@ def train(
             spent += time.perf_counter() - started
             record(history, {"epoch": epoch + 1, "seconds": spent, **means})
             network.eval()
-            require_finite(epoch + 1, means)
+            require_finite(epoch + 1, means, history)
             report(history)
             if on_epoch is not None:
                 on_epoch(epoch + 1)
@@ -203,14 +203,33 @@ def record(history: History, values: Mapping[str, float]) -> None:
         history.setdefault(name, []).append(value)
 
 
-def require_finite(epoch: int, means: Mapping[str, float]) -> None:
+def require_finite(epoch: int, means: Mapping[str, float], history: History) -> None:
     """Raise DivergenceError if any mean of an epoch is NaN or infinite."""
     bad = [name for name, value in means.items() if not math.isfinite(value)]
     if bad:
         raise DivergenceError(
             f"training diverged in epoch {epoch}: {', '.join(bad)} not finite; "
-            "a lower learning_rate usually helps"
+            "a lower learning_rate usually helps",
+            history,
         )
+
+
+def finite_elbo(bounds: NDArray[np.floating], history: History) -> float:
+    """Mean of the bounds of all training samples, which the last step may have spoilt.
+
+    Raises
+    ------
+    DivergenceError
+        If it is not finite.
+    """
+    elbo = float(bounds.mean(dtype=np.float64))
+    if not math.isfinite(elbo):
+        raise DivergenceError(
+            "training diverged in its last step: the ELBO of the training samples is not finite; "
+            "a lower learning_rate usually helps",
+            history,
+        )
+    return elbo
 
 
 @contextlib.contextmanager

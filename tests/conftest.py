@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from gmvae.architectures import architecture
 from gmvae.model import GMVAEModel
-from gmvae.networks import architecture
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,6 +1,7 @@
 """Configurations: what passes, what is refused in which words, and the grid that comes of it."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,17 @@ def test_small_configs_keep_to_their_folders():
         (method(parameters={"n_clusters": 3}), "is set by the benchmark; use K, M and seeds"),
         (method(K=[0]), "methods[0].K[0]: should be at least 1; found 0"),
         (method(M=[0]), "methods[0].M[0]: should be at least 1; found 0"),
+        (method(K=[10.0]), "methods[0].K[0]: should be a whole number; found 10.0"),
+        (
+            method(parameters={"network": "fast-fd"}),
+            "methods[0] (gmvae).parameters: unknown network 'fast-fd'; choose one of: fast-conv",
+        ),
+        (
+            method(parameters={"learning_rate": "1e-3"}),
+            "learning_rate must be a finite number above 0, got '1e-3'; in YAML write it",
+        ),
+        (method(parameters={"epochs": 0}), "epochs must be an integer of at least 1, got 0"),
+        (method(parameters={"w_dim": float("inf")}), "w_dim: should be finite; found inf"),
         (method(K=[]), "methods[0].K: is empty; give at least one value"),
         (method(K=10), "methods[0].K: should be a list, like [10, 16]; found 10"),
         (method(K=["ten"]), "methods[0].K[0]: should be a whole number; found 'ten'"),
@@ -176,6 +188,11 @@ def test_a_new_file_in_baselines_is_a_new_method(tmp_path, monkeypatch):
     found = methods.find("mine")
     assert found.class_path == "baselines.mine.Mine"
     assert found.arguments == {"n_clusters": 2, "step": 0.5}
+    (tmp_path / "baselines" / "heir.py").write_text(
+        "from .mine import Mine\nclass Heir(Mine): pass\n"
+    )
+    assert methods.find("heir").arguments == {"n_clusters": 2, "step": 0.5}
+    assert methods.source_files("baselines.heir.Heir") == ["baselines/heir.py", "baselines/mine.py"]
     (tmp_path / "baselines" / "two.py").write_text("class A: pass\nclass B: pass\n")
     with pytest.raises(ConfigError, match=r"exactly one public class.*defines 2"):
         methods.find("two")
@@ -186,8 +203,11 @@ def test_summary_counts_what_is_there(tmp_path):
     assert summary(runs, tmp_path) == "grid: 2 runs (gmvae 2); 0 there, 2 to do"
     folder = tmp_path / runs[0].path
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text("{}")
+    (folder / "run.json").write_text(json.dumps({"run": runs[0].as_dict()}))
     assert summary(runs, tmp_path).endswith("1 there, 1 to do")
+    other = {**runs[0].as_dict(), "parameters": {"epochs": 9}}
+    (folder / "run.json").write_text(json.dumps({"run": other}))
+    assert summary(runs, tmp_path).endswith("0 there, 2 to do"), "another result is none of ours"
 
 
 def test_readme_of_the_configs_names_every_key():

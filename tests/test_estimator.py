@@ -8,6 +8,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gmvae import GMVAE, DivergenceError
+from gmvae.samples import fitting_samples
+from gmvae.training import TrainingSettings
 
 SEPARATING = {"epochs": 200, "batch_size": 32, "learning_rate": 3e-3, "random_state": 0}
 FAST = {"network": "paper-fc", "epochs": 2, "n_clusters": 3, "random_state": 0}
@@ -114,13 +116,13 @@ def test_restarts_keep_the_best_training_elbo(pixels):
     single = {}
     for seed in seeds:
         one = GMVAE(**parameters)
-        samples = torch.from_numpy(pixels)
-        one.n_features_in_, one.observation_ = 64, "bernoulli"
-        one._fit_once(samples, one._validated_settings(), seed, None)
+        samples = fitting_samples(one, pixels)
+        one._fit_once(samples, TrainingSettings.of(one), seed, None)
         single[seed] = one.elbo_
     assert len(set(single.values())) == 3
     assert best.elbo_ == max(single.values())
     assert best.seed_ == max(single, key=single.get)
+    assert seeds[best.best_init_] == best.seed_
     np.testing.assert_array_equal(best.labels_, best.predict(pixels))
 
 
@@ -180,6 +182,8 @@ def test_samples_come_from_the_component_that_is_asked_for(blobs):
     ("arguments", "message"),
     [
         ({"cluster": 3}, "cluster must be from 0 to 2, got 3"),
+        ({"cluster": 1.0}, "cluster must be from 0 to 2, got 1.0"),
+        ({"cluster": True}, "cluster must be from 0 to 2, got True"),
         ({"w": [0, 0, 0]}, r"w must be finite and of shape \(2,\) or \(1, 2\), got shape \(3,\)"),
         ({"n_samples": 0}, "n_samples must be an integer of at least 1, got 0"),
     ],
@@ -200,11 +204,15 @@ def test_sample_refuses(fitted, arguments, message):
         ({"objective": "exac"}, "objective must be one of paper, exact; got 'exac'"),
         ({"observation": "poisson"}, "observation must be one of auto, bernoulli, gaussian"),
         ({"precision": "float16"}, "precision must be one of float32, bfloat16"),
-        ({"device": "tpu"}, "device must be one of cpu, cuda"),
-        ({"learning_rate": 0}, "learning_rate must be above 0"),
-        ({"schedule": "linear"}, "schedule must be one of constant, cosine"),
+        ({"device": "tpu"}, "device must be one of cpu, cuda, auto"),
+        ({"verbose": 1}, "verbose must be True or False"),
+        ({"learning_rate": 0}, "learning_rate must be a finite number above 0, got 0"),
+        ({"learning_rate": "1e-3"}, "got '1e-3'; in YAML write it with a point, like 1.0e-3"),
+        ({"learning_rate": np.inf}, "learning_rate must be a finite number above 0, got inf"),
+        ({"batch_size": 1}, "batch_size must be an integer of at least 2, got 1"),
+        ({"schedule": "linear"}, "schedule must be one of cosine, constant"),
         ({"epochs": 0}, "epochs must be an integer of at least 1"),
-        ({"z_prior_threshold": -1}, "z_prior_threshold must be at least 0"),
+        ({"z_prior_threshold": -1}, "z_prior_threshold must be a finite number of at least 0"),
         ({"n_clusters": 201}, r"n_clusters=201.*n_samples=200"),
         ({"network": "fast-conv", "n_clusters": 2}, "8x8|square"),
     ],
@@ -241,8 +249,35 @@ def test_values_too_large_for_float32(blobs):
 
 def test_divergence_is_told(blobs):
     model = GMVAE(**{**FAST, "learning_rate": 1e30})
-    with pytest.raises(DivergenceError, match="not finite; a lower learning_rate"):
+    with pytest.raises(DivergenceError, match="not finite; a lower learning_rate") as caught:
         model.fit(blobs[0])
+    assert len(caught.value.history["loss"]) >= 1
+
+
+def test_divergence_in_the_very_last_step_is_told_too(blobs):
+    model = GMVAE(**{**FAST, "epochs": 1, "batch_size": 300, "learning_rate": 1e30})
+    with pytest.raises(DivergenceError, match="diverged in its last step"):
+        model.fit(blobs[0])
+
+
+def test_restarts_that_diverge_are_left_out_with_a_warning(blobs, monkeypatch):
+    whole = GMVAE._fit_once
+
+    def first_one_fails(self, samples, settings, seed, on_epoch):
+        whole(self, samples, settings, seed, on_epoch)
+        if not hasattr(self, "best_init_") and not getattr(self, "failed", False):
+            self.failed = True
+            raise DivergenceError("made up")
+
+    monkeypatch.setattr(GMVAE, "_fit_once", first_one_fails)
+    with pytest.warns(UserWarning, match="restart 1 of 2 left out: made up"):
+        model = GMVAE(**FAST, n_init=2).fit(blobs[0])
+    assert model.best_init_ == 1
+
+
+def test_bernoulli_checks_its_range_at_prediction_too(pixels, fitted):
+    with pytest.raises(ValueError, match="needs values from 0 to 1, but Y goes from 0 to 255"):
+        fitted.predict(pixels.astype(np.float32))
 
 
 def test_remedies_and_objectives_change_the_training(pixels):

@@ -1,6 +1,6 @@
 """Scores against brute force and by hand."""
 
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gmvae.bench import metrics
+from gmvae.bench.assignments import exemplars
 
 
 def brute_force(clusters, labels, n_clusters, n_classes):
@@ -64,9 +65,33 @@ def test_exemplar_by_hand():
     """Cluster 0 is named by sample 2, of class 1: its other two samples, of class 0, are wrong."""
     probabilities = np.array([[0.8, 0.2], [0.7, 0.3], [0.9, 0.1], [0.1, 0.9], [0.4, 0.6]])
     labels = np.array([0, 0, 1, 2, 2])
-    clusters, exemplars = probabilities.argmax(1), probabilities.argmax(0)
-    assert metrics.accuracy_exemplar(clusters, exemplars, labels) == pytest.approx(3 / 5)
+    clusters, pairs = probabilities.argmax(1), exemplars(probabilities)
+    assert pairs.tolist() == [[0, 2], [1, 3]]
+    assert metrics.accuracy_exemplar(clusters, pairs, labels) == pytest.approx(3 / 5)
     assert metrics.accuracy_majority(clusters, labels) == pytest.approx(4 / 5)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_exemplars_that_tie_count_as_a_choice_by_lot(seed):
+    """Against the mean over all choices, each an argmax in another order of the samples."""
+    random = np.random.default_rng(seed)
+    probabilities = random.integers(0, 4, (8, 3)) / 3
+    labels = random.integers(0, 3, 8)
+    clusters = probabilities.argmax(1)
+    tied = [np.flatnonzero(column == column.max()) for column in probabilities.T]
+    choices = product(*tied)
+    expected = np.mean([np.mean(labels[list(c)][clusters] == labels) for c in choices])
+    pairs = exemplars(probabilities)
+    assert metrics.accuracy_exemplar(clusters, pairs, labels) == pytest.approx(expected)
+    order = random.permutation(8)
+    shuffled = exemplars(probabilities[order])
+    again = metrics.accuracy_exemplar(clusters[order], shuffled, labels[order])
+    assert again == pytest.approx(expected)
+
+
+def test_a_cluster_that_is_not_in_use_has_no_exemplar():
+    pairs = exemplars(np.array([[0.6, 0.0, 0.4], [0.3, 0.0, 0.7]]))
+    assert pairs.tolist() == [[0, 0], [2, 1]]
 
 
 def test_evaluate_knows_what_it_cannot_say():

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from gmvae.architectures import ARCHITECTURES, architecture
 from gmvae.model import GMVAEModel
-from gmvae.networks import ARCHITECTURES, Decoder, Trunk, architecture
+from gmvae.networks import Decoder, Trunk
 
 
 def multiply_adds(model, n_mc):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from gmvae import GMVAE
-from gmvae.networks import architecture
+from gmvae.architectures import architecture
 from gmvae.observation import MIN_LOG_VAR, ObservationModel
 
 
@@ -62,6 +62,22 @@ def test_images_are_taken_as_they_are():
     samples = torch.rand(9, 4)
     model.set_units(samples)
     assert torch.equal(model.standardise(samples), samples)
-    torch.testing.assert_close(
-        model(torch.zeros(1, 2)).mean.sum(), model(torch.zeros(1, 2)).logits.sigmoid().sum()
-    )
+    assert not any(name in ("mean", "scale") for name, _ in model.named_parameters())
+
+
+def test_bytes_are_the_same_gaussian_vectors_as_scaled_floats():
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 6), dtype=np.uint8)
+    parameters = {"n_clusters": 2, "network": "paper-fc", "epochs": 2, "random_state": 0}
+    parameters["observation"] = "gaussian"
+    from_bytes = GMVAE(**parameters).fit(pixels)
+    from_floats = GMVAE(**parameters).fit(pixels / np.float32(255))
+    assert from_bytes.elbo_ == from_floats.elbo_
+    np.testing.assert_array_equal(from_bytes.labels_, from_floats.labels_)
+
+
+def test_numbers_that_come_as_bytes_at_prediction_are_no_pixels():
+    numbers = np.random.default_rng(0).integers(0, 200, (100, 6))
+    model = GMVAE(2, network="paper-fc", epochs=2, random_state=0).fit(numbers.astype(float))
+    assert model.observation_ == "gaussian"
+    expected = model.predict_proba(numbers.astype(float))
+    np.testing.assert_array_equal(model.predict_proba(numbers.astype(np.uint8)), expected)

@@ -167,13 +167,30 @@ def test_second_call_has_nothing_to_do(project):
     assert "18 there, 0 to do" in output(result)
 
 
-def test_training_commands_see_no_labels(project):
-    result = snakemake(project, "all", "-n", "-F", "-p", "--configfile", SMOKE)
-    shell = [line for line in output(result).splitlines() if "gmvae.bench train" in line]
-    assert len(shell) == 18
-    assert not any("labels" in line for line in shell)
-    score = [line for line in output(result).splitlines() if "gmvae.bench score" in line]
-    assert all("test-labels.npy" in line for line in score)
+def test_no_training_job_has_labels_among_its_inputs(project):
+    """Asked of the running workflow: with the labels gone, training goes on and scoring cannot."""
+    for path in project.glob("data/digits/*-labels.npy"):
+        path.rename(path.with_suffix(".away"))
+    try:
+        kept = "results/smoke/runs/digits/kmeans/K10/seed0"
+        (project / kept / "run.json").unlink()
+        result = snakemake(
+            project,
+            f"{kept}/run.json",
+            "--cores",
+            "1",
+            "--configfile",
+            SMOKE,
+            "--allowed-rules",
+            "train",
+        )
+        assert result.returncode == 0, output(result)
+        assert (project / kept / "run.json").exists()
+    finally:
+        for path in project.glob("data/digits/*-labels.away"):
+            path.rename(path.with_suffix(".npy"))
+    result = snakemake(project, "all", "--cores", "2", "--configfile", SMOKE)
+    assert result.returncode == 0, output(result)
 
 
 def planned(result):
@@ -190,6 +207,7 @@ def planned(result):
         ("gmvae/elbo.py", {"gmvae": 8}),
         ("gmvae/training.py", {"gmvae": 8, "vae_kmeans": 2, "vae_gmm": 2}),
         ("gmvae/bench/figures/style.py", {}),
+        ("gmvae/bench/metrics.py", {}),
     ],
 )
 def test_a_change_makes_the_right_runs_out_of_date(project, path, expected):
@@ -381,7 +399,42 @@ def test_truncated_idx_file(project, tmp_path):
     assert "replace the file, or remove it to have it downloaded" in message
 
 
-def test_parameters_that_a_method_refuses(project):
-    bad = {"name": "gmvae", "K": [2], "M": [1], "parameters": {"network": "fast-fd"}}
+def test_what_a_method_refuses_is_in_the_message(project):
+    """Only with the data at hand is it known that a convolution does not fit 8x8 digits."""
+    bad = {"name": "gmvae", "K": [2], "M": [1], "parameters": {"network": "paper-conv"}}
     message = errors_of(project, write_config(project, methods=[bad]))
-    assert "unknown network 'fast-fd'; choose one of: fast-conv" in message
+    assert "refused to train (runs/digits/gmvae/paper-conv-K2-M1/seed0)" in message
+    assert "8x8 pixels are too small" in message
+
+
+def test_a_changed_metric_scores_anew_and_trains_nothing(project):
+    file = project / "gmvae/bench/metrics.py"
+    before, times = file.read_text(), file.stat()
+    try:
+        file.write_text(before + "\n# changed\n")
+        result = snakemake(project, "all", "-n", "--configfile", SMOKE)
+        assert output(result).count(": score ") == 18
+        assert sum(planned(result).values()) == 0
+    finally:
+        file.write_text(before)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_changed_data_of_a_user_are_read_anew(project):
+    random = np.random.default_rng(0)
+    np.savez(project / "mine.npz", X=random.standard_normal((60, 3)))
+    config = write_config(project, datasets=[{"name": "mine", "npz": "mine.npz"}])
+    arguments = ("data/mine/train-images.npy", "--cores", "1", "--configfile", config)
+    assert snakemake(project, *arguments).returncode == 0
+    assert "Nothing to be done" in output(snakemake(project, *arguments))
+    np.savez(project / "mine.npz", X=random.standard_normal((80, 3)))
+    assert snakemake(project, *arguments).returncode == 0
+    assert len(np.load(project / "data/mine/train-images.npy")) == 64
+    (project / "mine.npz").unlink()
+    assert "mine.npz does not exist" in output(snakemake(project, *arguments))
+
+
+def test_fewer_cores_than_threads_do_not_change_the_run(project):
+    config = write_config(project, threads=3)
+    result = snakemake(project, "all", "-n", "-p", "--cores", "1", "--configfile", config)
+    assert "--threads 3" in output(result)

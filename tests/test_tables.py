@@ -131,13 +131,14 @@ def test_curves_have_a_row_an_epoch(built):
 
 
 def test_files_for_programs_and_for_people(built, tmp_path):
-    report_tables.write_tables(built, tmp_path, "smoke, not comparable")
+    report_tables.write_tables(built, tmp_path, "smoke, not comparable", "3 of 4 runs")
     table = pd.read_csv(tmp_path / "table1.csv")
     assert ",".join(table.columns) == COLUMNS
     assert table.variant[0] == "fast-conv (smoke, not comparable)"
     assert table.variant[1] == "smoke, not comparable"
     text = (tmp_path / "table1.md").read_text()
-    assert "**smoke, not comparable**" in text
+    assert "**smoke, not comparable; 3 of 4 runs**" in text
+    assert "3 of 4" not in (tmp_path / "table1.csv").read_text()
     assert "4 (1 failed)" in text
     assert "72.0 ± 12.0" in text
     assert "diverged, loss not finite" in text
@@ -153,12 +154,12 @@ def test_scoring_a_run(tmp_path):
     write_arrays(
         tmp_path / "test.npz",
         clusters=np.array([1, 1, 0, 0, 0, 2]),
-        exemplars=np.array([4, 0, 5]),
+        exemplars=np.array([[0, 4], [1, 0], [2, 5]]),
     )
     write_arrays(
         tmp_path / "epochs.npz",
         clusters=np.array([[0] * 6, [1, 1, 0, 0, 0, 2]]),
-        exemplars=np.array([[2, 0, 0], [4, 0, 5]]),
+        exemplars=np.array([[0, 0, 2], [1, 0, 4], [1, 1, 0], [1, 2, 5]]),
     )
     scores = score_run(tmp_path, tmp_path / "labels.npy")
     assert scores["final"]["accuracy_hungarian"] == pytest.approx(5 / 6)

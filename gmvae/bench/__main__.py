@@ -7,6 +7,7 @@ load, and so that no command waits for libraries that it does not use.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -24,13 +25,15 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        with open(options.log, "w") if options.log else contextlib.nullcontext(sys.stderr) as log:
+            print(f"error: {error}", file=log)
         return 1
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gmvae.bench", description=__doc__)
+    parser.add_argument("--log", help="file for the message of an error, instead of the terminal")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     data = commands.add_parser("data", help="put a data set where the pipeline expects it")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,7 +12,7 @@ import jsonschema
 import yaml
 
 from gmvae.bench import datasets
-from gmvae.bench.errors import ConfigError
+from gmvae.bench.errors import ConfigError, did_you_mean
 
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 TYPE_NAMES = {
@@ -68,7 +67,7 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     ConfigError
         Names every key that is wrong, what was expected there and what was found.
     """
-    validator = jsonschema.Draft202012Validator(_schema())
+    validator = _validator()
     errors = sorted(validator.iter_errors(dict(raw)), key=lambda error: list(map(str, error.path)))
     if errors:
         problems = [f"  {line}" for error in errors for line in _explain(error)]
@@ -93,8 +92,14 @@ def load_config(path: str | Path) -> Config:
 
 
 @cache
-def _schema() -> dict[str, Any]:
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+def _validator() -> Any:
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    base = jsonschema.Draft202012Validator
+    # JSON takes 10.0 for an integer; a folder named K10.0 would be the result.
+    types = base.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    return jsonschema.validators.extend(base, type_checker=types)(schema)
 
 
 def _dataset(raw: str | Mapping[str, str]) -> DatasetSpec:
@@ -107,7 +112,7 @@ def _dataset(raw: str | Mapping[str, str]) -> DatasetSpec:
         return DatasetSpec(raw["name"], raw["npz"])
     if raw not in datasets.available():
         raise ConfigError(
-            f"datasets: unknown data set {raw!r}{_suggest(raw, datasets.available())}; "
+            f"datasets: unknown data set {raw!r}{did_you_mean(raw, datasets.available())}; "
             f"choose from {', '.join(datasets.available())}, "
             "or give your own as {name: ..., npz: path}"
         )
@@ -140,7 +145,7 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
         case "additionalProperties":
             valid = list(schema["properties"])
             return [
-                f"{_join(place, key)}: unknown key{_suggest(key, valid)}; "
+                f"{_join(place, key)}: unknown key{did_you_mean(key, valid)}; "
                 f"valid here: {', '.join(valid)}"
                 for key in error.instance
                 if key not in valid
@@ -154,7 +159,7 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
             return [f"{place}: should be {names}; {found}"]
         case "enum":
             choices = ", ".join(map(str, schema["enum"]))
-            hint = _suggest(str(error.instance), list(map(str, schema["enum"])))
+            hint = did_you_mean(str(error.instance), list(map(str, schema["enum"])))
             return [f"{place}: should be one of {choices}; {found}{hint}"]
         case "minimum":
             return [f"{place}: should be at least {schema['minimum']}; {found}"]
@@ -183,8 +188,3 @@ def _join(place: str, key: object) -> str:
 def _purpose(schema: Mapping[str, Any], key: str) -> str:
     description = schema["properties"][key].get("description")
     return f" ({description})" if description else ""
-
-
-def _suggest(word: object, valid: list[str]) -> str:
-    close = difflib.get_close_matches(str(word), valid, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

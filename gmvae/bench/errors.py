@@ -1,5 +1,16 @@
 """Errors that a user can act on; the command line shows their message without a traceback."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(word: object, valid: Iterable[str]) -> str:
+    """The nearest valid word as a remark in brackets, or nothing if none is near."""
+    close = difflib.get_close_matches(str(word), list(valid), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
 
 class UserError(Exception):
     """Something outside the program is wrong: the message says what, where and what to do."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
+import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -11,8 +12,9 @@ from typing import Any
 
 from gmvae.bench import methods
 from gmvae.bench.config import Config, MethodSpec
-from gmvae.bench.errors import ConfigError
+from gmvae.bench.errors import ConfigError, did_you_mean
 from gmvae.bench.methods import Method
+from gmvae.parameters import check_parameters
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,20 @@ def make_runs(config: Config) -> list[Run]:
     return runs
 
 
+def is_finished(run: Run, folder: Path) -> bool:
+    """Whether `folder` holds the result of exactly this run, parameters included."""
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return record["run"] == json.loads(json.dumps(run.as_dict()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def summary(runs: Iterable[Run], results: Path) -> str:
     """Sentence that says how many runs a grid has and how many of them are there already."""
     listed = list(runs)
     by_method = Counter(run.method for run in listed)
-    done = sum((results / run.path / "run.json").exists() for run in listed)
+    done = sum(is_finished(run, results / run.path) for run in listed)
     parts = ", ".join(f"{method} {n}" for method, n in by_method.items())
     return f"grid: {len(listed)} runs ({parts}); {done} there, {len(listed) - done} to do"
 
@@ -119,19 +130,24 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
 
 
 def _check(method: Method, spec: MethodSpec, place: str) -> None:
-    for argument in spec.parameters:
+    for argument, value in spec.parameters.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{place}.parameters.{argument}: should be finite; found {value}")
         if argument in methods.SET_BY_THE_RUN:
             raise ConfigError(
                 f"{place}.parameters.{argument}: is set by the benchmark; use K, M and seeds"
             )
         if argument not in method.arguments:
             valid = [name for name in method.arguments if name not in methods.SET_BY_THE_RUN]
-            close = difflib.get_close_matches(argument, valid, n=1)
-            hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise ConfigError(
-                f"{place}.parameters.{argument}: {method.class_path} has no such argument{hint}; "
-                f"it has: {', '.join(valid) or 'none'}"
+                f"{place}.parameters.{argument}: {method.class_path} has no such argument"
+                f"{did_you_mean(argument, valid)}; it has: {', '.join(valid) or 'none'}"
             )
+    if method.is_own:
+        try:
+            check_parameters(spec.parameters)
+        except ValueError as error:
+            raise ConfigError(f"{place}.parameters: {error}") from error
     takes_K = method.clusters_argument is not None
     if takes_K != (spec.K != (None,)):
         raise ConfigError(

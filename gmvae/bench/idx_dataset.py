@@ -132,7 +132,7 @@ def _download(file: IdxFile, source: IdxSource) -> Path:
             )
         except (requests.RequestException, ValueError, OSError) as error:
             failures.append(f"  {mirror}: {_first_line(error)}")
-    looked = [str(path) for path in source.candidates()] or [
+    looked = [_what_lacks(path, source) for path in source.candidates()] or [
         f"nowhere, {DATA_DIR_VARIABLE} is unset"
     ]
     raise DataError(
@@ -148,6 +148,13 @@ def _download(file: IdxFile, source: IdxSource) -> Path:
             ]
         )
     )
+
+
+def _what_lacks(folder: Path, source: IdxSource) -> str:
+    if not folder.is_dir():
+        return f"{folder} (no such folder)"
+    missing = [file.name for file in _all_files(source) if _find(folder, file) is None]
+    return f"{folder} (without {', '.join(missing)})"
 
 
 def _first_line(error: Exception) -> str:

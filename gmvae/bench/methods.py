@@ -7,7 +7,6 @@ imported, until a method is built: importing torch for each look at the grid wou
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gmvae.bench.errors import ConfigError
+from gmvae.bench.errors import ConfigError, did_you_mean
 
 ROOT = Path(__file__).parents[2]
 BUILT_IN = {"gmvae": "gmvae.estimator.GMVAE"}
@@ -40,6 +39,11 @@ class Method:
     name: str
     class_path: str
     arguments: Mapping[str, Any]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the class is one of this project."""
+        return self.class_path.split(".")[0] in OWN_PACKAGES
 
     @property
     def clusters_argument(self) -> str | None:
@@ -71,11 +75,10 @@ def find(name: str, class_path: str | None = None) -> Method:
     if class_path is not None:
         return _foreign(name, class_path)
     if name not in available():
-        close = difflib.get_close_matches(name, available(), n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        names = available()
         raise ConfigError(
-            f"unknown method {name!r}{hint}; choose from {', '.join(available())}, or name a "
-            "clusterer by its dotted path: {name: birch, class: sklearn.cluster.Birch}"
+            f"unknown method {name!r}{did_you_mean(name, names)}; choose from {', '.join(names)}, "
+            "or name a clusterer by its dotted path: {name: birch, class: sklearn.cluster.Birch}"
         )
     if name in BUILT_IN:
         module, class_name = BUILT_IN[name].rsplit(".", 1)
@@ -105,6 +108,8 @@ def _arguments(path: Path, node: ast.ClassDef) -> dict[str, Any]:
     )
     if init is None:
         return _inherited_arguments(path, node)
+    if init.args.kwarg is not None or init.args.vararg is not None:
+        return _signature(path, node)
     plain, keyword_only = init.args.args[1:], init.args.kwonlyargs
     padding = [None] * (len(plain) - len(init.args.defaults))
     defaults = [*padding, *init.args.defaults, *init.args.kw_defaults]
@@ -119,7 +124,21 @@ def _inherited_arguments(path: Path, node: ast.ClassDef) -> dict[str, Any]:
         found = _find_class(path, base.id) if isinstance(base, ast.Name) else None
         if found is not None:
             return _arguments(*found)
-    return {}
+    return _signature(path, node)
+
+
+def _signature(path: Path, node: ast.ClassDef) -> dict[str, Any]:
+    """What the source does not tell, importing the class does."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return _signature_of(import_class(f"{module}.{node.name}"))
+
+
+def _signature_of(cls: type) -> dict[str, Any]:
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    arguments = inspect.signature(cls).parameters.values()
+    return {
+        argument.name: argument.default for argument in arguments if argument.kind not in variadic
+    }
 
 
 def _find_class(path: Path, name: str) -> tuple[Path, ast.ClassDef] | None:
@@ -128,7 +147,7 @@ def _find_class(path: Path, name: str) -> tuple[Path, ast.ClassDef] | None:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return path, node
         if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
-            imported = _module_path(node.module) if node.module else None
+            imported = _module_path(_absolute(node, path))
             return _find_class(imported, name) if imported else None
     return None
 
@@ -141,12 +160,7 @@ def _foreign(name: str, class_path: str) -> Method:
             f"method {name!r}: {class_path} has no {' and no '.join(missing)}; the benchmark fits "
             "on the training split and predicts on the test split"
         )
-    arguments = {
-        argument.name: argument.default
-        for argument in inspect.signature(cls).parameters.values()
-        if argument.kind is not inspect.Parameter.VAR_KEYWORD
-    }
-    return Method(name, class_path, arguments)
+    return Method(name, class_path, _signature_of(cls))
 
 
 def import_class(class_path: str) -> type:
@@ -160,8 +174,11 @@ def import_class(class_path: str) -> type:
     module, _, class_name = class_path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), class_name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"class {class_path!r} cannot be imported: {error}") from error
+    except Exception as error:  # a module of the user's can raise anything when it is imported
+        kind = (
+            "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        )
+        raise ConfigError(f"class {class_path!r} cannot be imported: {kind}{error}") from error
     if not isinstance(found, type):
         raise ConfigError(f"{class_path!r} is not a class")
     return found
@@ -192,11 +209,20 @@ def _imports(path: Path) -> list[str]:
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, path)
+            modules = [f"{origin}.{alias.name}" for alias in node.names]
             # What is not a module is a name in the module that it is imported from.
-            names += [name if _module_path(name) else node.module for name in modules]
+            names += [name if _module_path(name) else origin for name in modules]
     return [name for name in names if name.split(".")[0] in OWN_PACKAGES]
+
+
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    """Full name of the module that a from-import names, relative ones included."""
+    if not node.level:
+        return node.module or ""
+    package = path.relative_to(ROOT).parts[: -node.level]
+    return ".".join([*package, *([node.module] if node.module else [])])
 
 
 def _module_path(module: str) -> Path | None:

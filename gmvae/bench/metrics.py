@@ -81,20 +81,27 @@ def accuracy_hungarian(clusters: Labels, labels: Labels) -> float:
 def accuracy_exemplar(clusters: Labels, exemplars: Labels, labels: Labels) -> float:
     """The paper's protocol: a cluster takes the label of its most probable test sample.
 
-    Makhzani et al., arXiv:1511.05644, section 5; arXiv:1611.02648v2, section 4.2.
+    Makhzani et al., arXiv:1511.05644, section 5; arXiv:1611.02648v2, section 4.2. Where several
+    samples are equally probable, the accuracy is the mean over them all, which is what a choice by
+    lot gives in expectation.
 
     Parameters
     ----------
     clusters, labels : ndarray of int, shape (N,)
-    exemplars : ndarray of int, shape (K,)
-        For each cluster the test sample with the highest probability of it, the first of several.
+    exemplars : ndarray of int, shape (n, 2)
+        Pairs of a cluster and one of its most probable samples; at least one for each cluster in
+        use.
 
     Returns
     -------
     float
         In [0, 1].
     """
-    return float(np.mean(labels[exemplars][clusters] == labels))
+    counts = contingency(clusters, labels)
+    shares = np.zeros(counts.shape)
+    np.add.at(shares, (exemplars[:, 0], labels[exemplars[:, 1]]), 1.0)
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1.0)
+    return float((shares * counts).sum() / len(labels))
 
 
 def accuracy_majority(clusters: Labels, labels: Labels) -> float:
@@ -108,7 +115,7 @@ def evaluate(clusters: Labels, exemplars: Labels | None, labels: Labels | None) 
     Parameters
     ----------
     clusters : ndarray of int, shape (N,)
-    exemplars : ndarray of int, shape (K,), or None
+    exemplars : ndarray of int, shape (n, 2), or None
         None for a method without probabilities.
     labels : ndarray of int, shape (N,), or None
         None where they are not known.

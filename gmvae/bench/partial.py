@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gmvae.bench import figures, files
 from gmvae.bench.errors import DataError
+from gmvae.bench.grid import Run, is_finished
 from gmvae.bench.report_tables import write_tables
 from gmvae.bench.score import score_run
 from gmvae.bench.tables import ScoredRun, build
@@ -13,13 +14,13 @@ from gmvae.bench.tables import ScoredRun, build
 DATA = Path("data")
 
 
-def write_partial(folders: list[Path], results: Path, mark: str | None) -> str:
+def write_partial(runs: list[Run], results: Path, mark: str | None) -> str:
     """Score the finished runs and write all tables and figures to ``{results}/partial``.
 
     Parameters
     ----------
-    folders : list of Path
-        Of all runs of the grid, finished or not.
+    runs : list of Run
+        All of the grid, finished or not.
     results : Path
     mark : str or None
 
@@ -28,17 +29,16 @@ def write_partial(folders: list[Path], results: Path, mark: str | None) -> str:
     str
         A line that says how many runs went in.
     """
-    finished = [folder for folder in folders if (folder / "run.json").exists()]
-    if not finished:
-        raise DataError(f"none of the {len(folders)} runs of this grid has finished yet")
-    scored = [_scored(folder) for folder in finished]
+    folders = [results / run.path for run in runs if is_finished(run, results / run.path)]
+    if not folders:
+        raise DataError(f"none of the {len(runs)} runs of this grid has finished yet")
+    scored = [_scored(folder) for folder in folders]
     target = results / "partial"
-    remark = f"{len(finished)} of {len(folders)} runs"
-    remark = f"{mark}; {remark}" if mark else remark
-    write_tables(build(scored), target, remark)
+    count = f"{len(folders)} of {len(runs)} runs"
+    write_tables(build(scored), target, mark, count)
     for name in figures.available():
-        figures.write_figure(name, target, remark)
-    return f"{target}: {remark}"
+        figures.write_figure(name, target, f"{mark}; {count}" if mark else count)
+    return f"{target}: {count}"
 
 
 def _scored(folder: Path) -> ScoredRun:

@@ -13,15 +13,15 @@ from gmvae.bench.tables import Tables
 EXPLANATION = """\
 Accuracies on the test split, in percent, over the seeds of a setting: mean ± standard deviation.
 *Exemplar*: the paper's protocol, a cluster takes the class of its most probable test sample (needs
-probabilities). *Hungarian*: best one-to-one matching of clusters to classes; with K above the
-number of classes the samples of unmatched clusters count as wrong. *By ELBO*: the one run with the
-best training ELBO, the choice that needs no labels. *Majority* gives each cluster its most frequent
-class and flatters large K. *Published* figures were not run here. *Time*: median training time of a
-run.
+probabilities; the mean is taken over samples that are equally probable). *Hungarian*: best
+one-to-one matching of clusters to classes; with K above the number of classes the samples of
+unmatched clusters count as wrong. *By ELBO*: the one run with the best training ELBO, the choice
+that needs no labels. *Majority* gives each cluster its most frequent class and flatters large K.
+*Published* figures were not run here. *Time*: median training time of a run.
 """
 
 
-def write_tables(tables: Tables, folder: Path, mark: str | None) -> None:
+def write_tables(tables: Tables, folder: Path, mark: str | None, note: str | None = None) -> None:
     """Write ``runs.csv``, ``curves.csv``, ``table1.csv`` and ``table1.md``.
 
     Parameters
@@ -30,6 +30,8 @@ def write_tables(tables: Tables, folder: Path, mark: str | None) -> None:
     folder : Path
     mark : str or None
         Remark that goes on the tables, such as "smoke, not comparable".
+    note : str or None
+        Remark for people alone, on ``table1.md``.
     """
     table = tables.table1.copy()
     if mark:
@@ -37,16 +39,19 @@ def write_tables(tables: Tables, folder: Path, mark: str | None) -> None:
     for name, frame in (("runs", tables.runs), ("curves", tables.curves), ("table1", table)):
         with files.replacing(folder / f"{name}.csv") as temporary:
             frame.to_csv(temporary, index=False, lineterminator="\n")
-    files.write_text(folder / "table1.md", markdown(tables, mark))
+    files.write_text(
+        folder / "table1.md", markdown(tables, "; ".join(part for part in (mark, note) if part))
+    )
 
 
-def markdown(tables: Tables, mark: str | None) -> str:
+def markdown(tables: Tables, mark: str) -> str:
     """Table 1 as Markdown, with the failures and the sources below.
 
     Parameters
     ----------
     tables : Tables
-    mark : str or None
+    mark : str
+        Remark at its head; may be empty.
 
     Returns
     -------

@@ -47,9 +47,10 @@ def score_run(folder: Path, labels_path: Path) -> dict[str, Any]:
             "the run belongs to other data; delete its folder and run the same command again"
         )
     with np.load(folder / "epochs.npz", allow_pickle=False) as arrays:
+        pairs = arrays["exemplars"]
         epochs = [
-            metrics.evaluate(*assignment, labels).as_dict()
-            for assignment in zip(arrays["clusters"], arrays["exemplars"], strict=True)
+            metrics.evaluate(assigned, pairs[pairs[:, 0] == epoch, 1:], labels).as_dict()
+            for epoch, assigned in enumerate(arrays["clusters"])
         ]
     return {
         "status": record["status"],

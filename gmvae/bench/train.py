@@ -12,42 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmvae.bench import files, methods, provenance
+from gmvae.bench.assignments import EpochRecorder, exemplars
 from gmvae.bench.errors import ConfigError, RunError
 from gmvae.bench.grid import Run
 
 RUN_FILES = ("run.json", "test.npz", "epochs.npz", "history.csv", "model.safetensors")
-
-
-class EpochRecorder:
-    """Collects the test assignment of every epoch while a method trains.
-
-    It is passed to ``fit`` as ``on_epoch`` and notes only what scoring needs: the cluster of each
-    test sample and, for each cluster, its most probable test sample.
-    """
-
-    def __init__(self, test_images: NDArray[Any]):
-        self._test_images = test_images
-        self.clusters: list[NDArray[np.int32]] = []
-        self.exemplars: list[NDArray[np.int32]] = []
-        self.seconds = 0.0
-
-    def __call__(self, estimator: Any, epoch: int) -> None:
-        """Note the assignment after `epoch` epochs; the time that it takes is kept apart."""
-        started = time.perf_counter()
-        if epoch == 1:
-            # A restart begins: what the one before it did is not part of the curve.
-            self.clusters.clear()
-            self.exemplars.clear()
-        probabilities = estimator.predict_proba(self._test_images)
-        self.clusters.append(probabilities.argmax(axis=1).astype(np.int32))
-        self.exemplars.append(probabilities.argmax(axis=0).astype(np.int32))
-        self.seconds += time.perf_counter() - started
-
-    def arrays(self) -> dict[str, NDArray[np.int32]]:
-        """``clusters`` of shape (epochs, N) and ``exemplars`` of shape (epochs, K)."""
-        if not self.clusters:
-            return {name: np.zeros((0, 0), np.int32) for name in ("clusters", "exemplars")}
-        return {"clusters": np.stack(self.clusters), "exemplars": np.stack(self.exemplars)}
 
 
 def train_run(
@@ -79,13 +48,15 @@ def train_run(
     recorder = EpochRecorder(test)
     started_at = datetime.datetime.now(datetime.UTC)
     started = time.perf_counter()
-    reason = None
+    reason: str | None = None
+    history: dict[str, Any] = {}
     arrays: dict[str, NDArray[Any]] = {"clusters": np.zeros(0, np.int32)}
     try:
         takes_recorder = "on_epoch" in inspect.signature(estimator.fit).parameters
         estimator.fit(train, **({"on_epoch": recorder} if takes_recorder else {}))
     except FloatingPointError as error:
         reason = str(error)
+        history = getattr(error, "history", {})
     except ValueError as error:
         raise RunError(
             f"{run.class_path} refused to train ({run.path}): {error}\n"
@@ -94,6 +65,7 @@ def train_run(
     seconds = time.perf_counter() - started - recorder.seconds
     if reason is None:
         arrays = _test_arrays(estimator, test)
+        history = getattr(estimator, "history_", {})
     record = {
         "run": run.as_dict(),
         "status": "finished" if reason is None else "diverged",
@@ -112,7 +84,14 @@ def train_run(
         "libraries": provenance.libraries(),
         "machine": provenance.machine(),
     }
-    _write(folder, estimator if reason is None else None, arrays, recorder, record)
+    files.write_arrays(folder / "test.npz", **arrays)
+    epochs = recorder.arrays(getattr(estimator, "best_init_", -1))
+    files.write_arrays(folder / "epochs.npz", **epochs)
+    files.write_csv(folder / "history.csv", history or {"epoch": [], "seconds": []})
+    with files.replacing(folder / "model.safetensors") as temporary:
+        _save_model(estimator if reason is None else None, temporary)
+    # Last, since it says that the run is complete.
+    files.write_json(folder / "run.json", record)
     return record
 
 
@@ -148,7 +127,7 @@ def _test_arrays(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[Any]]:
     probabilities = np.asarray(estimator.predict_proba(test))
     return {
         "clusters": probabilities.argmax(axis=1).astype(np.int32),
-        "exemplars": probabilities.argmax(axis=0).astype(np.int32),
+        "exemplars": exemplars(probabilities),
         "probabilities": probabilities.astype(np.float32),
     }
 
@@ -162,23 +141,6 @@ def _n_parameters(estimator: Any) -> int | None:
     if model is None or not hasattr(model, "parameters"):
         return None
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-def _write(
-    folder: Path,
-    estimator: Any | None,
-    arrays: dict[str, NDArray[Any]],
-    recorder: EpochRecorder,
-    record: dict[str, Any],
-) -> None:
-    files.write_arrays(folder / "test.npz", **arrays)
-    files.write_arrays(folder / "epochs.npz", **recorder.arrays())
-    history = getattr(estimator, "history_", {"epoch": [], "seconds": []})
-    files.write_csv(folder / "history.csv", history)
-    with files.replacing(folder / "model.safetensors") as temporary:
-        _save_model(estimator, temporary)
-    # Last, since it says that the run is complete.
-    files.write_json(folder / "run.json", record)
 
 
 def _save_model(estimator: Any | None, path: Path) -> None:

@@ -9,11 +9,11 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(workflow.basedir))
 
 from gmvae.bench import figures as bench_figures
-from gmvae.bench import methods as bench_methods
 from gmvae.bench.config import parse_config
 from gmvae.bench.environment import prepare_jobs
 from gmvae.bench.errors import UserError
 from gmvae.bench.grid import make_runs, summary
+from gmvae.bench.methods import source_files
 
 try:
     CONFIG = parse_config(config)
@@ -51,6 +51,16 @@ wildcard_constraints:
 def run_file(name):
     """Path of one file of a run, with wildcards."""
     return f"{RUN}/{name}"
+
+
+def npz_of(dataset):
+    """The user's own file that a data set is made from, if it is one of theirs."""
+    path = NPZ.get(dataset)
+    if path is not None and not Path(path).is_file():
+        raise WorkflowError(
+            f"datasets: {dataset}: {path} does not exist; give the path of an .npz file"
+        )
+    return path or []
 
 
 def run_of(wildcards):

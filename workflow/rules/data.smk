@@ -1,4 +1,11 @@
 rule data:
+    input:
+        npz=lambda wildcards: npz_of(wildcards.dataset),
+        source=lambda wildcards: source_files(
+            "gmvae.bench.datasets.{}.load".format(
+                "npz" if NPZ.get(wildcards.dataset) else wildcards.dataset
+            )
+        ),
     output:
         expand(
             "data/{{dataset}}/{split}-{kind}.npy",
@@ -10,13 +17,12 @@ rule data:
     conda:
         "../../environment.yml"
     params:
-        npz=lambda wildcards: NPZ.get(wildcards.dataset),
-        option=lambda wildcards: (
-            "--npz {}".format(shlex.quote(NPZ[wildcards.dataset]))
-            if NPZ.get(wildcards.dataset)
-            else ""
+        folder=subpath(output[0], parent=True),
+        npz=lambda wildcards, input: (
+            "--npz {}".format(shlex.quote(input.npz)) if input.npz else ""
         ),
     message:
         "data set {wildcards.dataset}"
+    # Standard error stays on the terminal: it may be the progress of a download.
     shell:
-        "python -m gmvae.bench data {wildcards.dataset:q} data/{wildcards.dataset:q} {params.option} 2> {log:q}"
+        "python -m gmvae.bench --log {log:q} data {wildcards.dataset:q} {params.folder:q} {params.npz}"

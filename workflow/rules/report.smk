@@ -1,6 +1,8 @@
 rule tables:
     input:
-        [f"{path}/metrics.json" for path in RUN_PATHS],
+        metrics=[f"{path}/metrics.json" for path in RUN_PATHS],
+        source=source_files("gmvae.bench.report_tables.write_tables")
+        + ["gmvae/bench/published.csv"],
     output:
         TABLES,
     log:
@@ -21,6 +23,9 @@ rule figure:
     input:
         runs=f"{RESULTS}/runs.csv",
         curves=f"{RESULTS}/curves.csv",
+        source=lambda wildcards: source_files(
+            f"gmvae.bench.figures.{wildcards.figure}.draw"
+        ),
     output:
         multiext(f"{RESULTS}/{{figure}}", ".svg", ".png"),
     log:
@@ -45,10 +50,9 @@ rule partial:
     conda:
         "../../environment.yml"
     params:
-        folders=RUN_PATHS,
+        runs=[run.as_dict() for run in RUNS.values()],
         results=RESULTS,
         mark=CONFIG.mark,
-        figures=bench_figures.available(),
     message:
         "tables and figures of the finished runs, in {RESULTS}/partial"
     script:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from gmvae.bench.grid import Run
 from gmvae.bench.logs import errors_to
 from gmvae.bench.partial import write_partial
 
 job = snakemake  # noqa: F821
 with errors_to(job.log[0]):
-    folders = [Path(folder) for folder in job.params.folders]
-    print(write_partial(folders, Path(job.params.results), job.params.mark))
+    runs = [Run.from_dict(run) for run in job.params.runs]
+    print(write_partial(runs, Path(job.params.results), job.params.mark))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -39,13 +40,19 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             panel.set_title(f"{dataset}, GMVAE {variant}")
             if metric == "accuracy_exemplar" and dataset == PUBLISHED_DATASET:
                 _draw_published(panel, group, all_m)
-    handles = {label: handle for ax in axes.flat for handle, label in _legend(ax)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles))
+    _draw_legend(figure)
     return figure
 
 
-def _legend(axes: Axes) -> list:
-    return list(zip(*axes.get_legend_handles_labels(), strict=True))
+def _draw_legend(figure: Figure) -> None:
+    """One entry for each label, the values of M first."""
+    handles: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    order = sorted(handles, key=lambda label: not label.startswith("M ="))
+    chosen = [handles[label] for label in order]
+    figure.legend(chosen, order, loc="outside lower center", ncols=len(order))
 
 
 def _position(index: int, m_index: int, n_m: int) -> float:
@@ -61,7 +68,6 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, metric: str, all_m: list) -> No
             if values.empty:
                 continue
             at = _position(k_index, m_index, len(all_m))
-            label = f"M = {m}, one point a seed" if k_index == 0 else None
             axes.plot(
                 [at] * len(values),
                 values,
@@ -70,7 +76,7 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, metric: str, all_m: list) -> No
                 markersize=5,
                 markerfacecolor=(*palette[m], 0.45),
                 markeredgecolor=palette[m],
-                label=label,
+                label=f"M = {m}, one point a seed",
             )
             axes.hlines(
                 values.mean(),
@@ -79,7 +85,7 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, metric: str, all_m: list) -> No
                 color="black",
                 linewidth=1.6,
                 zorder=3,
-                label="mean" if m_index == k_index == 0 else "",
+                label="mean",
             )
     axes.set_xticks(range(len(all_k)), [str(k) for k in all_k])
     axes.set_xlim(-0.6, len(all_k) - 0.4)
@@ -93,7 +99,7 @@ def _draw_published(axes: Axes, group: pd.DataFrame, all_m: list) -> None:
     all_k = sorted(group["K"].unique())
     rows = published()
     rows = rows[(rows["method"] == "gmvae") & rows["K"].isin(all_k) & rows["M"].isin(all_m)]
-    for number, row in enumerate(rows.itertuples()):
+    for row in rows.itertuples():
         at = _position(all_k.index(row.K), all_m.index(row.M), len(all_m)) + 0.17
         axes.errorbar(
             at,
@@ -104,5 +110,5 @@ def _draw_published(axes: Axes, group: pd.DataFrame, all_m: list) -> None:
             capsize=2,
             markersize=7,
             linewidth=1,
-            label="published mean ± std" if number == 0 else None,
+            label="published mean ± std",
         )

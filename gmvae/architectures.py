@@ -1,0 +1,111 @@
+"""The sizes of all networks, by name, without the networks: nothing here needs torch.
+
+``paper-conv`` and ``paper-fc`` follow the appendix of arXiv:1611.02648v2, ``fast-conv`` and
+``fast-fc`` are ours (see ``config/README.md``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One convolution of a trunk (and its transpose in the decoder)."""
+
+    channels: int
+    kernel: int
+    stride: int
+    padding: int
+
+    def output_side(self, side: int) -> int:
+        """Side of the output image for an input of `side` pixels."""
+        return (side + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of all networks of one named architecture.
+
+    Attributes
+    ----------
+    convolutions : tuple of Convolution
+        Empty for a fully connected trunk.
+    hidden : tuple of int
+        Widths of the fully connected layers after the convolutions.
+    prior_hidden : int
+        Width of the one hidden (tanh) layer of the network beta.
+    x_dim, w_dim : int
+        Default sizes of the two latent variables.
+    batch_norm : bool
+        Whether batch normalisation comes before each ReLU.
+    """
+
+    convolutions: tuple[Convolution, ...]
+    hidden: tuple[int, ...]
+    prior_hidden: int
+    x_dim: int
+    w_dim: int
+    batch_norm: bool = True
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "fast-conv": Architecture(
+        (Convolution(16, 4, 2, 1), Convolution(32, 4, 2, 1)), (500,), 500, x_dim=10, w_dim=2
+    ),
+    "fast-fc": Architecture((), (500, 500), 500, x_dim=10, w_dim=2),
+    "paper-conv": Architecture(
+        (Convolution(16, 6, 1, 0), Convolution(32, 6, 1, 0), Convolution(64, 4, 2, 1)),
+        (500,),
+        500,
+        x_dim=200,
+        w_dim=150,
+    ),
+    "paper-fc": Architecture((), (120, 120), 120, x_dim=2, w_dim=2, batch_norm=False),
+}
+
+
+def architecture(name: str) -> Architecture:
+    """Look an architecture up by name.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(f"unknown network {name!r}; choose one of: {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]
+
+
+def image_side(y_dim: int) -> int:
+    """Side of the square image that a sample of `y_dim` values holds.
+
+    Raises
+    ------
+    ValueError
+        If `y_dim` is not a square number.
+    """
+    side = math.isqrt(y_dim)
+    if side * side != y_dim:
+        raise ValueError(
+            f"a convolutional network needs square images, but each sample has {y_dim} values, "
+            "which is not a square number; use network='fast-fc' for such data"
+        )
+    return side
+
+
+def convolution_sides(arch: Architecture, y_dim: int) -> list[int]:
+    """Image sides before each convolution and after the last; empty without convolutions."""
+    if not arch.convolutions:
+        return []
+    sides = [image_side(y_dim)]
+    for conv in arch.convolutions:
+        sides.append(conv.output_side(sides[-1]))
+    if sides[-1] < 1:
+        raise ValueError(
+            f"images of {sides[0]}x{sides[0]} pixels are too small for this convolutional network; "
+            "use network='fast-fc'"
+        )
+    return sides

@@ -1,0 +1,83 @@
+"""What is kept of a method's test probabilities for scoring: clusters and their exemplars."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def exemplars(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
+    """The most probable samples of each cluster that is in use, with all ties.
+
+    Probabilities saturate: a confident mixture gives hundreds of samples a 1. The order of the
+    samples must not decide among them, so all are kept.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (N, K)
+
+    Returns
+    -------
+    ndarray of int, shape (n, 2)
+        Pairs of a cluster and one of its most probable samples, ordered.
+    """
+    used = np.unique(probabilities.argmax(axis=1))
+    is_best = probabilities[:, used] == probabilities[:, used].max(axis=0)
+    which, samples = np.nonzero(is_best.T)
+    return np.stack([used[which], samples], axis=1).astype(np.int32)
+
+
+class EpochRecorder:
+    """Collects the test assignment of every epoch while a method trains.
+
+    It is passed to ``fit`` as ``on_epoch``. A method that restarts begins again with epoch 1.
+
+    Parameters
+    ----------
+    test_images : ndarray, shape (N, n_features)
+
+    Attributes
+    ----------
+    seconds : float
+        Time that this took, which is none of the training's.
+    """
+
+    def __init__(self, test_images: NDArray[Any]):
+        self._test_images = test_images
+        self._restarts: list[list[tuple[NDArray[np.int32], NDArray[np.int32]]]] = []
+        self.seconds = 0.0
+
+    def __call__(self, estimator: Any, epoch: int) -> None:
+        """Note the assignment after `epoch` epochs."""
+        started = time.perf_counter()
+        if epoch == 1:
+            self._restarts.append([])
+        probabilities = estimator.predict_proba(self._test_images)
+        clusters = probabilities.argmax(axis=1).astype(np.int32)
+        self._restarts[-1].append((clusters, exemplars(probabilities)))
+        self.seconds += time.perf_counter() - started
+
+    def arrays(self, restart: int = -1) -> dict[str, NDArray[np.int32]]:
+        """Everything of one restart.
+
+        Parameters
+        ----------
+        restart : int, default=-1
+
+        Returns
+        -------
+        dict
+            ``clusters`` of shape (epochs, N), and ``exemplars`` of shape (n, 3): epoch from 0,
+            cluster, sample. Both are empty for a method without epochs.
+        """
+        epochs = self._restarts[restart] if self._restarts else []
+        if not epochs:
+            return {"clusters": np.zeros((0, 0), np.int32), "exemplars": np.zeros((0, 3), np.int32)}
+        pairs = [np.insert(kept, 0, epoch, axis=1) for epoch, (_, kept) in enumerate(epochs)]
+        return {
+            "clusters": np.stack([clusters for clusters, _ in epochs]),
+            "exemplars": np.concatenate(pairs),
+        }
