@@ -88,4 +88,10 @@ def _draw_legend(figure: Figure, palette: dict, shapes: dict, *, has_open: bool)
     handles += [mark(f"K = {k}", marker=shape, color="0.3") for k, shape in shapes.items()]
     if has_open:
         handles.append(mark("M > 1", marker="o", color="0.3", markerfacecolor="white"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=5,
+        title="mean over seeds, bars: ± standard deviation",
+        title_fontsize=8,
+    )
