@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable
 from numbers import Integral
@@ -12,20 +11,16 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from sklearn.base import BaseEstimator, ClusterMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from gmvae import elbo, training
+from gmvae import elbo, storage, training
 from gmvae.architectures import architecture
 from gmvae.model import GMVAEModel
 from gmvae.parameters import check_parameters, require_integer
 from gmvae.samples import as_samples, fitting_samples
-
-FORMAT = "gmvae-1"
 
 
 class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
@@ -416,23 +411,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         path : str or Path
         """
         check_is_fitted(self)
-        tensors = {f"model.{name}": value for name, value in self.model_.state_dict().items()}
-        tensors |= {f"history.{name}": torch.from_numpy(v) for name, v in self.history_.items()}
-        tensors["labels"] = torch.from_numpy(self.labels_)
-        parameters = self.get_params()
-        if not isinstance(self.random_state, int):
-            parameters["random_state"] = None
-        metadata = {
-            "format": FORMAT,
-            "parameters": json.dumps(parameters, default=_plain_number),
-            "observation": self.observation_,
-            "n_features_in": str(self.n_features_in_),
-            "reads_pixels": json.dumps(self.reads_pixels_),
-            "best_init": str(self.best_init_),
-            "seed": str(self.seed_),
-            "elbo": repr(self.elbo_),
-        }
-        save_file({name: value.contiguous() for name, value in tensors.items()}, path, metadata)
+        storage.save(self, path)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
@@ -452,29 +431,13 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         ValueError
             If the file is damaged or was not written by `save`.
         """
-        try:
-            with safe_open(path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
-        if metadata.get("format") != FORMAT:
-            raise ValueError(f"{path} was not written by GMVAE.save (no format {FORMAT!r} in it)")
-        estimator = cls(**{**json.loads(metadata["parameters"]), "device": device})
-        estimator.observation_ = metadata["observation"]
-        estimator.n_features_in_ = int(metadata["n_features_in"])
-        estimator.reads_pixels_ = json.loads(metadata["reads_pixels"])
-        estimator.best_init_ = int(metadata["best_init"])
-        estimator.seed_ = int(metadata["seed"])
-        estimator.elbo_ = float(metadata["elbo"])
-        estimator.labels_ = tensors["labels"].numpy()
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "history": {}}
-        for name, value in tensors.items():
-            part, _, rest = name.partition(".")
-            parts.setdefault(part, {})[rest] = value
-        estimator.history_ = {name: value.numpy() for name, value in parts["history"].items()}
+        stored = storage.load(path)
+        estimator = cls(**{**stored.parameters, "device": device})
+        for name, value in stored.attributes.items():
+            setattr(estimator, name, value)
+        estimator.labels_, estimator.history_ = stored.labels, stored.history
         estimator.model_ = estimator._build_model()
-        estimator.model_.load_state_dict(parts["model"])
+        estimator.model_.load_state_dict(stored.state)
         estimator.model_.to(training.resolve_device(device)).eval()
         return estimator
 
@@ -497,10 +460,3 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
             return self._evaluate(
                 lambda y: (elbo.terms(self.model_, y, n_samples_mc).elbo,), samples
             )[0]
-
-
-def _plain_number(value: Any) -> int | float:
-    """NumPy scalars among the parameters, as JSON knows them."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"a parameter of type {type(value).__name__} cannot be saved: {value!r}")

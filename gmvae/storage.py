@@ -1,0 +1,101 @@
+"""The file of a fitted GMVAE: safetensors with a JSON header, nothing in it is ever executed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+FORMAT = "gmvae-1"
+ATTRIBUTES = (
+    "n_features_in_",
+    "observation_",
+    "reads_pixels_",
+    "best_init_",
+    "seed_",
+    "elbo_",
+)
+
+
+@dataclass(frozen=True)
+class StoredGMVAE:
+    """What the file holds.
+
+    Attributes
+    ----------
+    parameters, attributes : dict
+        Constructor arguments, and the fitted attributes named in `ATTRIBUTES`.
+    state : dict of str to Tensor
+        Of the networks.
+    history : dict of str to ndarray
+    labels : ndarray of int
+    """
+
+    parameters: dict[str, Any]
+    attributes: dict[str, Any]
+    state: dict[str, Tensor]
+    history: dict[str, NDArray[Any]]
+    labels: NDArray[np.intp]
+
+
+def save(estimator: Any, path: str | Path) -> None:
+    """Write a fitted estimator; see `gmvae.GMVAE.save`."""
+    tensors = {f"model.{name}": value for name, value in estimator.model_.state_dict().items()}
+    tensors |= {f"history.{name}": torch.from_numpy(v) for name, v in estimator.history_.items()}
+    tensors["labels"] = torch.from_numpy(estimator.labels_)
+    parameters = estimator.get_params()
+    if not isinstance(parameters["random_state"], int):
+        # A generator cannot be stored; the seed that was drawn from it is among the attributes.
+        parameters["random_state"] = None
+    header = {
+        "format": FORMAT,
+        "parameters": json.dumps(parameters, default=_plain_number),
+        "attributes": json.dumps(
+            {name: getattr(estimator, name) for name in ATTRIBUTES}, default=_plain_number
+        ),
+    }
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path, header)
+
+
+def load(path: str | Path) -> StoredGMVAE:
+    """Read a file that `save` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or was not written by `save`.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by GMVAE.save (no format {FORMAT!r} in it)")
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "history": {}}
+    for name, value in tensors.items():
+        part, _, rest = name.partition(".")
+        parts.setdefault(part, {})[rest] = value
+    return StoredGMVAE(
+        parameters=json.loads(header["parameters"]),
+        attributes=json.loads(header["attributes"]),
+        state=parts["model"],
+        history={name: value.numpy() for name, value in parts["history"].items()},
+        labels=tensors["labels"].numpy(),
+    )
+
+
+def _plain_number(value: Any) -> int | float:
+    """NumPy scalars, as JSON knows them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a value of type {type(value).__name__} cannot be saved: {value!r}")
