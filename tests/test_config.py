@@ -84,7 +84,7 @@ def test_small_configs_keep_to_their_folders():
         (method(parameters={"epochs": 0}), "epochs must be an integer of at least 1, got 0"),
         (method(parameters={"w_dim": float("inf")}), "w_dim: should be finite; found inf"),
         (method(K=[]), "methods[0].K: is empty; give at least one value"),
-        (method(K=10), "methods[0].K: should be a list, like [10, 16]; found 10"),
+        (method(K=10), "methods[0].K: should be a list in square brackets; found 10"),
         (method(K=["ten"]), "methods[0].K[0]: should be a whole number; found 'ten'"),
         (changed(seeds=[1, 1]), "seeds: holds a value twice; found [1, 1]"),
         (changed(seeds=[True]), "seeds[0]: should be a whole number; found True"),
@@ -92,6 +92,7 @@ def test_small_configs_keep_to_their_folders():
         (changed(datasets=["mnits"]), "unknown data set 'mnits' (did you mean 'mnist'?)"),
         (changed(datasets=["digits", "digits"]), "datasets: holds a value twice"),
         (changed(datasets=[{"name": "mnist", "npz": "x"}]), "give your .npz another name"),
+        (changed(datasets=[{"name": "a", "npz": "x.npz"}]), "a: x.npz does not exist; give the"),
         ({"seeds": [0], "datasets": ["digits"]}, "methods: is missing (what is run"),
         (method(name="gmvea"), "unknown method 'gmvea' (did you mean 'gmvae'?); choose from"),
         (method(**{"class": "sklearn.nothing.X"}), "class 'sklearn.nothing.X' cannot be imported"),
@@ -115,6 +116,13 @@ def test_refusals_name_the_culprit_and_the_remedy(raw, expected):
 def test_all_problems_are_told_at_once():
     message = refusal(changed(seedz=1, methods=[{"name": "gmvae", "K": [0]}], seeds=[]))
     assert all(place in message for place in ("seedz", "methods[0].K[0]", "seeds: is empty"))
+
+
+def test_keys_that_a_file_does_not_have_are_those_of_the_papers_config(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("datasets: [digits]")
+    assert load_config(path).seeds == (0, 1, 2, 3, 4)
+    assert load_config(path).datasets[0].name == "digits"
 
 
 def test_unreadable_files(tmp_path):

@@ -97,6 +97,12 @@ def test_missing_data_without_network(tmp_path, monkeypatch):
     assert len(message.splitlines()) < 12
 
 
+def test_a_data_folder_that_does_not_exist(monkeypatch):
+    monkeypatch.setenv("GMVAE_DATA_DIR", "/nowhere/at/all")
+    with pytest.raises(DataError, match="is /nowhere/at/all, which is no folder; correct it"):
+        datasets.load("fashion_mnist")
+
+
 def test_download_goes_on_to_the_next_mirror(tmp_path, monkeypatch, small_mnist):
     import pooch
     import requests
@@ -244,6 +250,7 @@ def test_npz_with_its_own_test_split(tmp_path):
     [
         ({"Z": np.zeros((20, 2))}, "no array named 'images' or 'X'; it holds: Z"),
         ({"X": np.zeros((20, 2), int)}, "should be uint8.*but is int64"),
+        ({"X": np.ones((20, 2), np.uint8)}, r"holds nothing above 1; .*astype\('float32'\)"),
         ({"X": np.zeros(20)}, r"should have the shape \(samples, ...\).*but has \(20,\)"),
         ({"X": np.zeros((3, 2))}, "at least 10 samples"),
         ({"X": np.full((20, 2), np.nan)}, "NaN or infinite"),

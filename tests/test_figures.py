@@ -140,7 +140,7 @@ def test_no_text_is_small_or_covers_another(module):
 def test_nothing_to_draw_is_said(module):
     runs, curves = made_up()
     figure = module.draw(runs[:0], curves[:0])
-    assert "has finished" in figure.axes[0].texts[0].get_text()
+    assert "is in this table" in figure.axes[0].texts[0].get_text()
 
 
 @pytest.mark.parametrize("module", [stability_grid, stability_curves, cost])

@@ -298,6 +298,28 @@ def test_interrupted_grid_goes_on_and_repeats_nothing(tmp_path):
     assert not list(folder.rglob(".*-*.npz")), "no temporary file stays"
 
 
+def test_results_do_not_depend_on_the_number_of_cores_or_the_folder(tmp_path):
+    network = {"network": "fast-fc", "epochs": 2}
+    entries = [
+        {"name": "gmvae", "K": [10], "M": [2], "parameters": network},
+        {"name": "vae_gmm", "K": [10], "parameters": network},
+        {"name": "pca_gmm", "K": [10]},
+    ]
+    texts = []
+    for cores in ("1", "2"):
+        folder = tmp_path / f"clone{cores}"
+        folder.mkdir()
+        config = write_config(copy_project(folder), methods=entries, seeds=[0, 1])
+        result = snakemake(folder, "all", "--cores", cores, "--configfile", config)
+        assert result.returncode == 0, output(result)
+        tables = {"table1.csv": "train_seconds_median", "runs.csv": "train_seconds"}
+        for name, times in tables.items():
+            table = pd.read_csv(folder / "results/test" / name, dtype=str)
+            texts.append(table.drop(columns=times).to_csv())
+        texts.append((folder / "results/test/curves.csv").read_text())
+    assert texts[:3] == texts[3:]
+
+
 def test_own_data_without_labels_and_a_foreign_clusterer(tmp_path):
     folder = copy_project(tmp_path)
     random = np.random.default_rng(0)

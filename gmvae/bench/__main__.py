@@ -32,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m gmvae.bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m gmvae.bench", description="Steps of the benchmark."
+    )
     parser.add_argument("--log", help="file for the message of an error, instead of the terminal")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -14,11 +14,13 @@ import yaml
 from gmvae.bench import datasets
 from gmvae.bench.errors import ConfigError, did_you_mean
 
-SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+DEFAULTS = ROOT / "config" / "config.yaml"
 TYPE_NAMES = {
     "string": "text",
     "integer": "a whole number",
-    "array": "a list, like [10, 16]",
+    "array": "a list in square brackets",
     "object": "keys with values",
     "null": "nothing (null)",
 }
@@ -70,7 +72,8 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     validator = _validator()
     errors = sorted(validator.iter_errors(dict(raw)), key=lambda error: list(map(str, error.path)))
     if errors:
-        problems = [f"  {line}" for error in errors for line in _explain(error)]
+        # A key that is missing is found once for each key that is.
+        problems = dict.fromkeys(f"  {line}" for error in errors for line in _explain(error))
         raise ConfigError("\n".join(["the configuration cannot be used:", *problems]))
     settings = dict(raw)
     settings["datasets"] = tuple(map(_dataset, raw["datasets"]))
@@ -81,14 +84,21 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
 
 
 def load_config(path: str | Path) -> Config:
-    """Read a YAML file and check it with `parse_config`."""
+    """Read a YAML file and check it with `parse_config`.
+
+    Keys that the file does not have are those of ``config/config.yaml``, as in Snakemake.
+    """
+    return parse_config({**_read_yaml(DEFAULTS), **_read_yaml(path)})
+
+
+def _read_yaml(path: str | Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} should hold keys with values, like config/config.yaml")
-    return parse_config(raw)
+    return raw
 
 
 @cache
@@ -108,6 +118,11 @@ def _dataset(raw: str | Mapping[str, str]) -> DatasetSpec:
             raise ConfigError(
                 f"datasets: {raw['name']!r} is a data set of the package; give your .npz another "
                 "name"
+            )
+        if not Path(raw["npz"]).is_file():
+            raise ConfigError(
+                f"datasets: {raw['name']}: {raw['npz']} does not exist; "
+                "give the path of an .npz file"
             )
         return DatasetSpec(raw["name"], raw["npz"])
     if raw not in datasets.available():

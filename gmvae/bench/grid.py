@@ -152,7 +152,11 @@ def _check(method: Method, spec: MethodSpec, place: str) -> None:
     if takes_K != (spec.K != (None,)):
         raise ConfigError(
             f"{place}.K: "
-            + ("is missing; give a list like [10]" if takes_K else "this method does not take K")
+            + (
+                "is missing; give a list like [10]"
+                if takes_K
+                else f"{method.class_path} takes no n_clusters; remove K"
+            )
         )
     takes_M = "n_samples_mc" in method.arguments
     if spec.M != (None,) and not takes_M:

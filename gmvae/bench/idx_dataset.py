@@ -77,6 +77,12 @@ def load_idx_dataset(source: IdxSource) -> tuple[tuple, tuple]:
     DataError
         If a file is missing and cannot be downloaded, is damaged or does not fit the others.
     """
+    local = os.environ.get(DATA_DIR_VARIABLE)
+    if local and not Path(local).expanduser().is_dir():
+        raise DataError(
+            f"{DATA_DIR_VARIABLE} (or data_dir in the config) is {local}, which is no folder; "
+            "correct it, or unset it to have the data downloaded"
+        )
     folder = next((path for path in source.candidates() if _is_complete(path, source)), None)
     splits = []
     for images_file, labels_file in (

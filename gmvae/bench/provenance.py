@@ -20,7 +20,7 @@ LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "safetensors")
 def program() -> dict[str, Any]:
     """Version of this project, and its git commit where it runs from a checkout."""
     commit = _git("rev-parse", "HEAD")
-    changes = _git("status", "--porcelain", "--untracked-files=no")
+    changes = _git("status", "--porcelain")
     return {
         "version": gmvae.__version__,
         "git_commit": commit or None,

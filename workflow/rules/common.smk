@@ -53,16 +53,6 @@ def run_file(name):
     return f"{RUN}/{name}"
 
 
-def npz_of(dataset):
-    """The user's own file that a data set is made from, if it is one of theirs."""
-    path = NPZ.get(dataset)
-    if path is not None and not Path(path).is_file():
-        raise WorkflowError(
-            f"datasets: {dataset}: {path} does not exist; give the path of an .npz file"
-        )
-    return path or []
-
-
 def run_of(wildcards):
     """The run that the wildcards of a training rule stand for."""
     path = "runs/{0.dataset}/{0.method}/{0.setting}/seed{0.seed}".format(wildcards)

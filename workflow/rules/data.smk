@@ -1,6 +1,6 @@
 rule data:
     input:
-        npz=lambda wildcards: npz_of(wildcards.dataset),
+        npz=lambda wildcards: NPZ.get(wildcards.dataset) or [],
         source=lambda wildcards: source_files(
             "gmvae.bench.datasets.{}.load".format(
                 "npz" if NPZ.get(wildcards.dataset) else wildcards.dataset

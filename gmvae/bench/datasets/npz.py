@@ -83,6 +83,11 @@ def _images(
             f"{path}: {name!r} should have the shape (samples, ...) with at least {MIN_SAMPLES} "
             f"samples, but has {images.shape}"
         )
+    if images.dtype == np.uint8 and images.max() <= 1:
+        raise DataError(
+            f"{path}: {name!r} is uint8, which is read as pixels from 0 to 255, but holds nothing "
+            "above 1; if it is binary or already scaled, convert it with .astype('float32')"
+        )
     if images.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what is too large becomes infinite and is told below
             images = images.astype(np.float32)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gmvae.bench.figures.style import MARKERS, METRIC_LABELS, WIDTH, colours, finish, notice
 from gmvae.bench.tables import SETTING
@@ -27,7 +27,7 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     finished = runs[runs["accuracy_hungarian"].notna()]
     if finished.empty:
-        return notice("no run with labels has finished")
+        return notice("no run with labels is in this table")
     settings = _summarise(finished)
     all_k = sorted(settings["K"].dropna().unique())
     shapes = {k: MARKERS[index % len(MARKERS)] for index, k in enumerate(all_k)}
@@ -75,7 +75,9 @@ def _draw_panel(
             capsize=2,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel(METRIC_LABELS[metric])
     finish(axes)
 

@@ -27,7 +27,7 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     shown = curves[(curves["method"] == "gmvae") & curves[METRIC].notna()]
     if shown.empty:
-        return notice("no GMVAE run with labels has finished")
+        return notice("no GMVAE run with labels is in this table")
     rows = list(shown[["dataset", "variant", "M"]].drop_duplicates().itertuples(index=False))
     all_k = sorted(shown["K"].unique())
     figure, axes = plt.subplots(

@@ -28,7 +28,7 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     """
     shown = runs[(runs["method"] == "gmvae") & runs["accuracy_hungarian"].notna()]
     if shown.empty:
-        return notice("no GMVAE run with labels has finished")
+        return notice("no GMVAE run with labels is in this table")
     groups = shown.groupby(["dataset", "variant"], sort=False)
     figure, axes = plt.subplots(
         len(groups), 2, figsize=(WIDTH, 3.1 * len(groups) + 0.4), squeeze=False
