@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import platform
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -120,6 +122,15 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are done by the processor itself, as far as it can be asked."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return True
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
 def train(
     network: nn.Module,
     objective: Objective,
@@ -152,6 +163,12 @@ def train(
     DivergenceError
         If the loss of an epoch is not finite.
     """
+    if settings.precision == "bfloat16" and not has_native_bfloat16(samples.device):
+        warnings.warn(
+            "this processor has no bfloat16 of its own, which makes training slower than in "
+            "precision='float32'",
+            stacklevel=2,
+        )
     n_samples = len(samples)
     batch_size = min(settings.batch_size, n_samples)
     n_batches = n_samples // batch_size

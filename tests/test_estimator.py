@@ -295,6 +295,7 @@ def test_remedies_and_objectives_change_the_training(pixels):
     assert np.ptp(elbos) < 10, "all of them train the same model"
 
 
+@pytest.mark.filterwarnings("ignore:this processor has no bfloat16")
 def test_bfloat16_trains_to_nearly_the_same(pixels, fitted):
     model = GMVAE(**FAST, precision="bfloat16").fit(pixels)
     assert model.elbo_ != fitted.elbo_

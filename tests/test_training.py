@@ -108,6 +108,13 @@ def test_divergence_names_epoch_and_value():
         training.train(model, objective, torch.ones(8, 1), settings())
 
 
+def test_bfloat16_that_is_emulated_is_told(monkeypatch):
+    monkeypatch.setattr(training, "has_native_bfloat16", lambda device: False)
+    model = Mean(1)
+    with pytest.warns(UserWarning, match="slower than in precision='float32'"):
+        training.train(model, model.objective, torch.ones(8, 1), settings(precision="bfloat16"))
+
+
 def test_evaluation_fills_up_and_cuts_off_the_last_batch(monkeypatch):
     monkeypatch.setattr(training, "EVALUATION_BATCH", 4)
     sizes = []
