@@ -16,8 +16,6 @@ from gmvae.bench.assignments import EpochRecorder, exemplars
 from gmvae.bench.errors import ConfigError, RunError
 from gmvae.bench.grid import Run
 
-RUN_FILES = ("run.json", "test.npz", "epochs.npz", "history.csv", "model.safetensors")
-
 
 def train_run(
     run: Run, train_images: Path, test_images: Path, folder: Path, *, threads: int, verbose: bool
