@@ -31,6 +31,7 @@ class _VAEModel(nn.Module):
 
     def __init__(self, arch: Architecture, y_dim: int, x_dim: int, observation: Observation):
         super().__init__()
+        self.x_dim = x_dim
         self.trunk = Trunk(arch, y_dim)
         self.head = nn.Linear(self.trunk.n_features, 2 * x_dim)
         self.p_y_given_x = ObservationModel(arch, x_dim, y_dim, observation)
@@ -41,10 +42,33 @@ class _VAEModel(nn.Module):
         mean, log_var = head.chunk(2, dim=-1)
         return DiagonalNormal(mean, log_var)
 
-    def terms(self, y: Tensor) -> tuple[Tensor, Tensor]:
+    def terms(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Reconstruction and KL( q(x|y) || N(0, I) ), nats, shape (B,) each, from one sample."""
         q_x = self.q_x_given_y(y)
-        return self.p_y_given_x(q_x.rsample(1)[0]).log_prob(y), q_x.kl_from_standard()
+        return self.p_y_given_x(q_x.rsample(noise)).log_prob(y), q_x.kl_from_standard()
+
+
+class _VAEObjective:
+    """The negative bound, in the form that `gmvae.training.train` takes."""
+
+    def draw_noise(
+        self, model: _VAEModel, n_rows: int, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Noise for one sample of x a row, shape (n_rows, x_dim)."""
+        device = model.head.weight.device
+        return torch.randn((n_rows, model.x_dim), generator=generator, device=device)
+
+    def __call__(
+        self, model: _VAEModel, y: Tensor, noise: Tensor, progress: float
+    ) -> dict[str, Tensor]:
+        """Loss of a batch, and the means of both terms beside it."""
+        reconstruction, kl = (term.mean() for term in model.terms(y, noise))
+        return {
+            "loss": kl - reconstruction,
+            "elbo": reconstruction - kl,
+            "reconstruction": reconstruction,
+            "kl": kl,
+        }
 
 
 class VAEClusterer(ClusterMixin, BaseEstimator):
@@ -123,23 +147,21 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         with training.seeded(seed, device):
             self.model_ = _VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(device)
             self.model_.p_y_given_x.set_units(samples)
-            history = training.train(self.model_, self._objective, samples, settings)
-            reconstruction, kl = training.evaluate(self.model_.terms, samples, device)
+            objective = _VAEObjective()
+            history = training.train(
+                self.model_, objective, samples, settings, training.noise_generator(device)
+            )
+            reconstruction, kl = training.evaluate(
+                lambda y: self.model_.terms(y, objective.draw_noise(self.model_, len(y))),
+                samples,
+                device,
+            )
         self.history_ = {name: np.asarray(values) for name, values in history.items()}
         self.elbo_ = training.finite_elbo(reconstruction - kl, history)
         latent = self._latent_means(samples)
         self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
         self.labels_ = self.clusterer_.predict(latent)
         return self
-
-    def _objective(self, y: Tensor, progress: float) -> dict[str, Tensor]:
-        reconstruction, kl = (term.mean() for term in self.model_.terms(y))
-        return {
-            "loss": kl - reconstruction,
-            "elbo": reconstruction - kl,
-            "reconstruction": reconstruction,
-            "kl": kl,
-        }
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Posterior means of x, shape (n_samples, x_dim)."""

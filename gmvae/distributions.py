@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,9 +26,8 @@ class DiagonalNormal:
     mean: Tensor
     log_var: Tensor
 
-    def rsample(self, n: int) -> Tensor:
-        """Draw `n` reparameterised samples, shape (n, ..., D)."""
-        noise = torch.randn((n, *self.mean.shape), dtype=self.mean.dtype, device=self.mean.device)
+    def rsample(self, noise: Tensor) -> Tensor:
+        """Reparameterised samples, one for each of `noise` ~ N(0, I), shape (n, ..., D)."""
         return self.mean + noise * torch.exp(0.5 * self.log_var)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -58,7 +58,26 @@ class BernoulliLogits:
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability in nats, summed over the last axis; `value` may lie between 0 and 1."""
-        value = value.expand_as(self.logits)
-        return -functional.binary_cross_entropy_with_logits(
-            self.logits, value, reduction="none"
-        ).sum(-1)
+        return _BernoulliLogProb.apply(self.logits, value)
+
+
+class _BernoulliLogProb(torch.autograd.Function):
+    """Sum of (value - 1) logits + log sigmoid(logits) over the last axis, in few passes.
+
+    The gradient, value - sigmoid(logits), is made from the logits alone; `value` gets none.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(logits: Tensor, value: Tensor) -> Tensor:
+        return ((value - 1) * logits).add_(functional.logsigmoid(logits)).sum(-1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        logits, value = ctx.saved_tensors
+        return (value - torch.sigmoid(logits)) * gradients[0].unsqueeze(-1), None

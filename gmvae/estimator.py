@@ -212,9 +212,10 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
             self.model_.observation_model.set_units(samples)
             history = training.train(
                 self.model_,
-                self._objective,
+                self._objective(),
                 samples,
                 settings,
+                training.noise_generator(device),
                 None if on_epoch is None else lambda epoch: on_epoch(self, epoch),
             )
         self.history_ = {name: np.asarray(values) for name, values in history.items()}
@@ -231,18 +232,13 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
             observation=self.observation_,
         )
 
-    def _objective(self, y: Tensor, progress: float) -> dict[str, Tensor]:
-        values = elbo.terms(self.model_, y, self.n_samples_mc)
-        if self.objective == "exact":
-            loss = elbo.exact_loss(values)
-        else:
-            warmup = self.z_prior_warmup_epochs
-            loss = elbo.paper_loss(
-                values,
-                z_prior_threshold=self.z_prior_threshold,
-                z_prior_weight=min(1.0, progress / warmup) if warmup else 1.0,
-            )
-        return {"loss": loss, **{name: value.mean() for name, value in vars(values).items()}}
+    def _objective(self) -> elbo.GMVAEObjective:
+        return elbo.GMVAEObjective(
+            form=self.objective,
+            n_samples_mc=self.n_samples_mc,
+            z_prior_threshold=self.z_prior_threshold,
+            z_prior_warmup_epochs=self.z_prior_warmup_epochs,
+        )
 
     def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
         """Most probable cluster of each sample.
@@ -457,6 +453,9 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
 
     def _elbo(self, samples: Tensor, n_samples_mc: int) -> NDArray[np.float32]:
         with training.seeded(self.seed_, self._device()):
-            return self._evaluate(
-                lambda y: (elbo.terms(self.model_, y, n_samples_mc).elbo,), samples
-            )[0]
+
+            def bound(y: Tensor) -> tuple[Tensor]:
+                noise = self.model_.draw_noise(n_samples_mc, len(y))
+                return (elbo.terms(self.model_, y, noise).elbo,)
+
+            return self._evaluate(bound, samples)[0]

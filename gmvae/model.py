@@ -25,6 +25,13 @@ class Posterior(NamedTuple):
     q_w: DiagonalNormal
 
 
+class Noise(NamedTuple):
+    """Standard normal noise for M samples of (x, w), shapes (M, B, x_dim) and (M, B, w_dim)."""
+
+    x: Tensor
+    w: Tensor
+
+
 class GMVAEModel(nn.Module):
     """The networks of GMVAE and the distributions that they parameterise.
 
@@ -69,6 +76,19 @@ class GMVAEModel(nn.Module):
         )
         return Posterior(DiagonalNormal(x_mean, x_log_var), DiagonalNormal(w_mean, w_log_var))
 
+    def draw_noise(
+        self, n_samples: int, n_rows: int, generator: torch.Generator | None = None
+    ) -> Noise:
+        """Noise for `n_samples` Monte-Carlo samples of `n_rows` samples of y."""
+        like = self.head.weight
+        x, w = (
+            torch.randn(
+                (n_samples, n_rows, dim), generator=generator, dtype=like.dtype, device=like.device
+            )
+            for dim in (self.x_dim, self.w_dim)
+        )
+        return Noise(x, w)
+
     def p_x_given_wz(self, w: Tensor) -> DiagonalNormal:
         """All K components p_beta(x | w, z=k): mean and log variance of shape (..., K, x_dim)."""
         both = full_precision(self.beta(w)).unflatten(-1, (2, self.n_clusters, self.x_dim))
@@ -95,19 +115,20 @@ class GMVAEModel(nn.Module):
         log_p_z = self.log_p_z_given_xw(q_x.mean, self.p_x_given_wz(q_w.mean))
         return log_p_z.exp(), q_x.mean
 
-    def log_likelihood(self, y: Tensor, n_samples: int) -> Tensor:
+    def log_likelihood(self, y: Tensor, noise: Noise) -> Tensor:
         """Importance-sampled estimate of log p(y) in nats, shape (B,).
 
         The proposal is q(x | y) q(w | y); z is summed out exactly. The estimate is a lower bound
-        in expectation that tightens as `n_samples` grows (Burda et al., arXiv:1509.00519, eq. 8).
+        in expectation that tightens with the number of samples of `noise` (Burda et al.,
+        arXiv:1509.00519, eq. 8).
         """
         q_x, q_w = self.q_xw_given_y(y)
-        x, w = q_x.rsample(n_samples), q_w.rsample(n_samples)
+        x, w = q_x.rsample(noise.x), q_w.rsample(noise.w)
         log_p_x = self.log_p_x_given_w(x, self.p_x_given_wz(w))
         log_p_w = -0.5 * (w.square() + LOG_2PI).sum(-1)
         log_joint = self.p_y_given_x(x).log_prob(y) + log_p_x + log_p_w
         log_weight = log_joint - q_x.log_prob(x) - q_w.log_prob(w)
-        return torch.logsumexp(log_weight, dim=0) - math.log(n_samples)
+        return torch.logsumexp(log_weight, dim=0) - math.log(len(noise.x))
 
     def log_p_x_given_w(self, x: Tensor, p_x_given_wz: DiagonalNormal) -> Tensor:
         """Log sum_k (1/K) N(x | mu_k(w), sigma_k^2(w)), z summed out: shape (...)."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gmvae.architectures import Architecture, convolution_sides
+from gmvae.convolutions import NarrowConvTranspose2d
 
 
 class Trunk(nn.Module):
@@ -27,7 +28,14 @@ class Trunk(nn.Module):
         channels = 1
         for conv in arch.convolutions:
             layers += [
-                nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding),
+                nn.Conv2d(
+                    channels,
+                    conv.channels,
+                    conv.kernel,
+                    conv.stride,
+                    conv.padding,
+                    bias=not arch.batch_norm,
+                ),
                 *activation_2d(arch, conv.channels),
             ]
             channels = conv.channels
@@ -77,12 +85,20 @@ class Decoder(nn.Module):
             conv = arch.convolutions[index]
             # What a strided convolution rounds away has to come back as output padding.
             lost = (self.sides[index] + 2 * conv.padding - conv.kernel) % conv.stride
+            is_last = index == 0
+            layer = NarrowConvTranspose2d if is_last else nn.ConvTranspose2d
             layers.append(
-                nn.ConvTranspose2d(
-                    conv.channels, channels_out[index], conv.kernel, conv.stride, conv.padding, lost
+                layer(
+                    conv.channels,
+                    channels_out[index],
+                    conv.kernel,
+                    conv.stride,
+                    conv.padding,
+                    lost,
+                    bias=is_last or not arch.batch_norm,
                 )
             )
-            if index > 0:
+            if not is_last:
                 layers += activation_2d(arch, channels_out[index])
         return nn.Sequential(*layers)
 
@@ -111,11 +127,15 @@ def channels_last(layers: nn.Sequential) -> nn.Sequential:
 
 
 def dense_layers(arch: Architecture, widths: tuple[int, ...]) -> list[nn.Module]:
-    """Fully connected layers between `widths`, each with the activation of `arch`."""
+    """Fully connected layers between `widths`, each with the activation of `arch`.
+
+    Here and in the convolutions, a layer before a batch normalisation has no bias: it would be
+    subtracted again.
+    """
     layers: list[nn.Module] = []
     for n_in, n_out in itertools.pairwise(widths):
         norm = [nn.BatchNorm1d(n_out)] if arch.batch_norm else []
-        layers += [nn.Linear(n_in, n_out), *norm, nn.ReLU(inplace=True)]
+        layers += [nn.Linear(n_in, n_out, bias=not norm), *norm, nn.ReLU(inplace=True)]
     return layers
 
 

@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,10 +28,19 @@ from gmvae.optimizer import FusedAdam
 
 EVALUATION_BATCH = 500
 
-Objective = Callable[[Tensor, float], Mapping[str, Tensor]]
-"""Maps a batch (B, y_dim) and the progress in epochs to a scalar ``loss`` and scalars to log."""
-
 History = dict[str, list[float]]
+
+
+class Objective(Protocol):
+    """What is minimised: random numbers are an argument, drawn apart from the computation."""
+
+    def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Any:
+        """Tensors of noise that the call below takes for a batch of `n_rows` samples."""
+
+    def __call__(
+        self, network: Any, y: Tensor, noise: Any, progress: float
+    ) -> Mapping[str, Tensor]:
+        """Scalar ``loss`` and scalars to log, of a batch (B, y_dim) after `progress` epochs."""
 
 
 class DivergenceError(FloatingPointError):
@@ -110,6 +119,12 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             yield
 
 
+def noise_generator(device: torch.device) -> torch.Generator:
+    """Generator for the noise of a training, seeded from torch's global state."""
+    seed = int(torch.randint(2**62, ()))
+    return torch.Generator(device).manual_seed(seed)
+
+
 def repeatable_kernels() -> contextlib.AbstractContextManager[None]:
     """Let cuDNN choose kernels that give the same bits each time, in full float32."""
     return torch.backends.cudnn.flags(
@@ -136,6 +151,7 @@ def train(
     objective: Objective,
     samples: Tensor,
     settings: TrainingSettings,
+    generator: torch.Generator,
     on_epoch: Callable[[int], None] | None = None,
 ) -> History:
     """Minimise an objective over `samples` with Adam.
@@ -149,6 +165,8 @@ def train(
     samples : Tensor, shape (N, y_dim)
         float32 or uint8, on the device of `network`; uint8 is scaled batch by batch.
     settings : TrainingSettings
+    generator : torch.Generator
+        Of the order of the samples and of the noise, on the device of `network`.
     on_epoch : callable, optional
         Called with the number of finished epochs after each, the network in evaluation mode.
 
@@ -169,26 +187,19 @@ def train(
             "precision='float32'",
             stacklevel=2,
         )
-    n_samples = len(samples)
-    batch_size = min(settings.batch_size, n_samples)
-    n_batches = n_samples // batch_size
-    optimizer = FusedAdam(network.parameters())
+    step = TrainingStep(network, objective, samples, settings, generator)
+    n_batches = len(samples) // step.batch_size
     history: History = {}
     spent = 0.0
     with progress_bar(settings) as report:
         for epoch in range(settings.epochs):
             started = time.perf_counter()
             network.train()
-            order = torch.randperm(n_samples).to(samples.device)
+            order = torch.randperm(len(samples), generator=generator, device=samples.device)
             sums: dict[str, Tensor] = {}
-            for step in range(n_batches):
-                progress = epoch + step / n_batches
-                rows = samples[order[step * batch_size : (step + 1) * batch_size]]
-                with autocast(settings.precision, samples.device):
-                    values = objective(as_batch(rows), progress)
-                values["loss"].backward()
-                optimizer.step(learning_rate_at(settings, progress))
-                add_detached(sums, values)
+            for number in range(n_batches):
+                rows = order[number * step.batch_size : (number + 1) * step.batch_size]
+                add_to(sums, step(rows, epoch + number / n_batches))
             means = {name: value.item() / n_batches for name, value in sums.items()}
             spent += time.perf_counter() - started
             record(history, {"epoch": epoch + 1, "seconds": spent, **means})
@@ -200,6 +211,36 @@ def train(
     return history
 
 
+class TrainingStep:
+    """One step of Adam on a batch; called with row numbers (B,) and the progress in epochs.
+
+    Parameters are those of `train`. Nothing in a step waits for a result of the device.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        objective: Objective,
+        samples: Tensor,
+        settings: TrainingSettings,
+        generator: torch.Generator,
+    ):
+        self.network, self.objective, self.samples = network, objective, samples
+        self.settings, self.generator = settings, generator
+        self.batch_size = min(settings.batch_size, len(samples))
+        self.optimizer = FusedAdam(network.parameters())
+
+    def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
+        """Train on the samples numbered `rows`; returns what the objective gave, detached."""
+        y = as_batch(self.samples.index_select(0, rows))
+        noise = self.objective.draw_noise(self.network, len(rows), self.generator)
+        with autocast(self.settings.precision, y.device):
+            values = self.objective(self.network, y, noise, progress)
+        values["loss"].backward()
+        self.optimizer.step(learning_rate_at(self.settings, progress))
+        return {name: value.detach() for name, value in values.items()}
+
+
 def learning_rate_at(settings: TrainingSettings, progress: float) -> float:
     """Learning rate after `progress` epochs."""
     if settings.schedule == "constant":
@@ -207,11 +248,10 @@ def learning_rate_at(settings: TrainingSettings, progress: float) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress / settings.epochs))
 
 
-def add_detached(sums: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    """Accumulate `values` without building a graph and without waiting for the device."""
+def add_to(sums: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Accumulate `values` without waiting for the device."""
     for name, value in values.items():
-        detached = value.detach()
-        sums[name] = sums[name] + detached if name in sums else detached
+        sums[name] = sums[name] + value if name in sums else value
 
 
 def record(history: History, values: Mapping[str, float]) -> None:

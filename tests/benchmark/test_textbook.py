@@ -1,0 +1,52 @@
+"""What we are measured against is the same model."""
+
+import pytest
+import torch
+from textbook import TextbookGMVAE
+
+from gmvae.architectures import architecture
+from gmvae.elbo import paper_loss, terms
+from gmvae.model import GMVAEModel
+
+THRESHOLD = 0.1
+
+
+def models(network, n_clusters):
+    torch.manual_seed(0)
+    arch = architecture(network)
+    ours = GMVAEModel(
+        arch,
+        y_dim=784,
+        x_dim=arch.x_dim,
+        w_dim=arch.w_dim,
+        n_clusters=n_clusters,
+        observation="bernoulli",
+    )
+    theirs = TextbookGMVAE(arch, 784, n_clusters)
+    theirs.copy_from(ours)
+    return ours, theirs
+
+
+# A textbook's loop normalises the batch of each of the M samples apart and we all of them
+# together: with M > 1 the two are the same function with the statistics held fixed.
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-3), (torch.float64, 1e-10)])
+@pytest.mark.parametrize(("n_samples_mc", "training"), [(1, True), (3, False)])
+@pytest.mark.parametrize("network", ["fast-fc", "fast-conv", "paper-conv"])
+def test_same_loss_and_gradients(network, n_samples_mc, training, dtype, tolerance):
+    ours, theirs = (model.to(dtype).train(training) for model in models(network, 4))
+    y = torch.rand(6, 784, dtype=dtype)
+    noise = ours.draw_noise(n_samples_mc, 6)
+    expected = theirs.loss(y, noise, THRESHOLD)
+    actual = paper_loss(terms(ours, y, noise), z_prior_threshold=THRESHOLD)
+    torch.testing.assert_close(actual, expected)
+    expected.backward()
+    actual.backward()
+    pairs = theirs.gradient_pairs(ours)
+    assert sum(gradient is not None for _, gradient in pairs) >= len(list(ours.parameters()))
+    for theirs_gradient, gradient in pairs:
+        if gradient is not None:
+            difference = (gradient - theirs_gradient).norm()
+            assert difference <= tolerance * theirs_gradient.norm() + 1e-6
+        elif training:
+            # What we leave out, a bias before a batch normalisation, has no gradient.
+            assert theirs_gradient.abs().max() < 1e-3
