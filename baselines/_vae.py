@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from gmvae import training
 from gmvae.architectures import Architecture, architecture
+from gmvae.devices import noise_generator, resolve_device, seeded
 from gmvae.distributions import DiagonalNormal
+from gmvae.evaluation import evaluate
 from gmvae.networks import Trunk, full_precision
 from gmvae.observation import Observation, ObservationModel
 from gmvae.parameters import check_parameters
@@ -141,17 +143,17 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         samples = fitting_samples(self, Y)
         arch = architecture(self.network)
         x_dim = arch.x_dim if self.x_dim is None else self.x_dim
-        device = training.resolve_device(self.device)
+        device = resolve_device(self.device)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         samples = samples.to(device)
-        with training.seeded(seed, device):
+        with seeded(seed, device):
             self.model_ = _VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(device)
             self.model_.p_y_given_x.set_units(samples)
             objective = _VAEObjective()
             history = training.train(
-                self.model_, objective, samples, settings, training.noise_generator(device)
+                self.model_, objective, samples, settings, noise_generator(device)
             )
-            reconstruction, kl = training.evaluate(
+            reconstruction, kl = evaluate(
                 lambda y: self.model_.terms(y, objective.draw_noise(self.model_, len(y))),
                 samples,
                 device,
@@ -189,4 +191,4 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
 
     def _latent_means(self, samples: Tensor) -> NDArray[np.float32]:
         device = next(self.model_.parameters()).device
-        return training.evaluate(lambda y: (self.model_.q_x_given_y(y).mean,), samples, device)[0]
+        return evaluate(lambda y: (self.model_.q_x_given_y(y).mean,), samples, device)[0]

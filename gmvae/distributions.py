@@ -58,7 +58,8 @@ class BernoulliLogits:
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability in nats, summed over the last axis; `value` may lie between 0 and 1."""
-        return _BernoulliLogProb.apply(self.logits, value)
+        shape = torch.broadcast_shapes(self.logits.shape, value.shape)
+        return _BernoulliLogProb.apply(self.logits.expand(shape), value)
 
 
 class _BernoulliLogProb(torch.autograd.Function):

@@ -112,9 +112,10 @@ class _ScaledDistances(torch.autograd.Function):
         x: Tensor, q_mean: Tensor, q_log_var: Tensor, mean: Tensor, log_var: Tensor
     ) -> tuple[Tensor, Tensor]:
         precision = torch.exp(-log_var)  # (M, B, K, x_dim)
-        distances = (x.unsqueeze(-2) - mean).square_().mul_(precision).sum(-1)
-        spreads = (q_mean.unsqueeze(-2) - mean).square_()
-        spreads = spreads.add_(q_log_var.exp().unsqueeze(-2)).mul_(precision).sum(-1)
+        from_x = x.unsqueeze(-2) - mean
+        from_q = q_mean.unsqueeze(-2) - mean
+        distances = from_x.mul_(from_x).mul_(precision).sum(-1)
+        spreads = from_q.mul_(from_q).add_(q_log_var.exp().unsqueeze(-2)).mul_(precision).sum(-1)
         return distances, spreads
 
     @staticmethod
@@ -135,7 +136,7 @@ class _ScaledDistances(torch.autograd.Function):
         precision.mul_(by_distance)
         by_x = precision.mul_(from_x)  # half of the gradient of the distances, in x
         in_log_var = from_x.mul_(by_x)
-        in_log_var.addcmul_(from_q, by_q).addcmul_(scaled, variance.unsqueeze(-2))
+        in_log_var.add_(from_q.mul_(by_q)).add_(scaled.mul_(variance.unsqueeze(-2)))
         in_x, in_q_mean = by_x.sum(-2).mul_(2), by_q.sum((0, -2)).mul_(2)
         in_mean = by_x.add_(by_q).mul_(-2)
         return in_x, in_q_mean, by_variance * variance, in_mean, in_log_var.neg_()

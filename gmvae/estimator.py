@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from numbers import Integral
 from pathlib import Path
@@ -16,11 +15,21 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from gmvae import elbo, storage, training
+from gmvae import elbo, storage
 from gmvae.architectures import architecture
+from gmvae.devices import noise_generator, resolve_device, seeded
+from gmvae.evaluation import evaluate
 from gmvae.model import GMVAEModel
 from gmvae.parameters import check_parameters, require_integer
+from gmvae.restarts import Restart, best_first, warn_of_failure
 from gmvae.samples import as_samples, fitting_samples
+from gmvae.training import (
+    DivergenceError,
+    Training,
+    TrainingSettings,
+    TrainingStep,
+    finite_elbo,
+)
 
 
 class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
@@ -56,8 +65,11 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
     schedule : {"cosine", "constant"}, default="cosine"
         Of the learning rate.
     n_init : int, default=1
-        Trainings from different random numbers, of which the one with the best training ELBO is
-        kept.
+        Trainings from different random numbers, of which the one with the best training ELBO (mean
+        of its last epoch) is kept.
+    init_epochs : int, optional
+        Epochs after which these are compared, so that only the best is trained to the end; by
+        default all are.
     precision : {"float32", "bfloat16"}, default="float32"
         Of matrix products while training; results are always read off in float32.
     device : {"cpu", "cuda", "auto"}, default="cpu"
@@ -78,7 +90,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
     model_ : GMVAEModel
         The trained networks.
     best_init_ : int
-        Which of the `n_init` trainings was kept, from 0.
+        Which of the `n_init` trainings was kept, from 0; during the fit the one that is trained.
     observation_ : str
         The family that is used.
     n_features_in_ : int
@@ -118,6 +130,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         learning_rate: float = 1e-3,
         schedule: str = "cosine",
         n_init: int = 1,
+        init_epochs: int | None = None,
         precision: str = "float32",
         device: str = "cpu",
         verbose: bool = False,
@@ -137,6 +150,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.n_init = n_init
+        self.init_epochs = init_epochs
         self.precision = precision
         self.device = device
         self.verbose = verbose
@@ -158,7 +172,8 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         y : ignored
         on_epoch : callable, optional
             Called as ``on_epoch(estimator, epoch)`` after each epoch, when the estimator can
-            already predict. With several restarts it follows each of them in turn.
+            already predict. With several restarts it follows each of them in turn;
+            ``estimator.best_init_`` tells which.
 
         Returns
         -------
@@ -172,54 +187,58 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         DivergenceError
             If the loss becomes NaN or infinite in every restart.
         """
-        check_parameters(self.get_params())
-        settings = training.TrainingSettings.of(self)
-        samples = fitting_samples(self, Y)
+        samples = self._start(Y)
         random = check_random_state(self.random_state)
         seeds = [int(random.randint(np.iinfo(np.int32).max)) for _ in range(self.n_init)]
-        best: dict[str, Any] = {}
-        for number, seed in enumerate(seeds):
+        restarts = [self._restart(number, seed, samples) for number, seed in enumerate(seeds)]
+
+        def tell(restart: Restart, epoch: int) -> None:
+            self._adopt(restart)
+            if on_epoch is not None:
+                on_epoch(self, epoch)
+
+        compared_after = min(self.init_epochs or self.epochs, self.epochs)
+        for restart in best_first(restarts, compared_after, self.epochs, tell):
+            self._adopt(restart)
             try:
-                self._fit_once(samples, settings, seed, on_epoch)
-            except training.DivergenceError as error:
-                if not best and number == len(seeds) - 1:
-                    raise
-                warnings.warn(
-                    f"restart {number + 1} of {len(seeds)} left out: {error}", stacklevel=2
-                )
-                continue
-            if not best or self.elbo_ > best["elbo_"]:
-                self.best_init_ = number
-                names = ("model_", "elbo_", "history_", "seed_", "best_init_")
-                best = {name: getattr(self, name) for name in names}
-        for name, value in best.items():
-            setattr(self, name, value)
-        self.labels_ = self._probabilities(samples).argmax(axis=1)
+                self._finish(samples)
+                break
+            except DivergenceError as error:
+                last_error = error
+                if self.n_init > 1:
+                    warn_of_failure(restart, self.n_init, error)
+        else:
+            raise last_error
         return self
 
-    def _fit_once(
-        self,
-        samples: Tensor,
-        settings: training.TrainingSettings,
-        seed: int,
-        on_epoch: Callable[[GMVAE, int], None] | None,
-    ) -> None:
-        device = training.resolve_device(settings.device)
-        samples = samples.to(device)
-        with training.seeded(seed, device):
-            self.seed_ = seed
-            self.model_ = self._build_model().to(device)
-            self.model_.observation_model.set_units(samples)
-            history = training.train(
-                self.model_,
-                self._objective(),
-                samples,
-                settings,
-                training.noise_generator(device),
-                None if on_epoch is None else lambda epoch: on_epoch(self, epoch),
-            )
-        self.history_ = {name: np.asarray(values) for name, values in history.items()}
-        self.elbo_ = training.finite_elbo(self._elbo(samples, n_samples_mc=1), history)
+    def _start(self, Y: ArrayLike) -> Tensor:
+        """Check everything; the samples, on the device."""
+        check_parameters(self.get_params())
+        return fitting_samples(self, Y).to(resolve_device(self.device))
+
+    def _restart(self, number: int, seed: int, samples: Tensor) -> Restart:
+        settings = TrainingSettings.of(self)
+        network, generator = self._seeded_model(seed, samples)
+        step = TrainingStep(network, self._objective(), samples, settings, generator)
+        return Restart(number, seed, network, Training(step, settings))
+
+    def _seeded_model(self, seed: int, samples: Tensor) -> tuple[GMVAEModel, torch.Generator]:
+        """An untrained model and the generator of the noise to train it with."""
+        with seeded(seed, samples.device):
+            model = self._build_model().to(samples.device)
+            generator = noise_generator(samples.device)
+        model.observation_model.set_units(samples)
+        return model, generator
+
+    def _adopt(self, restart: Restart) -> None:
+        """Take the state of a restart, in training or after it."""
+        self.model_, self.seed_, self.best_init_ = restart.network, restart.seed, restart.number
+        self.history_ = {name: np.asarray(values) for name, values in restart.history.items()}
+
+    def _finish(self, samples: Tensor) -> None:
+        history = {name: list(values) for name, values in self.history_.items()}
+        self.elbo_ = finite_elbo(self._elbo(samples, n_samples_mc=1), history)
+        self.labels_ = self._probabilities(samples).argmax(axis=1)
 
     def _build_model(self) -> GMVAEModel:
         arch = architecture(self.network)
@@ -434,7 +453,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         estimator.labels_, estimator.history_ = stored.labels, stored.history
         estimator.model_ = estimator._build_model()
         estimator.model_.load_state_dict(stored.state)
-        estimator.model_.to(training.resolve_device(device)).eval()
+        estimator.model_.to(resolve_device(device)).eval()
         return estimator
 
     def _samples(self, Y: ArrayLike) -> Tensor:
@@ -446,13 +465,13 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
 
     def _evaluate(self, function: Any, samples: Tensor) -> list[NDArray[np.float32]]:
         with torch.no_grad():
-            return training.evaluate(function, samples, self._device())
+            return evaluate(function, samples, self._device())
 
     def _probabilities(self, samples: Tensor) -> NDArray[np.float32]:
         return self._evaluate(self.model_.clusters, samples)[0]
 
     def _elbo(self, samples: Tensor, n_samples_mc: int) -> NDArray[np.float32]:
-        with training.seeded(self.seed_, self._device()):
+        with seeded(self.seed_, self._device()):
 
             def bound(y: Tensor) -> tuple[Tensor]:
                 noise = self.model_.draw_noise(n_samples_mc, len(y))

@@ -61,3 +61,16 @@ class FusedAdam:
         )
         for parameter in self.parameters:
             parameter.grad = None
+
+    def keep(self, parameters: list[Tensor], chosen: Tensor) -> None:
+        """Go on with a selection along the first axis of all parameters.
+
+        Parameters
+        ----------
+        parameters : list of Tensor
+            The selected parts, in the old order.
+        chosen : Tensor of int, shape (n,)
+        """
+        self.parameters = parameters
+        self.means = [mean[chosen] for mean in self.means]
+        self.squares = [square[chosen] for square in self.squares]

@@ -94,6 +94,7 @@ RULES: dict[str, Rule] = {
     "n_clusters": _integer(1),
     "n_samples_mc": _integer(1),
     "n_init": _integer(1),
+    "init_epochs": _optional(_integer(1)),
     "network": _network,
     "x_dim": _optional(_integer(1)),
     "w_dim": _optional(_integer(1)),

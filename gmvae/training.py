@@ -1,19 +1,15 @@
 """The training loop that GMVAE and every network baseline share.
 
-One function each for seeding, device, precision and the loop itself. The loop knows nothing of
-clusters or labels: it minimises the ``loss`` of an objective and averages whatever else that
-objective returns.
+It knows nothing of clusters or labels: it minimises the ``loss`` of an objective and averages
+whatever else that objective returns.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-import platform
-import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -21,14 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from gmvae.devices import autocast, has_native_bfloat16
 from gmvae.networks import as_batch
 from gmvae.optimizer import FusedAdam
-
-EVALUATION_BATCH = 500
-
-History = dict[str, list[float]]
+from gmvae.progress import History, progress_bar
 
 
 class Objective(Protocol):
@@ -90,131 +83,21 @@ class TrainingSettings:
         return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
 
 
-def resolve_device(name: str) -> torch.device:
-    """Turn "auto", "cpu" or "cuda" into a device.
+class TrainingStep:
+    """One step of Adam on a batch of one network.
 
-    Raises
-    ------
-    ValueError
-        If the device is unknown or CUDA is asked for where there is none.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.partition(":")[0] not in ("cpu", "cuda"):
-        raise ValueError(f"device must be one of cpu, cuda, auto; got {name!r}")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device={name!r} was asked for, but no CUDA device is available here")
-    return torch.device(name)
-
-
-@contextlib.contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed all of torch inside the block and leave the caller's random state as it was."""
-    # manual_seed reaches every CUDA device, so that the state of every one is put back.
-    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    on_cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_cuda else cuda):
-        torch.manual_seed(seed)
-        with repeatable_kernels() if on_cuda else contextlib.nullcontext():
-            yield
-
-
-def noise_generator(device: torch.device) -> torch.Generator:
-    """Generator for the noise of a training, seeded from torch's global state."""
-    seed = int(torch.randint(2**62, ()))
-    return torch.Generator(device).manual_seed(seed)
-
-
-def repeatable_kernels() -> contextlib.AbstractContextManager[None]:
-    """Let cuDNN choose kernels that give the same bits each time, in full float32."""
-    return torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
-
-
-def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """Context in which products run in `precision`."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
-
-
-def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether products in bfloat16 are done by the processor itself, as far as it can be asked."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if platform.machine() not in ("x86_64", "AMD64"):
-        return True
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-def train(
-    network: nn.Module,
-    objective: Objective,
-    samples: Tensor,
-    settings: TrainingSettings,
-    generator: torch.Generator,
-    on_epoch: Callable[[int], None] | None = None,
-) -> History:
-    """Minimise an objective over `samples` with Adam.
+    Nothing in a step waits for a result of the device.
 
     Parameters
     ----------
     network : Module
-        Holds the parameters; left in evaluation mode.
-    objective : callable
-        See `Objective`.
+        Holds the parameters.
+    objective : Objective
     samples : Tensor, shape (N, y_dim)
         float32 or uint8, on the device of `network`; uint8 is scaled batch by batch.
     settings : TrainingSettings
     generator : torch.Generator
         Of the order of the samples and of the noise, on the device of `network`.
-    on_epoch : callable, optional
-        Called with the number of finished epochs after each, the network in evaluation mode.
-
-    Returns
-    -------
-    dict of str to list of float
-        One value an epoch: ``epoch``, ``seconds`` (since the start, `on_epoch` not counted) and the
-        means of everything that the objective returned.
-
-    Raises
-    ------
-    DivergenceError
-        If the loss of an epoch is not finite.
-    """
-    if settings.precision == "bfloat16" and not has_native_bfloat16(samples.device):
-        warnings.warn(
-            "this processor has no bfloat16 of its own, which makes training slower than in "
-            "precision='float32'",
-            stacklevel=2,
-        )
-    step = TrainingStep(network, objective, samples, settings, generator)
-    n_batches = len(samples) // step.batch_size
-    history: History = {}
-    spent = 0.0
-    with progress_bar(settings) as report:
-        for epoch in range(settings.epochs):
-            started = time.perf_counter()
-            network.train()
-            order = torch.randperm(len(samples), generator=generator, device=samples.device)
-            sums: dict[str, Tensor] = {}
-            for number in range(n_batches):
-                rows = order[number * step.batch_size : (number + 1) * step.batch_size]
-                add_to(sums, step(rows, epoch + number / n_batches))
-            means = {name: value.item() / n_batches for name, value in sums.items()}
-            spent += time.perf_counter() - started
-            record(history, {"epoch": epoch + 1, "seconds": spent, **means})
-            network.eval()
-            require_finite(epoch + 1, means, history)
-            report(history)
-            if on_epoch is not None:
-                on_epoch(epoch + 1)
-    return history
-
-
-class TrainingStep:
-    """One step of Adam on a batch; called with row numbers (B,) and the progress in epochs.
-
-    Parameters are those of `train`. Nothing in a step waits for a result of the device.
     """
 
     def __init__(
@@ -230,6 +113,15 @@ class TrainingStep:
         self.batch_size = min(settings.batch_size, len(samples))
         self.optimizer = FusedAdam(network.parameters())
 
+    def new_order(self) -> Tensor:
+        """Numbers of all samples in a random order, shape (N,)."""
+        device = self.samples.device
+        return torch.randperm(len(self.samples), generator=self.generator, device=device)
+
+    def set_training(self, training: bool) -> None:
+        """Put the network into training or into evaluation mode."""
+        self.network.train(training)
+
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
         """Train on the samples numbered `rows`; returns what the objective gave, detached."""
         y = as_batch(self.samples.index_select(0, rows))
@@ -239,6 +131,125 @@ class TrainingStep:
         values["loss"].backward()
         self.optimizer.step(learning_rate_at(self.settings, progress))
         return {name: value.detach() for name, value in values.items()}
+
+
+class Training:
+    """A training, of one network or of several in step, that can be run epoch by epoch.
+
+    Parameters
+    ----------
+    step : TrainingStep or gmvae.together.StepTogether
+    settings : TrainingSettings
+
+    Attributes
+    ----------
+    histories : list of dict
+        For each network, lists with one value an epoch: ``epoch``, ``seconds`` (spent in training
+        so far) and the means of everything that the objective returned.
+    errors : list of DivergenceError or None
+        For each network, how it failed; its history ends there.
+    """
+
+    def __init__(self, step: Any, settings: TrainingSettings):
+        self.step, self.settings = step, settings
+        self.histories: list[History] = []
+        self.errors: list[DivergenceError | None] = []
+        self._seconds = 0.0
+        self._epoch = 0
+
+    def run(self, until: int, on_epoch: Callable[[int], None] | None = None) -> None:
+        """Train up to the end of epoch `until`; the networks are left in evaluation mode.
+
+        Parameters
+        ----------
+        until : int
+        on_epoch : callable, optional
+            Called with the number of finished epochs after each, the networks in evaluation mode.
+
+        Raises
+        ------
+        DivergenceError
+            If no network has a finite loss any more.
+        """
+        device = self.step.samples.device
+        if self.settings.precision == "bfloat16" and not has_native_bfloat16(device):
+            warnings.warn(
+                "this processor has no bfloat16 of its own, which makes training slower than in "
+                "precision='float32'",
+                stacklevel=2,
+            )
+        with progress_bar(self.settings) as report:
+            while self._epoch < until:
+                self._run_epoch()
+                report(self.histories[0])
+                if on_epoch is not None:
+                    on_epoch(self._epoch)
+
+    def keep(self, indices: list[int]) -> None:
+        """Go on with these networks alone, in this order (trainings in step only).
+
+        Parameters
+        ----------
+        indices : list of int
+        """
+        self.step.keep(indices)
+        self.histories = [self.histories[index] for index in indices]
+        self.errors = [self.errors[index] for index in indices]
+
+    def _run_epoch(self) -> None:
+        started = time.perf_counter()
+        step = self.step
+        step.set_training(True)
+        order = step.new_order()  # (N,) or one row a network
+        n_batches = order.shape[-1] // step.batch_size
+        sums: dict[str, Tensor] = {}
+        for number in range(n_batches):
+            rows = order[..., number * step.batch_size : (number + 1) * step.batch_size]
+            add_to(sums, step(rows, self._epoch + number / n_batches))
+        means = {name: (value / n_batches).reshape(-1).tolist() for name, value in sums.items()}
+        self._seconds += time.perf_counter() - started
+        self._epoch += 1
+        step.set_training(False)
+        self._record(means)
+
+    def _record(self, means: Mapping[str, list[float]]) -> None:
+        n_networks = len(means["loss"])
+        self.histories = self.histories or [{} for _ in range(n_networks)]
+        self.errors = self.errors or [None] * n_networks
+        for index, history in enumerate(self.histories):
+            if self.errors[index] is None:
+                own = {name: values[index] for name, values in means.items()}
+                record(history, {"epoch": self._epoch, "seconds": self._seconds, **own})
+                self.errors[index] = divergence(self._epoch, own, history)
+        if all(self.errors):
+            raise self.errors[0]  # type: ignore[misc]
+
+
+def train(
+    network: nn.Module,
+    objective: Objective,
+    samples: Tensor,
+    settings: TrainingSettings,
+    generator: torch.Generator,
+    on_epoch: Callable[[int], None] | None = None,
+) -> History:
+    """Minimise an objective over `samples` with Adam, from the first epoch to the last.
+
+    Parameters are those of `TrainingStep` and of `Training.run`.
+
+    Returns
+    -------
+    dict of str to list of float
+        See `Training.histories`.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss of an epoch is not finite.
+    """
+    training = Training(TrainingStep(network, objective, samples, settings, generator), settings)
+    training.run(settings.epochs, on_epoch)
+    return training.histories[0]
 
 
 def learning_rate_at(settings: TrainingSettings, progress: float) -> float:
@@ -260,15 +271,16 @@ def record(history: History, values: Mapping[str, float]) -> None:
         history.setdefault(name, []).append(value)
 
 
-def require_finite(epoch: int, means: Mapping[str, float], history: History) -> None:
-    """Raise DivergenceError if any mean of an epoch is NaN or infinite."""
+def divergence(epoch: int, means: Mapping[str, float], history: History) -> DivergenceError | None:
+    """The error to raise if any mean of an epoch is NaN or infinite."""
     bad = [name for name, value in means.items() if not math.isfinite(value)]
-    if bad:
-        raise DivergenceError(
-            f"training diverged in epoch {epoch}: {', '.join(bad)} not finite; "
-            "a lower learning_rate usually helps",
-            history,
-        )
+    if not bad:
+        return None
+    return DivergenceError(
+        f"training diverged in epoch {epoch}: {', '.join(bad)} not finite; "
+        "a lower learning_rate usually helps",
+        history,
+    )
 
 
 def finite_elbo(bounds: NDArray[np.floating], history: History) -> float:
@@ -287,71 +299,3 @@ def finite_elbo(bounds: NDArray[np.floating], history: History) -> float:
             history,
         )
     return elbo
-
-
-@contextlib.contextmanager
-def progress_bar(settings: TrainingSettings) -> Iterator[Callable[[History], None]]:
-    """Yield a function that shows the last epoch of a history, as `settings.verbose` asks."""
-    if not settings.verbose:
-        yield lambda history: None
-    elif sys.stderr.isatty():
-        with tqdm(total=settings.epochs, unit="epoch") as bar:
-
-            def advance(history: History) -> None:
-                bar.set_postfix_str(last_values(history))
-                bar.update()
-
-            yield advance
-    else:
-        yield lambda history: print(
-            f"epoch {len(history['epoch'])}/{settings.epochs}, {last_values(history)}, "
-            f"{history['seconds'][-1]:.0f} s, {seconds_left(history, settings):.0f} s left",
-            file=sys.stderr,
-            flush=True,
-        )
-
-
-def last_values(history: History) -> str:
-    """The logged means of the last epoch, for people."""
-    shown = [name for name in history if name not in ("epoch", "seconds")]
-    return ", ".join(f"{name} {history[name][-1]:.2f}" for name in shown)
-
-
-def seconds_left(history: History, settings: TrainingSettings) -> float:
-    """Estimate of the training time that remains."""
-    done = len(history["epoch"])
-    return history["seconds"][-1] / done * (settings.epochs - done)
-
-
-@torch.no_grad()
-def evaluate(
-    function: Callable[[Tensor], tuple[Tensor, ...]],
-    samples: Tensor,
-    device: torch.device,
-) -> list[NDArray[np.float32]]:
-    """Apply `function` to all `samples` in batches of one fixed size.
-
-    The last batch is filled up, so that a sample's result does not depend on how many others it
-    comes with: the same products are run for it each time.
-
-    Parameters
-    ----------
-    function : callable
-        Maps (B, y_dim) to tensors whose first axis is B.
-    samples : Tensor, shape (N, y_dim)
-    device : torch.device
-
-    Returns
-    -------
-    list of ndarray
-        One array a result of `function`, first axis N.
-    """
-    pieces: list[tuple[NDArray[np.float32], ...]] = []
-    for start in range(0, len(samples), EVALUATION_BATCH):
-        rows = samples[start : start + EVALUATION_BATCH].to(device)
-        n_rows = len(rows)
-        if n_rows < EVALUATION_BATCH:
-            rows = torch.cat([rows, rows[-1:].expand(EVALUATION_BATCH - n_rows, -1)])
-        results = function(as_batch(rows))
-        pieces.append(tuple(result[:n_rows].float().cpu().numpy() for result in results))
-    return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]

@@ -37,7 +37,7 @@ def test_normal_kl_from_standard():
 
 def test_normal_samples_have_the_mean_and_variance_that_they_should():
     q = normal(3)
-    samples = q.rsample(200_000)
+    samples = q.rsample(torch.randn(200_000, *q.mean.shape, dtype=q.mean.dtype))
     error = 5 * (0.5 * q.log_var).exp() / 200_000**0.5
     assert torch.all((samples.mean(0) - q.mean).abs() < error)
     torch.testing.assert_close(samples.var(0), q.log_var.exp(), rtol=0.02, atol=0)
@@ -46,7 +46,7 @@ def test_normal_samples_have_the_mean_and_variance_that_they_should():
 def test_normal_samples_pass_gradients_to_mean_and_variance():
     mean = torch.zeros(3, requires_grad=True)
     log_var = torch.zeros(3, requires_grad=True)
-    DiagonalNormal(mean, log_var).rsample(10).square().sum().backward()
+    DiagonalNormal(mean, log_var).rsample(torch.randn(10, 3)).square().sum().backward()
     assert mean.grad.abs().min() > 0
     assert log_var.grad.abs().min() > 0
 
@@ -57,6 +57,14 @@ def test_bernoulli_log_prob_of_bits(scale):
     bits = torch.randint(0, 2, (9, 4, 6)).double()
     expected = Independent(Bernoulli(logits=logits), 1).log_prob(bits)
     torch.testing.assert_close(BernoulliLogits(logits.expand_as(bits)).log_prob(bits), expected)
+
+
+def test_gradient_of_bernoulli_log_prob():
+    logits = torch.randn(3, 4, 6, dtype=torch.float64, requires_grad=True)
+    grey = torch.rand(4, 6, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: BernoulliLogits(x).log_prob(grey), [logits])
+    narrow = torch.randn(3, 1, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: BernoulliLogits(x).log_prob(grey), [narrow])
 
 
 def test_bernoulli_log_prob_of_grey_values_is_linear_in_them():
@@ -71,7 +79,7 @@ def test_bernoulli_log_prob_of_grey_values_is_linear_in_them():
 def test_components_against_one_distribution_at_a_time():
     n_mc, batch, n_clusters, x_dim = 3, 4, 5, 2
     q_x, p_x = normal(batch, x_dim), normal(n_mc, batch, n_clusters, x_dim)
-    x = q_x.rsample(n_mc)
+    x = q_x.rsample(torch.randn(n_mc, batch, x_dim, dtype=q_x.mean.dtype))
     log_densities, kls = component_log_densities_and_kls(x, q_x, p_x)
     assert log_densities.shape == kls.shape == (n_mc, batch, n_clusters)
     for j in range(n_mc):

@@ -55,18 +55,17 @@ def numpy_terms(model, y, x, w):
     return out
 
 
-def draw(model, y, n_mc):
-    """The samples that `elbo.terms` draws from the same seed."""
-    torch.manual_seed(7)
+def draw(model, y, noise):
+    """The samples that `elbo.terms` makes of the noise."""
     q_x, q_w = model.q_xw_given_y(y)
-    return q_x.rsample(n_mc).detach(), q_w.rsample(n_mc).detach()
+    return q_x.rsample(noise.x).detach(), q_w.rsample(noise.w).detach()
 
 
 def test_terms_equal_an_independent_computation(small_model, observation):
     model, y = small_model(observation), batch(observation)
-    x, w = draw(model, y, M)
-    torch.manual_seed(7)
-    ours = elbo.terms(model, y, M)
+    noise = model.draw_noise(M, B)
+    x, w = draw(model, y, noise)
+    ours = elbo.terms(model, y, noise)
     for name, expected in numpy_terms(model, y, x, w).items():
         actual = getattr(ours, name)
         assert actual.shape == (B,), name
@@ -75,9 +74,9 @@ def test_terms_equal_an_independent_computation(small_model, observation):
 
 def test_one_pass_over_m_equals_a_loop(small_model, observation):
     model, y = small_model(observation), batch(observation)
-    x, w = draw(model, y, M)
-    torch.manual_seed(7)
-    together = elbo.terms(model, y, M)
+    noise = model.draw_noise(M, B)
+    x, w = draw(model, y, noise)
+    together = elbo.terms(model, y, noise)
     one_by_one = [numpy_terms(model, y, x[j : j + 1], w[j : j + 1]) for j in range(M)]
     for name in one_by_one[0]:
         looped = np.mean([values[name] for values in one_by_one], axis=0)
@@ -101,8 +100,8 @@ def test_objective_below_elbo_below_log_likelihood(small_model, observation):
     torch.manual_seed(0)
     n = 40_000
     with torch.no_grad():
-        values = elbo.terms(model, y, n)
-        likelihood = model.log_likelihood(y, n)
+        values = elbo.terms(model, y, model.draw_noise(n, len(y)))
+        likelihood = model.log_likelihood(y, model.draw_noise(n, len(y)))
         paper = values.reconstruction - values.conditional_prior - values.w_prior - values.z_prior
     gap = (values.elbo - paper).numpy()
     assert np.all(gap > -0.02), gap
@@ -125,7 +124,7 @@ def test_log_likelihood_against_quadrature(small_model):
         log_p_y = model.p_y_given_x(grid[:, None, None]).log_prob(y)  # (X, B)
         expected = torch.logsumexp(log_p_y + log_p_x[:, None], dim=0) + step.log()
         torch.manual_seed(0)
-        estimate = model.log_likelihood(y, 200_000)
+        estimate = model.log_likelihood(y, model.draw_noise(200_000, len(y)))
     np.testing.assert_allclose(estimate.numpy(), expected.numpy(), atol=0.05)
 
 
@@ -133,9 +132,10 @@ def test_log_likelihood_against_quadrature(small_model):
 def test_gradients_against_finite_differences(small_model, observation, loss):
     model, y = small_model(observation), batch(observation)
 
+    noise = model.draw_noise(2, B)
+
     def value():
-        torch.manual_seed(11)
-        return loss(elbo.terms(model, y, 2))
+        return loss(elbo.terms(model, y, noise))
 
     value().backward()
     step = 1e-6
@@ -184,3 +184,10 @@ def test_warm_up_weight_scales_the_z_prior_alone():
     full = elbo.paper_loss(made_up_terms(z_prior))
     none = elbo.paper_loss(made_up_terms(z_prior), z_prior_weight=0.0)
     assert (full - none).item() == pytest.approx(1.5)
+
+
+def test_gradients_of_the_shared_passes():
+    torch.manual_seed(0)
+    shapes = [(2, 3, 2), (3, 2), (3, 2), (2, 3, 4, 2), (2, 3, 4, 2)]
+    inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    assert torch.autograd.gradcheck(elbo._ScaledDistances.apply, inputs)

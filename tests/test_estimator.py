@@ -8,8 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gmvae import GMVAE, DivergenceError
-from gmvae.samples import fitting_samples
-from gmvae.training import TrainingSettings
+from gmvae.training import Training
 
 SEPARATING = {"epochs": 200, "batch_size": 32, "learning_rate": 3e-3, "random_state": 0}
 FAST = {"network": "paper-fc", "epochs": 2, "n_clusters": 3, "random_state": 0}
@@ -114,16 +113,32 @@ def test_restarts_keep_the_best_training_elbo(pixels):
     seeds = [int(random.randint(np.iinfo(np.int32).max)) for _ in range(3)]
     best = GMVAE(**parameters, n_init=3).fit(pixels)
     single = {}
-    for seed in seeds:
+    for number, seed in enumerate(seeds):
         one = GMVAE(**parameters)
-        samples = fitting_samples(one, pixels)
-        one._fit_once(samples, TrainingSettings.of(one), seed, None)
-        single[seed] = one.elbo_
+        restart = one._restart(number, seed, one._start(pixels))
+        restart.training.run(1)
+        single[seed] = restart.elbo
     assert len(set(single.values())) == 3
-    assert best.elbo_ == max(single.values())
+    assert best.history_["elbo"][-1] == max(single.values())
     assert best.seed_ == max(single, key=single.get)
     assert seeds[best.best_init_] == best.seed_
     np.testing.assert_array_equal(best.labels_, best.predict(pixels))
+
+
+def test_restarts_compared_early_train_only_the_best_to_the_end(pixels):
+    parameters = {**FAST, "epochs": 4, "n_init": 3}
+    epochs = []
+    early = GMVAE(**parameters, init_epochs=2).fit(
+        pixels, on_epoch=lambda model, epoch: epochs.append((model.best_init_, epoch))
+    )
+    best = early.best_init_
+    assert epochs == [(n, e) for n in range(3) for e in (1, 2)] + [(best, 3), (best, 4)]
+    whole = {}
+    GMVAE(**parameters).fit(
+        pixels, on_epoch=lambda m, epoch: whole.update({(m.best_init_, epoch): dict(m.history_)})
+    )
+    assert whole[best, 2]["elbo"][-1] == max(whole[n, 2]["elbo"][-1] for n in range(3))
+    np.testing.assert_array_equal(early.history_["loss"], whole[best, 4]["loss"])
 
 
 @pytest.mark.parametrize("network", ["fast-fc", "paper-fc"])
@@ -261,15 +276,16 @@ def test_divergence_in_the_very_last_step_is_told_too(blobs):
 
 
 def test_restarts_that_diverge_are_left_out_with_a_warning(blobs, monkeypatch):
-    whole = GMVAE._fit_once
+    run = Training.run
+    failed = []
 
-    def first_one_fails(self, samples, settings, seed, on_epoch):
-        whole(self, samples, settings, seed, on_epoch)
-        if not hasattr(self, "best_init_") and not getattr(self, "failed", False):
-            self.failed = True
+    def first_one_fails(self, until, on_epoch=None):
+        if not failed:
+            failed.append(True)
             raise DivergenceError("made up")
+        run(self, until, on_epoch)
 
-    monkeypatch.setattr(GMVAE, "_fit_once", first_one_fails)
+    monkeypatch.setattr(Training, "run", first_one_fails)
     with pytest.warns(UserWarning, match="restart 1 of 2 left out: made up"):
         model = GMVAE(**FAST, n_init=2).fit(blobs[0])
     assert model.best_init_ == 1

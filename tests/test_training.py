@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from gmvae import training
+from gmvae import devices, evaluation, training
 from gmvae.optimizer import FusedAdam
 
 
@@ -22,9 +22,17 @@ class Mean(nn.Module):
         self.mean = nn.Parameter(torch.zeros(dim))
         self.batches = []
 
-    def objective(self, y, progress):
+    def draw_noise(self, network, n_rows, generator):
+        return None
+
+    def __call__(self, network, y, noise, progress):
         self.batches.append((progress, y.clone()))
         return {"loss": (y - self.mean).square().sum(1).mean()}
+
+
+def train(model, samples, settings, objective=None):
+    generator = torch.Generator().manual_seed(0)
+    return training.train(model, objective or model, samples, settings, generator)
 
 
 def test_optimizer_is_torchs_adam_to_the_last_bit():
@@ -66,7 +74,7 @@ def test_training_does_not_import_torchs_compiler():
 def test_every_epoch_sees_each_sample_at_most_once_in_a_new_order():
     samples = torch.arange(10.0)[:, None]
     model = Mean(1)
-    training.train(model, model.objective, samples, settings())
+    train(model, samples, settings())
     assert len(model.batches) == 3 * 2
     epochs = [torch.cat([y for p, y in model.batches if int(p) == e]).flatten() for e in range(3)]
     for seen in epochs:
@@ -76,14 +84,14 @@ def test_every_epoch_sees_each_sample_at_most_once_in_a_new_order():
 
 def test_bytes_are_scaled_on_the_way():
     model = Mean(1)
-    training.train(model, model.objective, torch.full((8, 1), 51, dtype=torch.uint8), settings())
+    train(model, torch.full((8, 1), 51, dtype=torch.uint8), settings())
     torch.testing.assert_close(model.batches[0][1], torch.full((4, 1), 0.2))
 
 
 def test_history_averages_over_batches():
     model = Mean(2)
     samples = torch.ones(8, 2)
-    history = training.train(model, model.objective, samples, settings(learning_rate=1e-12))
+    history = train(model, samples, settings(learning_rate=1e-12))
     assert history["epoch"] == [1, 2, 3]
     assert history["loss"] == pytest.approx([2.0, 2.0, 2.0])
     assert history["seconds"] == sorted(history["seconds"])
@@ -98,25 +106,24 @@ def test_cosine_schedule_goes_from_the_learning_rate_to_zero():
 
 
 def test_divergence_names_epoch_and_value():
-    model = Mean(1)
-
-    def objective(y, progress):
-        value = model.objective(y, progress)
-        return {"loss": value["loss"] * (float("nan") if progress >= 1 else 1.0)}
+    class Diverging(Mean):
+        def __call__(self, network, y, noise, progress):
+            value = super().__call__(network, y, noise, progress)
+            return {"loss": value["loss"] * (float("nan") if progress >= 1 else 1.0)}
 
     with pytest.raises(training.DivergenceError, match=r"diverged in epoch 2: loss not finite"):
-        training.train(model, objective, torch.ones(8, 1), settings())
+        train(Diverging(1), torch.ones(8, 1), settings())
 
 
 def test_bfloat16_that_is_emulated_is_told(monkeypatch):
     monkeypatch.setattr(training, "has_native_bfloat16", lambda device: False)
     model = Mean(1)
     with pytest.warns(UserWarning, match="slower than in precision='float32'"):
-        training.train(model, model.objective, torch.ones(8, 1), settings(precision="bfloat16"))
+        train(model, torch.ones(8, 1), settings(precision="bfloat16"))
 
 
 def test_evaluation_fills_up_and_cuts_off_the_last_batch(monkeypatch):
-    monkeypatch.setattr(training, "EVALUATION_BATCH", 4)
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 4)
     sizes = []
 
     def function(y):
@@ -124,7 +131,7 @@ def test_evaluation_fills_up_and_cuts_off_the_last_batch(monkeypatch):
         return y * 2, y.sum(1)
 
     samples = torch.arange(20.0).reshape(10, 2)
-    doubled, sums = training.evaluate(function, samples, torch.device("cpu"))
+    doubled, sums = evaluation.evaluate(function, samples, torch.device("cpu"))
     assert sizes == [4, 4, 4]
     np.testing.assert_array_equal(doubled, 2 * samples)
     np.testing.assert_array_equal(sums, samples.sum(1))
@@ -134,6 +141,6 @@ def test_seeded_restores_the_state():
     torch.manual_seed(1)
     expected = torch.rand(2)
     torch.manual_seed(1)
-    with training.seeded(9, torch.device("cpu")):
+    with devices.seeded(9, torch.device("cpu")):
         torch.rand(100)
     assert torch.equal(torch.rand(2), expected)

@@ -33,7 +33,8 @@ def exemplars(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
 class EpochRecorder:
     """Collects the test assignment of every epoch while a method trains.
 
-    It is passed to ``fit`` as ``on_epoch``. A method that restarts begins again with epoch 1.
+    It is passed to ``fit`` as ``on_epoch``. A method that restarts says by its attribute
+    ``best_init_`` which restart it is at.
 
     Parameters
     ----------
@@ -47,25 +48,24 @@ class EpochRecorder:
 
     def __init__(self, test_images: NDArray[Any]):
         self._test_images = test_images
-        self._restarts: list[list[tuple[NDArray[np.int32], NDArray[np.int32]]]] = []
+        self._restarts: dict[int, list[tuple[NDArray[np.int32], NDArray[np.int32]]]] = {}
         self.seconds = 0.0
 
     def __call__(self, estimator: Any, epoch: int) -> None:
         """Note the assignment after `epoch` epochs."""
         started = time.perf_counter()
-        if epoch == 1:
-            self._restarts.append([])
         probabilities = estimator.predict_proba(self._test_images)
         clusters = probabilities.argmax(axis=1).astype(np.int32)
-        self._restarts[-1].append((clusters, exemplars(probabilities)))
+        restart = self._restarts.setdefault(getattr(estimator, "best_init_", 0), [])
+        restart.append((clusters, exemplars(probabilities)))
         self.seconds += time.perf_counter() - started
 
-    def arrays(self, restart: int = -1) -> dict[str, NDArray[np.int32]]:
+    def arrays(self, restart: int = 0) -> dict[str, NDArray[np.int32]]:
         """Everything of one restart.
 
         Parameters
         ----------
-        restart : int, default=-1
+        restart : int, default=0
 
         Returns
         -------
@@ -73,7 +73,7 @@ class EpochRecorder:
             ``clusters`` of shape (epochs, N), and ``exemplars`` of shape (n, 3): epoch from 0,
             cluster, sample. Both are empty for a method without epochs.
         """
-        epochs = self._restarts[restart] if self._restarts else []
+        epochs = self._restarts.get(restart, [])
         if not epochs:
             return {"clusters": np.zeros((0, 0), np.int32), "exemplars": np.zeros((0, 3), np.int32)}
         pairs = [np.insert(kept, 0, epoch, axis=1) for epoch, (_, kept) in enumerate(epochs)]

@@ -83,7 +83,7 @@ def train_run(
         "machine": provenance.machine(),
     }
     files.write_arrays(folder / "test.npz", **arrays)
-    epochs = recorder.arrays(getattr(estimator, "best_init_", -1))
+    epochs = recorder.arrays(getattr(estimator, "best_init_", 0))
     files.write_arrays(folder / "epochs.npz", **epochs)
     files.write_csv(folder / "history.csv", history or {"epoch": [], "seconds": []})
     with files.replacing(folder / "model.safetensors") as temporary:

@@ -174,9 +174,7 @@ def main() -> None:
     gmvae = next(method for method in config["methods"] if method["name"] == "gmvae")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("results/bench.json"))
-    parser.add_argument(
-        "--precision", default=config["precision"], choices=["float32", "bfloat16"]
-    )
+    parser.add_argument("--precision", default=config["precision"], choices=["float32", "bfloat16"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.8, help="of each contestant a round")
     parser.add_argument("--only", help="network of the cases to run; all by default")

@@ -23,7 +23,9 @@ def products(model: GMVAEModel, batch: int, n_samples_mc: int, dtype: torch.dtyp
     The layer that reads the samples needs no gradient for them.
     """
     found: list[Product] = []
-    layers = [m for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d))]
+    layers = [
+        m for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d))
+    ]
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         x = inputs[0].detach().to(dtype)

@@ -1,0 +1,65 @@
+"""Where and how numbers are computed: device, precision and seeding, one function each."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from collections.abc import Iterator
+
+import torch
+
+
+def resolve_device(name: str) -> torch.device:
+    """Turn "auto", "cpu" or "cuda" into a device.
+
+    Raises
+    ------
+    ValueError
+        If the device is unknown or CUDA is asked for where there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.partition(":")[0] not in ("cpu", "cuda"):
+        raise ValueError(f"device must be one of cpu, cuda, auto; got {name!r}")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device={name!r} was asked for, but no CUDA device is available here")
+    return torch.device(name)
+
+
+@contextlib.contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed all of torch inside the block and leave the caller's random state as it was."""
+    # manual_seed reaches every CUDA device, so that the state of every one is put back.
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_cuda else cuda):
+        torch.manual_seed(seed)
+        with repeatable_kernels() if on_cuda else contextlib.nullcontext():
+            yield
+
+
+def noise_generator(device: torch.device) -> torch.Generator:
+    """Generator for the noise of a training, seeded from torch's global state."""
+    seed = int(torch.randint(2**62, ()))
+    return torch.Generator(device).manual_seed(seed)
+
+
+def repeatable_kernels() -> contextlib.AbstractContextManager[None]:
+    """Let cuDNN choose kernels that give the same bits each time, in full float32."""
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """Context in which products run in `precision`."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Whether products in bfloat16 are done by the processor itself, as far as it can be asked."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return True
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

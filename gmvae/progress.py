@@ -1,0 +1,50 @@
+"""What a person sees of a training while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from gmvae.training import TrainingSettings
+
+History = dict[str, list[float]]
+"""Epoch means by name; ``epoch`` and ``seconds`` among them."""
+
+
+@contextlib.contextmanager
+def progress_bar(settings: TrainingSettings) -> Iterator[Callable[[History], None]]:
+    """Yield a function that shows the last epoch of a history, as `settings.verbose` asks."""
+    if not settings.verbose:
+        yield lambda history: None
+    elif sys.stderr.isatty():
+        with tqdm(total=settings.epochs, unit="epoch") as bar:
+
+            def advance(history: History) -> None:
+                bar.set_postfix_str(last_values(history))
+                bar.update()
+
+            yield advance
+    else:
+        yield lambda history: print(
+            f"epoch {len(history['epoch'])}/{settings.epochs}, {last_values(history)}, "
+            f"{history['seconds'][-1]:.0f} s, {seconds_left(history, settings):.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def last_values(history: History) -> str:
+    """The logged means of the last epoch, for people."""
+    shown = [name for name in history if name not in ("epoch", "seconds")]
+    return ", ".join(f"{name} {history[name][-1]:.2f}" for name in shown)
+
+
+def seconds_left(history: History, settings: TrainingSettings) -> float:
+    """Estimate of the training time that remains."""
+    done = len(history["epoch"])
+    return history["seconds"][-1] / done * (settings.epochs - done)

@@ -1,0 +1,117 @@
+"""Networks trained in step learn what each would have learnt alone."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from gmvae.architectures import architecture
+from gmvae.elbo import GMVAEObjective
+from gmvae.model import GMVAEModel
+from gmvae.together import StepTogether
+from gmvae.training import Training, TrainingSettings, TrainingStep
+
+OBJECTIVE = GMVAEObjective("paper", 2, z_prior_threshold=0.5, z_prior_warmup_epochs=2)
+SETTINGS = TrainingSettings(epochs=2, batch_size=10, learning_rate=1e-3, schedule="cosine")
+SEEDS = (3, 4, 5)
+
+
+def network(name, seed, dtype):
+    torch.manual_seed(seed)
+    arch = architecture(name)
+    model = GMVAEModel(
+        arch,
+        y_dim=400,
+        x_dim=arch.x_dim,
+        w_dim=arch.w_dim,
+        n_clusters=4,
+        observation="bernoulli",
+    )
+    return model.to(dtype)
+
+
+def generators():
+    return [torch.Generator().manual_seed(seed) for seed in SEEDS]
+
+
+def samples(dtype):
+    return torch.rand((36, 400), generator=torch.Generator().manual_seed(0)).to(dtype)
+
+
+def alone(models, epochs, dtype):
+    trainings = []
+    for model, generator in zip(models, generators(), strict=True):
+        step = TrainingStep(model, OBJECTIVE, samples(dtype), SETTINGS, generator)
+        trainings.append(Training(step, SETTINGS))
+        trainings[-1].run(epochs)
+    return trainings
+
+
+def largest_difference(one, other):
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return max((a.double() - b.double()).abs().max().item() for a, b in pairs)
+
+
+# In float64, since Adam makes a whole step of a gradient that is nothing but rounding; then in
+# float32 with steps so small that such ones do not count.
+@pytest.mark.parametrize("name", ["fast-fc", "fast-conv", "paper-conv", "paper-fc"])
+def test_each_network_learns_what_it_learns_alone(name):
+    dtype = torch.float64
+    single = [network(name, seed, dtype) for seed in SEEDS]
+    shared = copy.deepcopy(single)
+    untrained = copy.deepcopy(single)
+    trainings = alone(single, 2, dtype)
+    step = StepTogether(shared, OBJECTIVE, samples(dtype), SETTINGS, generators())
+    together = Training(step, SETTINGS)
+    together.run(2)
+    for index in range(len(SEEDS)):
+        assert largest_difference(single[index], untrained[index]) > 1e-3
+        assert largest_difference(single[index], shared[index]) < 1e-7
+        for value, expected in trainings[index].histories[0].items():
+            if value != "seconds":
+                assert together.histories[index][value] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["fast-fc", "fast-conv"])
+def test_first_steps_in_float32_agree_within_rounding(name):
+    single = [network(name, seed, torch.float32) for seed in SEEDS]
+    shared = copy.deepcopy(single)
+    trainings = alone(single, 1, torch.float32)
+    step = StepTogether(shared, OBJECTIVE, samples(torch.float32), SETTINGS, generators())
+    together = Training(step, SETTINGS)
+    together.run(1)
+    for index, training in enumerate(trainings):
+        expected = training.histories[0]["loss"]
+        np.testing.assert_allclose(together.histories[index]["loss"], expected, rtol=1e-4)
+
+
+def test_some_of_them_go_on_alone():
+    dtype = torch.float64
+    whole = [network("fast-fc", seed, dtype) for seed in SEEDS]
+    part = copy.deepcopy(whole)
+    first = Training(
+        StepTogether(whole, OBJECTIVE, samples(dtype), SETTINGS, generators()), SETTINGS
+    )
+    first.run(2)
+    second = Training(
+        StepTogether(part, OBJECTIVE, samples(dtype), SETTINGS, generators()), SETTINGS
+    )
+    second.run(1)
+    second.keep([2, 0])
+    second.run(2)
+    assert largest_difference(part[2], whole[2]) < 1e-9
+    assert largest_difference(part[0], whole[0]) < 1e-9
+    assert largest_difference(part[1], whole[1]) > 1e-6
+    assert second.histories[0]["loss"] == pytest.approx(first.histories[2]["loss"], rel=1e-9)
+
+
+def test_one_that_diverges_leaves_the_others_alone():
+    models = [network("fast-fc", seed, torch.float32) for seed in SEEDS]
+    with torch.no_grad():
+        models[1].head.bias.fill_(float("nan"))
+    step = StepTogether(models, OBJECTIVE, samples(torch.float32), SETTINGS, generators())
+    training = Training(step, SETTINGS)
+    training.run(2)
+    assert [error is None for error in training.errors] == [True, False, True]
+    assert [len(history["loss"]) for history in training.histories] == [2, 1, 2]
