@@ -17,7 +17,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from gmvae import training
 from gmvae.architectures import Architecture, architecture
 from gmvae.devices import noise_generator, resolve_device, seeded
 from gmvae.distributions import DiagonalNormal
@@ -26,6 +25,7 @@ from gmvae.networks import Trunk, full_precision
 from gmvae.observation import Observation, ObservationModel
 from gmvae.parameters import check_parameters
 from gmvae.samples import as_samples, fitting_samples
+from gmvae.training import Training, TrainingSettings, TrainingStep, finite_elbo
 
 
 class _VAEModel(nn.Module):
@@ -51,20 +51,20 @@ class _VAEModel(nn.Module):
 
 
 class _VAEObjective:
-    """The negative bound, in the form that `gmvae.training.train` takes."""
+    """The negative bound, in the form that `gmvae.training.TrainingStep` takes."""
 
     def draw_noise(
-        self, model: _VAEModel, n_rows: int, generator: torch.Generator | None = None
+        self, network: _VAEModel, n_rows: int, generator: torch.Generator | None = None
     ) -> Tensor:
         """Noise for one sample of x a row, shape (n_rows, x_dim)."""
-        device = model.head.weight.device
-        return torch.randn((n_rows, model.x_dim), generator=generator, device=device)
+        device = network.head.weight.device
+        return torch.randn((n_rows, network.x_dim), generator=generator, device=device)
 
     def __call__(
-        self, model: _VAEModel, y: Tensor, noise: Tensor, progress: float
+        self, network: _VAEModel, y: Tensor, noise: Tensor, progress: float
     ) -> dict[str, Tensor]:
         """Loss of a batch, and the means of both terms beside it."""
-        reconstruction, kl = (term.mean() for term in model.terms(y, noise))
+        reconstruction, kl = (term.mean() for term in network.terms(y, noise))
         return {
             "loss": kl - reconstruction,
             "elbo": reconstruction - kl,
@@ -139,7 +139,7 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
     def fit(self, Y: ArrayLike, y: None = None) -> Self:
         """Train on samples `Y`, shape (n_samples, n_features), as `gmvae.GMVAE.fit` takes them."""
         check_parameters(self.get_params())
-        settings = training.TrainingSettings.of(self)
+        settings = TrainingSettings.of(self)
         samples = fitting_samples(self, Y)
         arch = architecture(self.network)
         x_dim = arch.x_dim if self.x_dim is None else self.x_dim
@@ -150,16 +150,17 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
             self.model_ = _VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(device)
             self.model_.p_y_given_x.set_units(samples)
             objective = _VAEObjective()
-            history = training.train(
-                self.model_, objective, samples, settings, noise_generator(device)
-            )
+            generator = noise_generator(device)
+            step = TrainingStep(self.model_, objective, samples, settings, generator)
+            training = Training(step, settings)
+            training.run(self.epochs)
             reconstruction, kl = evaluate(
                 lambda y: self.model_.terms(y, objective.draw_noise(self.model_, len(y))),
                 samples,
                 device,
             )
-        self.history_ = {name: np.asarray(values) for name, values in history.items()}
-        self.elbo_ = training.finite_elbo(reconstruction - kl, history)
+        self.history_ = {name: np.asarray(values) for name, values in training.histories[0].items()}
+        self.elbo_ = finite_elbo(reconstruction - kl, training.histories[0])
         latent = self._latent_means(samples)
         self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
         self.labels_ = self.clusterer_.predict(latent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -28,87 +29,109 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
         patches = (self.weight.flatten(1).t() @ pixels.t()).view(
             self.out_channels, *self.kernel_size, n, height, width
         )
-        return _OverlapAdd.apply(
-            patches, self.bias, self.stride[0], self.padding[0], self.output_padding[0]
+        geometry = _Geometry(
+            self.kernel_size[0],
+            self.stride[0],
+            int(self.padding[0]),
+            self.output_padding[0],
+            height,
+            width,
         )
+        return _OverlapAdd.apply(patches, self.bias, geometry)
 
 
-class _OverlapAdd(torch.autograd.Function):
-    """Add overlapping patches (C, k, k, N, h, w) up to images (N, C, height, width) plus a bias.
+@dataclass(frozen=True)
+class _Geometry:
+    """Where patches of k x k pixels, one for each of height x width input pixels, go in an image.
 
     The image is kept as stride x stride planes of one pixel out of stride x stride each: a patch's
     part in a plane is then a contiguous block.
     """
 
+    kernel: int
+    stride: int
+    padding: int
+    extra: int
+    height: int
+    width: int
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Height and width of a plane."""
+        height, width = (math.ceil(side / self.stride) for side in self._whole)
+        return height, width
+
+    @property
+    def inner(self) -> tuple[slice, ...]:
+        """The window of an image (N, C, ., .) that is left when the padding is cut off."""
+        windows = (slice(self.padding, side - self.padding) for side in self._whole)
+        return slice(None), slice(None), *windows
+
+    @property
+    def shifts(self) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+        """Parts of patches (C, k, k, ...), and where in planes (s, s, C, N, ., .) each one goes."""
+        kernel, stride = self.kernel, self.stride
+        everything = slice(None)
+        return [
+            (
+                (everything, slice(a, a + stride), slice(b, b + stride)),
+                (
+                    slice(min(stride, kernel - a)),
+                    slice(min(stride, kernel - b)),
+                    everything,
+                    everything,
+                    slice(a // stride, a // stride + self.height),
+                    slice(b // stride, b // stride + self.width),
+                ),
+            )
+            for a in range(0, kernel, stride)
+            for b in range(0, kernel, stride)
+        ]
+
+    @property
+    def _whole(self) -> tuple[int, int]:
+        """Height and width of an image before the padding is cut off."""
+        height, width = (
+            (side - 1) * self.stride + self.kernel + self.extra
+            for side in (self.height, self.width)
+        )
+        return height, width
+
+
+class _OverlapAdd(torch.autograd.Function):
+    """Add overlapping patches (C, k, k, N, h, w) up to images (N, C, height, width) plus a bias."""
+
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(patches: Tensor, bias: Tensor, stride: int, padding: int, extra: int) -> Tensor:
-        channels, kernel, _, n, height, width = patches.shape
+    def forward(patches: Tensor, bias: Tensor, geometry: _Geometry) -> Tensor:
+        channels, n, stride = len(patches), patches.shape[3], geometry.stride
         dtype = torch.promote_types(patches.dtype, torch.float32)
-        sides = [_blocks(side, kernel, stride, extra) for side in (height, width)]
         planes = bias.to(dtype).view(1, 1, channels, 1, 1, 1)
-        planes = planes.expand(stride, stride, channels, n, *sides).contiguous()
-        for part, window in _shifts(kernel, stride, height, width):
+        planes = planes.expand(stride, stride, channels, n, *geometry.plane).contiguous()
+        for part, window in geometry.shifts:
             planes[window] += patches[part].permute(1, 2, 0, 3, 4, 5)
-        image = planes.permute(3, 2, 4, 0, 5, 1).reshape(n, channels, *(stride * s for s in sides))
-        return image[_inner(image, height, width, kernel, stride, padding, extra)]
+        image = planes.permute(3, 2, 4, 0, 5, 1).reshape(
+            n, channels, *(stride * side for side in geometry.plane)
+        )
+        return image[geometry.inner]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        patches, bias, *ctx.numbers = inputs
+        patches, bias, ctx.geometry = inputs
         ctx.shape, ctx.dtype, ctx.bias_dtype = patches.shape, patches.dtype, bias.dtype
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
         (gradient,) = gradients
-        channels, kernel, _, n, height, width = ctx.shape
-        stride, padding, extra = ctx.numbers
-        sides = [_blocks(side, kernel, stride, extra) for side in (height, width)]
-        image = gradient.new_zeros(n, channels, *(stride * side for side in sides))
-        image[_inner(image, height, width, kernel, stride, padding, extra)] = gradient
-        blocks = image.view(n, channels, sides[0], stride, sides[1], stride)
+        geometry = ctx.geometry
+        n, channels = gradient.shape[:2]
+        (height, width), stride = geometry.plane, geometry.stride
+        image = gradient.new_zeros(n, channels, stride * height, stride * width)
+        image[geometry.inner] = gradient
+        blocks = image.view(n, channels, height, stride, width, stride)
         planes = blocks.to(ctx.dtype).permute(1, 3, 5, 0, 2, 4).contiguous()
         patches = gradient.new_empty(ctx.shape, dtype=ctx.dtype)
-        for part, window in _shifts(kernel, stride, height, width):
-            inside = (slice(None), *window[:2], *window[3:])
-            patches[part] = planes[inside]
-        bias = gradient.sum((0, 2, 3)).to(ctx.bias_dtype)
-        return patches, bias, None, None, None
-
-
-def _blocks(side: int, kernel: int, stride: int, extra: int) -> int:
-    """Side of a plane, for an input of `side` pixels."""
-    return math.ceil(((side - 1) * stride + kernel + extra) / stride)
-
-
-def _shifts(
-    kernel: int, stride: int, height: int, width: int
-) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-    """Parts of patches (C, k, k, ...) and where in the planes (s, s, C, N, ., .) each one goes."""
-    steps = range(math.ceil(kernel / stride))
-    everything = slice(None)
-    return [
-        (
-            (everything, slice(a * stride, (a + 1) * stride), slice(b * stride, (b + 1) * stride)),
-            (
-                slice(min(stride, kernel - a * stride)),
-                slice(min(stride, kernel - b * stride)),
-                everything,
-                everything,
-                slice(a, a + height),
-                slice(b, b + width),
-            ),
-        )
-        for a in steps
-        for b in steps
-    ]
-
-
-def _inner(
-    image: Tensor, height: int, width: int, kernel: int, stride: int, padding: int, extra: int
-) -> tuple[slice, slice, slice, slice]:
-    """The window of an image that is left when the padding is cut off."""
-    ends = ((side - 1) * stride + kernel + extra - padding for side in (height, width))
-    everything = slice(None)
-    return everything, everything, *(slice(padding, end) for end in ends)  # type: ignore[return-value]
+        for part, window in geometry.shifts:
+            patches[part] = planes[(slice(None), *window[:2], *window[3:])]
+        return patches, gradient.sum((0, 2, 3)).to(ctx.bias_dtype), None

@@ -179,7 +179,7 @@ def exact_loss(values: Terms) -> Tensor:
 
 @dataclass(frozen=True)
 class GMVAEObjective:
-    """What GMVAE minimises, in the form that `gmvae.training.train` takes.
+    """What GMVAE minimises, in the form that `gmvae.training.TrainingStep` takes.
 
     Attributes
     ----------
@@ -197,15 +197,15 @@ class GMVAEObjective:
     z_prior_threshold: float
     z_prior_warmup_epochs: float
 
-    def draw_noise(self, model: GMVAEModel, n_rows: int, generator: torch.Generator) -> Noise:
+    def draw_noise(self, network: GMVAEModel, n_rows: int, generator: torch.Generator) -> Noise:
         """Noise for one batch."""
-        return model.draw_noise(self.n_samples_mc, n_rows, generator)
+        return network.draw_noise(self.n_samples_mc, n_rows, generator)
 
     def __call__(
-        self, model: GMVAEModel, y: Tensor, noise: Noise, progress: float
+        self, network: GMVAEModel, y: Tensor, noise: Noise, progress: float
     ) -> dict[str, Tensor]:
         """Loss of a batch after `progress` epochs, and the means of all terms beside it."""
-        values = terms(model, y, noise)
+        values = terms(network, y, noise)
         if self.form == "exact":
             loss = exact_loss(values)
         else:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-
-from torch import nn
+from typing import Any
 
 from gmvae.progress import History
 from gmvae.training import DivergenceError, Training
@@ -27,7 +26,7 @@ class Restart:
 
     number: int
     seed: int
-    network: nn.Module
+    network: Any
     training: Training
     index: int = 0
 
@@ -53,9 +52,9 @@ def best_first(
     epochs: int,
     on_epoch: Callable[[Restart, int], None] | None,
 ) -> Iterator[Restart]:
-    """Train all restarts for some epochs, then yield them from the best ELBO on, trained to the end.
+    """Train all restarts for some epochs, then yield the best by ELBO, trained to the end.
 
-    What is not asked for is not trained further.
+    The next best follows if it is asked for, and only then it is trained further.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ class StepTogether:
 
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
         """Train on the samples numbered `rows` (S, B); returns (S,) for each logged value."""
-        n_networks, n_rows = rows.shape
+        n_rows = rows.shape[1]
         y = as_batch(self.samples.index_select(0, rows.flatten()).unflatten(0, rows.shape))
         noises = [
             self.objective.draw_noise(network, n_rows, generator)

@@ -225,33 +225,6 @@ class Training:
             raise self.errors[0]  # type: ignore[misc]
 
 
-def train(
-    network: nn.Module,
-    objective: Objective,
-    samples: Tensor,
-    settings: TrainingSettings,
-    generator: torch.Generator,
-    on_epoch: Callable[[int], None] | None = None,
-) -> History:
-    """Minimise an objective over `samples` with Adam, from the first epoch to the last.
-
-    Parameters are those of `TrainingStep` and of `Training.run`.
-
-    Returns
-    -------
-    dict of str to list of float
-        See `Training.histories`.
-
-    Raises
-    ------
-    DivergenceError
-        If the loss of an epoch is not finite.
-    """
-    training = Training(TrainingStep(network, objective, samples, settings, generator), settings)
-    training.run(settings.epochs, on_epoch)
-    return training.histories[0]
-
-
 def learning_rate_at(settings: TrainingSettings, progress: float) -> float:
     """Learning rate after `progress` epochs."""
     if settings.schedule == "constant":

@@ -30,9 +30,12 @@ class Mean(nn.Module):
         return {"loss": (y - self.mean).square().sum(1).mean()}
 
 
-def train(model, samples, settings, objective=None):
+def train(model, samples, settings):
     generator = torch.Generator().manual_seed(0)
-    return training.train(model, objective or model, samples, settings, generator)
+    step = training.TrainingStep(model, model, samples, settings, generator)
+    run = training.Training(step, settings)
+    run.run(settings.epochs)
+    return run.histories[0]
 
 
 def test_optimizer_is_torchs_adam_to_the_last_bit():

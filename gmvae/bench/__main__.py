@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from gmvae.bench.environment import DEBUG_VARIABLE, set_threads
+from gmvae.bench.environment import DEBUG_VARIABLE, keep_freed_memory, set_threads
 from gmvae.bench.errors import UserError
 
 
@@ -72,6 +72,7 @@ def _data(options: argparse.Namespace) -> str:
 
 def _train(options: argparse.Namespace) -> str:
     set_threads(options.threads)
+    keep_freed_memory()
     from gmvae.bench.grid import Run
     from gmvae.bench.train import train_run
 

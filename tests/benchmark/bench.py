@@ -7,6 +7,8 @@ faster meanwhile does so for all of them; of several rounds the median counts.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
 import statistics
@@ -31,10 +33,12 @@ from gmvae.model import GMVAEModel
 from gmvae.training import TrainingSettings, TrainingStep
 
 CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
+NETWORKS = ("fast-fc", "fast-conv")
+SIZES = ((10, 1), (10, 10), (30, 10))
 CASES = [
-    *((network, K, M) for network in ("fast-fc", "fast-conv") for K, M in ((10, 1), (10, 10), (30, 10))),
+    *((network, *K_and_M) for network, K_and_M in itertools.product(NETWORKS, SIZES)),
     ("paper-conv", 10, 1),
-]  # fmt: skip
+]
 # Least ratios and rate that the project wants of itself.
 TARGETS: dict[tuple[str, int, int], dict[str, float]] = {
     ("fast-fc", 10, 1): {"ours/textbook": 4, "ours/bound": 0.5},
@@ -107,10 +111,8 @@ def measure(steps: dict[str, Callable[[], Any]], rounds: int, seconds: float) ->
 
 def _forget_peak() -> None:
     """Let the kernel start its record of the largest resident memory anew, where it can."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        pass
 
 
 def _peak_mb() -> float | None:

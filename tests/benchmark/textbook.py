@@ -6,6 +6,7 @@ for each of the M samples, one head and one pass over the batch for each of the 
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -42,7 +43,7 @@ class TextbookGMVAE(nn.Module):
             channels = conv.channels
         trunk.append(nn.Flatten())
         width = channels * sides[-1] ** 2 if sides else y_dim
-        for n_in, n_out in zip((width, *arch.hidden), arch.hidden, strict=False):
+        for n_in, n_out in itertools.pairwise((width, *arch.hidden)):
             trunk += dense(n_in, n_out)
         self.trunk = nn.Sequential(*trunk)
 
@@ -61,7 +62,7 @@ class TextbookGMVAE(nn.Module):
 
         hidden = (x_dim, *arch.hidden[::-1])
         decoder: list[nn.Module] = []
-        for n_in, n_out in zip(hidden, hidden[1:], strict=False):
+        for n_in, n_out in itertools.pairwise(hidden):
             decoder += dense(n_in, n_out)
         if not sides:
             decoder.append(nn.Linear(hidden[-1], y_dim))
