@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -58,7 +59,7 @@ class BernoulliLogits:
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability in nats, summed over the last axis; `value` may lie between 0 and 1."""
-        shape = torch.broadcast_shapes(self.logits.shape, value.shape)
+        shape = np.broadcast_shapes(self.logits.shape, value.shape)
         return _BernoulliLogProb.apply(self.logits.expand(shape), value)
 
 
