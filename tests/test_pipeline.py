@@ -237,6 +237,36 @@ def test_dry_run_of_the_papers_grid_counts_its_runs(project):
     assert "105 to do" in output(result)
 
 
+def test_seeds_together_trains_each_setting_once_and_scores_each_seed(project):
+    changes = {
+        "seeds": [0, 1],
+        "seeds_together": True,
+        "results": "results/together",
+        "methods": [
+            {
+                "name": "gmvae",
+                "K": [3],
+                "M": [1],
+                "parameters": {"network": "paper-fc", "epochs": 1},
+            },
+            {"name": "kmeans", "K": [3]},
+        ],
+    }
+    name = write_config(project, "together.yaml", **changes)
+    result = snakemake(
+        project, "results/together/table1.csv", "--cores", "2", "--configfile", name
+    )
+    assert result.returncode == 0, output(result)
+    assert output(result).count("all seeds together") == 1
+    assert planned(result)["kmeans"] == 2
+    runs = pd.read_csv(project / "results/together/runs.csv")
+    assert runs.groupby("method").seed.apply(list).to_dict() == {"gmvae": [0, 1], "kmeans": [0, 1]}
+    folder = project / "results/together/runs/digits/gmvae/paper-fc-K3-M1"
+    records = [json.loads((folder / f"seed{n}/run.json").read_text()) for n in (0, 1)]
+    assert [record["seeds_together"] for record in records] == [[0, 1], [0, 1]]
+    assert records[0]["elbo"] != records[1]["elbo"]
+
+
 def test_single_product_by_its_name(project):
     target = project / "results" / "smoke" / "cost.svg"
     before = target.read_text()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gmvae import GMVAE, DivergenceError
 from gmvae.architectures import architecture
 from gmvae.elbo import GMVAEObjective
 from gmvae.model import GMVAEModel
@@ -115,3 +116,41 @@ def test_one_that_diverges_leaves_the_others_alone():
     training.run(2)
     assert [error is None for error in training.errors] == [True, False, True]
     assert [len(history["loss"]) for history in training.histories] == [2, 1, 2]
+
+
+def estimators(**changes):
+    parameters = {"network": "fast-fc", "epochs": 4, "batch_size": 50, "n_init": 2} | changes
+    return [GMVAE(3, **parameters, random_state=seed) for seed in SEEDS]
+
+
+def test_estimators_fitted_together_come_out_as_from_their_own_fit(blobs):
+    alone, together = estimators(init_epochs=2), estimators(init_epochs=2)
+    calls = []
+    errors = GMVAE.fit_together(
+        together, blobs[0], on_epoch=lambda one, epoch: calls.append((one.best_init_, epoch))
+    )
+    assert errors == [None] * 3
+    for expected, actual in zip(alone, together, strict=True):
+        expected.fit(blobs[0])
+        assert actual.best_init_ == expected.best_init_
+        assert actual.seed_ == expected.seed_
+        np.testing.assert_allclose(actual.history_["elbo"], expected.history_["elbo"], rtol=1e-3)
+        assert actual.elbo_ == pytest.approx(expected.elbo_, rel=1e-3)
+        assert np.mean(actual.labels_ == expected.labels_) > 0.99
+        np.testing.assert_array_equal(actual.predict(blobs[0]), actual.labels_)
+    first, second = [(0, 1), (1, 1)], [(0, 2), (1, 2)]
+    assert calls[:12] == [*first * 3, *second * 3]
+    assert [epoch for _, epoch in calls[12:]] == [3, 3, 3, 4, 4, 4]
+
+
+def test_estimators_that_differ_are_not_fitted_together(blobs):
+    with pytest.raises(ValueError, match="number 1 differs from the first in epochs"):
+        GMVAE.fit_together([GMVAE(3, epochs=1), GMVAE(3, epochs=2)], blobs[0])
+    with pytest.raises(ValueError, match="at least one estimator"):
+        GMVAE.fit_together([], blobs[0])
+
+
+def test_divergence_of_all_is_told_for_each(blobs):
+    failing = estimators(learning_rate=1e30)
+    errors = GMVAE.fit_together(failing, blobs[0])
+    assert all(isinstance(error, DivergenceError) for error in errors)

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from gmvae.bench.environment import DEBUG_VARIABLE, keep_freed_memory, set_threads
 from gmvae.bench.errors import UserError
@@ -47,11 +48,18 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train one run on images, without labels")
     train.add_argument("run", type=json.loads, help="the run as JSON (see run.json of another)")
     train.add_argument("folder", type=Path, help="where the files of the run go")
-    train.add_argument("--train-images", type=Path, required=True)
-    train.add_argument("--test-images", type=Path, required=True)
-    train.add_argument("--threads", type=int, default=1)
-    train.add_argument("--quiet", action="store_true", help="no progress on standard error")
     train.set_defaults(command=_train)
+    together = commands.add_parser(
+        "train-together", help="train runs that differ in their seed alone as one computation"
+    )
+    together.add_argument("runs", type=json.loads, help="list of runs as JSON")
+    together.add_argument("folders", type=Path, nargs="+", help="one for each run")
+    together.set_defaults(command=_train_together)
+    for command in (train, together):
+        command.add_argument("--train-images", type=Path, required=True)
+        command.add_argument("--test-images", type=Path, required=True)
+        command.add_argument("--threads", type=int, default=1)
+        command.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
     score = commands.add_parser("score", help="compare the test clusters of a run with labels")
     score.add_argument("folder", type=Path, help="of the run")
@@ -76,18 +84,41 @@ def _train(options: argparse.Namespace) -> str:
     from gmvae.bench.grid import Run
     from gmvae.bench.train import train_run
 
-    run = Run.from_dict(options.run)
     record = train_run(
-        run,
+        Run.from_dict(options.run),
         options.train_images,
         options.test_images,
         options.folder,
         threads=options.threads,
         verbose=not options.quiet,
     )
+    return _outcome(record)
+
+
+def _train_together(options: argparse.Namespace) -> str:
+    set_threads(options.threads)
+    keep_freed_memory()
+    from gmvae.bench.grid import Run
+    from gmvae.bench.train import train_runs_together
+
+    records = train_runs_together(
+        [Run.from_dict(run) for run in options.runs],
+        options.train_images,
+        options.test_images,
+        options.folders,
+        threads=options.threads,
+        verbose=not options.quiet,
+    )
+    return "\n".join(map(_outcome, records))
+
+
+def _outcome(record: dict[str, Any]) -> str:
+    from gmvae.bench.grid import Run
+
     elbo = "" if record["elbo"] is None else f", ELBO {record['elbo']:.2f} nats"
     reason = "" if record["reason"] is None else f" ({record['reason']})"
-    return f"{run.path}: {record['status']}{reason} in {record['train_seconds']:.1f} s{elbo}"
+    path = Run.from_dict(record["run"]).path
+    return f"{path}: {record['status']}{reason} in {record['train_seconds']:.1f} s{elbo}"
 
 
 def _score(options: argparse.Namespace) -> str:

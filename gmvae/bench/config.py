@@ -22,6 +22,7 @@ TYPE_NAMES = {
     "integer": "a whole number",
     "array": "a list in square brackets",
     "object": "keys with values",
+    "boolean": "true or false",
     "null": "nothing (null)",
 }
 
@@ -59,6 +60,7 @@ class Config:
     precision: str = "float32"
     device: str = "cpu"
     threads: int = 1
+    seeds_together: bool = False
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import inspect
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,18 @@ from gmvae.bench import files, methods, provenance
 from gmvae.bench.assignments import EpochRecorder, exemplars
 from gmvae.bench.errors import ConfigError, RunError
 from gmvae.bench.grid import Run
+
+
+@dataclass
+class Fit:
+    """An estimator and what came of its training."""
+
+    run: Run
+    estimator: Any
+    recorder: EpochRecorder
+    seconds: float = 0.0
+    reason: str | None = None
+    history: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train_run(
@@ -41,39 +55,76 @@ def train_run(
         reason; any other exception is a fault and passes through.
     """
     estimator = _build(run, verbose)
-    train = _as_taken(estimator, files.read_array(train_images))
-    test = _as_taken(estimator, files.read_array(test_images))
-    recorder = EpochRecorder(test)
-    started_at = datetime.datetime.now(datetime.UTC)
+    train, test = (
+        _as_taken(estimator, files.read_array(images)) for images in (train_images, test_images)
+    )
+    fit = Fit(run, estimator, EpochRecorder(test))
+    context = _context(train_images, test_images, threads)
     started = time.perf_counter()
-    reason: str | None = None
-    history: dict[str, Any] = {}
-    arrays: dict[str, NDArray[Any]] = {"clusters": np.zeros(0, np.int32)}
     try:
         takes_recorder = "on_epoch" in inspect.signature(estimator.fit).parameters
-        estimator.fit(train, **({"on_epoch": recorder} if takes_recorder else {}))
+        estimator.fit(train, **({"on_epoch": fit.recorder} if takes_recorder else {}))
+        fit.history = getattr(estimator, "history_", {})
     except FloatingPointError as error:
-        reason = str(error)
-        history = getattr(error, "history", {})
+        fit.reason = str(error)
+        fit.history = getattr(error, "history", {})
     except ValueError as error:
-        raise RunError(
-            f"{run.class_path} refused to train ({run.path}): {error}\n"
-            f"its parameters: {dict(run.parameters)}; set GMVAE_DEBUG=1 to see the traceback"
-        ) from error
-    seconds = time.perf_counter() - started - recorder.seconds
-    if reason is None:
-        arrays = _test_arrays(estimator, test)
-        history = getattr(estimator, "history_", {})
-    record = {
-        "run": run.as_dict(),
-        "status": "finished" if reason is None else "diverged",
-        "reason": reason,
-        "train_seconds": seconds,
-        "elbo": _finite(getattr(estimator, "elbo_", None)),
-        "n_parameters": _n_parameters(estimator),
-        "started": started_at.isoformat(timespec="seconds"),
+        raise _refusal(run, error) from error
+    fit.seconds = time.perf_counter() - started - fit.recorder.seconds
+    return _write(fit, test, folder, context)
+
+
+def train_runs_together(
+    runs: Sequence[Run],
+    train_images: Path,
+    test_images: Path,
+    folders: Sequence[Path],
+    *,
+    threads: int,
+    verbose: bool,
+) -> list[dict[str, Any]]:
+    """Train runs that differ in their seed alone as one computation, each with its own files.
+
+    Parameters are those of `train_run`, with a folder for each run. The training time of a run is
+    its share of that of all.
+
+    Raises
+    ------
+    ConfigError
+        If the method cannot do this.
+    """
+    estimators = [_build(run, verbose) for run in runs]
+    if not hasattr(estimators[0], "fit_together"):
+        raise ConfigError(
+            f"{runs[0].class_path} cannot train several seeds together; leave seeds_together out"
+        )
+    train, test = (
+        _as_taken(estimators[0], files.read_array(images)) for images in (train_images, test_images)
+    )
+    fits = [Fit(run, one, EpochRecorder(test)) for run, one in zip(runs, estimators, strict=True)]
+    recorders = {id(fit.estimator): fit.recorder for fit in fits}
+    context = _context(train_images, test_images, threads)
+    started = time.perf_counter()
+    try:
+        errors = estimators[0].fit_together(
+            estimators, train, on_epoch=lambda one, epoch: recorders[id(one)](one, epoch)
+        )
+    except ValueError as error:
+        raise _refusal(runs[0], error) from error
+    spent = time.perf_counter() - started - sum(fit.recorder.seconds for fit in fits)
+    for fit, failure in zip(fits, errors, strict=True):
+        fit.seconds = spent / len(fits)
+        fit.reason = None if failure is None else str(failure)
+        fit.history = getattr(fit.estimator, "history_", {})
+    context["seeds_together"] = [run.seed for run in runs]
+    return [_write(fit, test, folder, context) for fit, folder in zip(fits, folders, strict=True)]
+
+
+def _context(train_images: Path, test_images: Path, threads: int) -> dict[str, Any]:
+    """What ``run.json`` says of where and of what a run was trained."""
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "threads": threads,
-        "peak_memory_mb": round(provenance.peak_memory_mb(), 1),
         "data_sha256": {
             "train-images": files.sha256(train_images),
             "test-images": files.sha256(test_images),
@@ -82,12 +133,39 @@ def train_run(
         "libraries": provenance.libraries(),
         "machine": provenance.machine(),
     }
+
+
+def _refusal(run: Run, error: ValueError) -> RunError:
+    return RunError(
+        f"{run.class_path} refused to train ({run.path}): {error}\n"
+        f"its parameters: {dict(run.parameters)}; set GMVAE_DEBUG=1 to see the traceback"
+    )
+
+
+def _write(
+    fit: Fit, test: NDArray[Any], folder: Path, context: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the files of a run, ``run.json`` last; returns what that holds."""
+    finished = fit.reason is None
+    arrays: dict[str, NDArray[Any]] = {"clusters": np.zeros(0, np.int32)}
+    if finished:
+        arrays = _test_arrays(fit.estimator, test)
+    record = {
+        "run": fit.run.as_dict(),
+        "status": "finished" if finished else "diverged",
+        "reason": fit.reason,
+        "train_seconds": fit.seconds,
+        "elbo": _finite(getattr(fit.estimator, "elbo_", None)),
+        "n_parameters": _n_parameters(fit.estimator),
+        "peak_memory_mb": round(provenance.peak_memory_mb(), 1),
+        **context,
+    }
     files.write_arrays(folder / "test.npz", **arrays)
-    epochs = recorder.arrays(getattr(estimator, "best_init_", 0))
+    epochs = fit.recorder.arrays(getattr(fit.estimator, "best_init_", 0))
     files.write_arrays(folder / "epochs.npz", **epochs)
-    files.write_csv(folder / "history.csv", history or {"epoch": [], "seconds": []})
+    files.write_csv(folder / "history.csv", fit.history or {"epoch": [], "seconds": []})
     with files.replacing(folder / "model.safetensors") as temporary:
-        _save_model(estimator if reason is None else None, temporary)
+        _save_model(fit.estimator if finished else None, temporary)
     # Last, since it says that the run is complete.
     files.write_json(folder / "run.json", record)
     return record

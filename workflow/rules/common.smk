@@ -1,5 +1,6 @@
 # Validation, the grid, and every path that a rule uses.
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from gmvae.bench.config import parse_config
 from gmvae.bench.environment import prepare_jobs
 from gmvae.bench.errors import UserError
 from gmvae.bench.grid import make_runs, summary
-from gmvae.bench.methods import source_files
+from gmvae.bench.methods import BUILT_IN, source_files
 
 try:
     CONFIG = parse_config(config)
@@ -37,7 +38,13 @@ FIGURES = [
 ]
 
 # Runs in {results}/runs/{dataset}/{method}/{setting}/seed{seed}.
-RUN = f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}/seed{{seed}}"
+SETTING = f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}"
+RUN = f"{SETTING}/seed{{seed}}"
+
+# Which methods train all seeds of a setting in one process.
+TOGETHER = sorted({run.method for run in RUNS.values() if CONFIG.seeds_together and run.class_path == BUILT_IN["gmvae"]})
+TRAINED_TOGETHER = "|".join(map(re.escape, TOGETHER)) or "(?!)"
+TRAINED_ALONE = f"(?!(?:{TRAINED_TOGETHER})/)[^/]+"
 
 
 wildcard_constraints:
@@ -59,6 +66,26 @@ def run_of(wildcards):
     if path not in RUNS:
         raise WorkflowError(f"{RESULTS}/{path} is not in the grid of this config")
     return RUNS[path]
+
+
+def files_of_seeds(name):
+    """Path of one file of the runs of all seeds of a setting, with wildcards."""
+    return expand(run_file(name), seed=CONFIG.seeds, allow_missing=True)
+
+
+def runs_of_setting(wildcards):
+    """The runs of all seeds that the wildcards of a setting stand for."""
+    prefix = "runs/{0.dataset}/{0.method}/{0.setting}".format(wildcards)
+    paths = [f"{prefix}/seed{seed}" for seed in CONFIG.seeds]
+    return [RUNS[path] for path in paths]
+
+
+def training_sources(run):
+    """Files of which a change makes the runs of a method, and no others, out of date."""
+    return source_files(run.class_path) + [
+        "gmvae/bench/train.py",
+        "gmvae/bench/assignments.py",
+    ]
 
 
 if workflow.is_main_process:

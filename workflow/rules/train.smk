@@ -2,9 +2,7 @@ rule train:
     input:
         train="data/{dataset}/train-images.npy",
         test="data/{dataset}/test-images.npy",
-        # A change to the method's own source makes its runs, and no others, out of date.
-        source=lambda wildcards: source_files(run_of(wildcards).class_path)
-        + ["gmvae/bench/train.py", "gmvae/bench/assignments.py"],
+        source=lambda wildcards: training_sources(run_of(wildcards)),
     output:
         record=run_file("run.json"),
         test=run_file("test.npz"),
@@ -15,6 +13,8 @@ rule train:
         run_file("train.log"),
     benchmark:
         run_file("benchmark.tsv")
+    wildcard_constraints:
+        method=TRAINED_ALONE,
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
@@ -30,11 +30,45 @@ rule train:
         " --test-images {input.test:q} --threads {params.threads} 2> {log:q}"
 
 
+rule train_together:
+    input:
+        train="data/{dataset}/train-images.npy",
+        test="data/{dataset}/test-images.npy",
+        source=lambda wildcards: training_sources(runs_of_setting(wildcards)[0]),
+    output:
+        record=files_of_seeds("run.json"),
+        test=files_of_seeds("test.npz"),
+        epochs=files_of_seeds("epochs.npz"),
+        history=files_of_seeds("history.csv"),
+        model=files_of_seeds("model.safetensors"),
+    log:
+        f"{SETTING}/train.log",
+    benchmark:
+        f"{SETTING}/benchmark.tsv"
+    wildcard_constraints:
+        method=TRAINED_TOGETHER,
+    conda:
+        "../../environment.yml"
+    threads: CONFIG.threads
+    params:
+        runs=lambda wildcards: json.dumps(
+            [run.as_dict() for run in runs_of_setting(wildcards)], sort_keys=True
+        ),
+        folders=lambda wildcards, output: [str(Path(path).parent) for path in output.record],
+        threads=CONFIG.threads,
+    message:
+        "train {wildcards.method} {wildcards.setting}, all seeds together, on {wildcards.dataset}; progress in {log}"
+    shell:
+        "python -m gmvae.bench train-together {params.runs:q} {params.folders:q}"
+        " --train-images {input.train:q} --test-images {input.test:q}"
+        " --threads {params.threads} 2> {log:q}"
+
+
 rule score:
     input:
-        record=rules.train.output.record,
-        test=rules.train.output.test,
-        epochs=rules.train.output.epochs,
+        record=run_file("run.json"),
+        test=run_file("test.npz"),
+        epochs=run_file("epochs.npz"),
         labels="data/{dataset}/test-labels.npy",
         source=source_files("gmvae.bench.score.score_run"),
     output:

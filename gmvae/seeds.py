@@ -1,0 +1,108 @@
+"""Fitting GMVAEs that differ in their seed alone as one batched computation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+
+from gmvae.restarts import Restart
+from gmvae.together import StepTogether
+from gmvae.training import DivergenceError, Training, TrainingSettings
+
+if TYPE_CHECKING:
+    from gmvae.estimator import GMVAE
+
+
+def fit_together(
+    estimators: Sequence[GMVAE],
+    Y: ArrayLike,
+    on_epoch: Callable[[GMVAE, int], None] | None = None,
+) -> list[DivergenceError | None]:
+    """Fit several estimators, and all their restarts, in one training: `GMVAE.fit_together`."""
+    settings, samples = _start(estimators, Y)
+    members: list[tuple[GMVAE, int, int]] = []
+    networks, generators = [], []
+    for estimator in estimators:
+        random = check_random_state(estimator.random_state)
+        for number in range(estimator.n_init):
+            seed = int(random.randint(np.iinfo(np.int32).max))
+            network, generator = estimator._seeded_model(seed, samples)
+            members.append((estimator, number, seed))
+            networks.append(network)
+            generators.append(generator)
+    objective = estimators[0]._objective()
+    step = StepTogether(networks, objective, samples, settings, generators)
+    training = Training(step, settings)
+    restarts = [
+        (estimator, Restart(number, seed, networks[index], training, index))
+        for index, (estimator, number, seed) in enumerate(members)
+    ]
+    compared_after = min(estimators[0].init_epochs or settings.epochs, settings.epochs)
+    errors: dict[int, DivergenceError | None] = {}
+    if _run(training, compared_after, restarts, on_epoch):
+        best = [_best([r for owner, r in restarts if owner is one]) for one in estimators]
+        training.keep([restart.index for restart in best])
+        restarts = [
+            (estimator, Restart(old.number, old.seed, old.network, training, index))
+            for index, (estimator, old) in enumerate(zip(estimators, best, strict=True))
+        ]
+        _run(training, settings.epochs, restarts, on_epoch)
+    for estimator, restart in restarts:
+        estimator._adopt(restart)
+        errors[id(estimator)] = restart.error or _finish(estimator, samples)
+    return [errors[id(estimator)] for estimator in estimators]
+
+
+def _start(estimators: Sequence[GMVAE], Y: ArrayLike) -> tuple[TrainingSettings, Any]:
+    if not estimators:
+        raise ValueError("at least one estimator is needed")
+    parameters = [
+        {name: value for name, value in one.get_params().items() if name != "random_state"}
+        for one in estimators
+    ]
+    for number, other in enumerate(parameters):
+        different = [name for name in other if other[name] != parameters[0][name]]
+        if different:
+            raise ValueError(
+                "estimators that are fitted together may differ in random_state alone, but number "
+                f"{number} differs from the first in {', '.join(different)}"
+            )
+    samples = [estimator._start(Y) for estimator in estimators]
+    return TrainingSettings.of(estimators[0]), samples[0]
+
+
+def _run(
+    training: Training,
+    until: int,
+    restarts: Sequence[tuple[GMVAE, Restart]],
+    on_epoch: Callable[[GMVAE, int], None] | None,
+) -> bool:
+    def tell(epoch: int) -> None:
+        for estimator, restart in restarts:
+            if on_epoch is not None and restart.error is None:
+                estimator._adopt(restart)
+                on_epoch(estimator, epoch)
+
+    try:
+        training.run(until, tell)
+    except DivergenceError:
+        return False
+    return True
+
+
+def _best(restarts: Sequence[Restart]) -> Restart:
+    """The one with the best ELBO of those that have not failed, if there is one."""
+    sound = [restart for restart in restarts if restart.error is None]
+    return max(sound, key=lambda restart: restart.elbo) if sound else restarts[-1]
+
+
+def _finish(estimator: GMVAE, samples: Any) -> DivergenceError | None:
+    try:
+        estimator._finish(samples)
+    except DivergenceError as error:
+        return error
+    return None
