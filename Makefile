@@ -1,6 +1,6 @@
 # Every thing a developer does, by name. Each target makes the virtual environment it needs, once.
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart full smoke test lint format pytest lock clean
+.PHONY: help install quickstart full smoke test test-long bench lint format pytest lock clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -10,7 +10,7 @@ READY := $(VENV)/installed
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 install: $(READY) ## make .venv with the versions of requirements.lock
 
@@ -33,6 +33,12 @@ smoke: $(READY) ## the whole pipeline in tiny
 	@$(RUN) snakemake all --cores $(CORES) --configfile config/smoke.yaml
 
 test: lint pytest ## linters, then all tests
+
+test-long: $(READY) ## what takes longer: bfloat16 against float32 on MNIST, ten runs
+	@$(RUN) pytest -m long -s
+
+bench: $(READY) ## our training step beside a textbook's and the hardware's bound: two minutes
+	@$(RUN) python tests/benchmark/bench.py
 
 lint: $(READY) ## ruff, type checker, snakefmt, snakemake --lint
 	@$(RUN) ruff check .

@@ -253,9 +253,7 @@ def test_seeds_together_trains_each_setting_once_and_scores_each_seed(project):
         ],
     }
     name = write_config(project, "together.yaml", **changes)
-    result = snakemake(
-        project, "results/together/table1.csv", "--cores", "2", "--configfile", name
-    )
+    result = snakemake(project, "results/together/table1.csv", "--cores", "2", "--configfile", name)
     assert result.returncode == 0, output(result)
     assert output(result).count("all seeds together") == 1
     assert planned(result)["kmeans"] == 2
