@@ -27,10 +27,8 @@ class FusedAdam:
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.steps = [
-            torch.zeros((), dtype=torch.float32, device=parameter.device)
-            for parameter in self.parameters
-        ]
+        # All parameters have seen the same number of steps, and share the tensor that says so.
+        self.n_steps = torch.zeros((), dtype=torch.float32, device=self.parameters[0].device)
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
@@ -43,14 +41,14 @@ class FusedAdam:
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if len(gradients) < len(self.parameters):
             raise ValueError("every parameter needs a gradient; one has no part in the loss")
-        torch._foreach_add_(self.steps, 1)
+        self.n_steps += 1
         torch._fused_adam_(
             self.parameters,
             gradients,
             self.means,
             self.squares,
             [],
-            self.steps,
+            [self.n_steps] * len(self.parameters),
             lr=learning_rate,
             beta1=self.BETAS[0],
             beta2=self.BETAS[1],
