@@ -14,7 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-FORMAT = "gmvae-1"
+FORMAT = "gmvae-2"
+OLDER_FORMATS = ("gmvae-1",)
+"""With layers of other parameters: biases before a batch normalisation."""
 ATTRIBUTES = (
     "n_features_in_",
     "observation_",
@@ -79,6 +81,11 @@ def load(path: str | Path) -> StoredGMVAE:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+    if header.get("format") in OLDER_FORMATS:
+        raise ValueError(
+            f"{path} was written by an older version of gmvae, whose networks had other "
+            "parameters; fit the model again, or read the file with gmvae 0.1"
+        )
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} was not written by GMVAE.save (no format {FORMAT!r} in it)")
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "history": {}}

@@ -168,6 +168,9 @@ def test_loading_what_is_not_a_model(tmp_path):
     save_file({"a": np.zeros(1)}, path)
     with pytest.raises(ValueError, match=r"was not written by GMVAE\.save"):
         GMVAE.load(path)
+    save_file({"a": np.zeros(1)}, path, {"format": "gmvae-1"})
+    with pytest.raises(ValueError, match="written by an older version of gmvae"):
+        GMVAE.load(path)
 
 
 def test_samples_of_a_cluster_and_a_style(fitted):
