@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import itertools
 import json
 import os
@@ -52,10 +53,22 @@ MOST_MB = 900
 CONTESTANTS = ("ours", "textbook", "bound")
 
 
+class Compiled:
+    """Our objective by torch.compile, which needs a C++ compiler and half a minute a case."""
+
+    def __init__(self, objective: GMVAEObjective):
+        self.draw_noise = objective.draw_noise
+        self._compiled = torch.compile(objective.__call__)
+
+    def __call__(self, *arguments: Any) -> dict[str, torch.Tensor]:
+        return self._compiled(*arguments)
+
+
 def make_steps(
-    network: str, K: int, M: int, settings: TrainingSettings, samples: torch.Tensor
+    case: tuple[str, int, int], settings: TrainingSettings, samples: torch.Tensor, compiled: bool
 ) -> dict[str, Callable[[], Any]]:
     """One function a contestant, which does one step."""
+    network, K, M = case
     torch.manual_seed(0)
     arch = architecture(network)
     model = GMVAEModel(
@@ -67,27 +80,28 @@ def make_steps(
         observation="bernoulli",
     )
     objective = GMVAEObjective("paper", M, z_prior_threshold=0.5, z_prior_warmup_epochs=0)
-    ours = TrainingStep(model.train(), objective, samples, settings, torch.Generator())
+    order = torch.randperm(len(samples)).split(settings.batch_size)[:-1]
+
+    def training(objective: Any) -> Callable[[], Any]:
+        network = copy.deepcopy(model).train()
+        step = TrainingStep(network, objective, samples, settings, torch.Generator())
+        batches = itertools.cycle(order)
+        return lambda: step(next(batches), 0.0)
+
     textbook = TextbookGMVAE(arch, 784, K)
     textbook.copy_from(model)
     dtype = torch.bfloat16 if settings.precision == "bfloat16" else torch.float32
     bound = products(model, settings.batch_size, M, dtype)
-    order = torch.randperm(len(samples)).split(settings.batch_size)[:-1]
-    number = 0
-
-    def one_of_ours() -> None:
-        nonlocal number
-        ours(order[number % len(order)], 0.0)
-        number += 1
 
     def one_bound() -> None:
         for product in bound:
             product()
 
     return {
-        "ours": one_of_ours,
+        "ours": training(objective),
         "textbook": TextbookTraining(textbook, M, samples, settings.batch_size),
         "bound": one_bound,
+        **({"compiled": training(Compiled(objective))} if compiled else {}),
     }
 
 
@@ -129,11 +143,12 @@ def _peak_mb() -> float | None:
 
 def run_case(
     case: tuple[str, int, int], settings: TrainingSettings, samples: torch.Tensor,
-    rounds: int, seconds: float,
+    options: argparse.Namespace,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure one case and compare it with its targets."""
     network, K, M = case
-    measured = measure(make_steps(network, K, M, settings, samples), rounds, seconds)
+    steps = make_steps(case, settings, samples, options.compile)
+    measured = measure(steps, options.rounds, options.seconds)
     rates = {n: round(settings.batch_size / s) for n, s in measured["seconds"].items()}
     values = {
         **rates,
@@ -169,7 +184,9 @@ def line(result: dict[str, Any]) -> str:
         f"{result['network']:<11}{result['K']:>3}{result['M']:>4}"
         + "".join(f"{rates[name]:>10,}" for name in CONTESTANTS)
         + f"{result['ours/textbook']:>10.2f}{result['ours/bound']:>8.2f}"
-        + f"{peak if peak is not None else float('nan'):>9.0f}  {verdicts}"
+        + f"{peak if peak is not None else float('nan'):>9.0f}"
+        + (f"  compiled {rates['compiled']:,}" if "compiled" in rates else "")
+        + f"  {verdicts}"
     )
 
 
@@ -187,6 +204,7 @@ def main() -> None:
     parser.add_argument("--precision", default=config["precision"], choices=["float32", "bfloat16"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.8, help="of each contestant a round")
+    parser.add_argument("--compile", action="store_true", help="also ours by torch.compile")
     parser.add_argument("--only", help="network of the cases to run; all by default")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -209,7 +227,7 @@ def main() -> None:
     results = []
     for case in CASES:
         if options.only in (None, case[0]):
-            results.append(run_case(case, settings, samples, options.rounds, options.seconds))
+            results.append(run_case(case, settings, samples, options))
             print(line(results[-1]), flush=True)
     overheads = None if options.only else overhead.measure(options.precision)
     if overheads is not None:
