@@ -35,6 +35,7 @@ smoke: $(READY) ## the whole pipeline in tiny
 test: lint pytest ## linters, then all tests
 
 test-long: $(READY) ## what takes longer: bfloat16 against float32 on MNIST, ten runs
+	@test -n "$$GMVAE_DATA_DIR" || { echo "error: set GMVAE_DATA_DIR to a folder with mnist/"; exit 1; }
 	@$(RUN) pytest -m long -s
 
 bench: $(READY) ## our training step beside a textbook's and the hardware's bound: two minutes

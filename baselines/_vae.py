@@ -187,7 +187,7 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         save_file(
             {name: value.contiguous() for name, value in tensors.items()},
             path,
-            {"format": "vae-1", "class": type(self).__name__},
+            {"format": "vae-2", "class": type(self).__name__},
         )
 
     def _latent_means(self, samples: Tensor) -> NDArray[np.float32]:

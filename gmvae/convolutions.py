@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class NarrowConvTranspose2d(nn.ConvTranspose2d):
-    """``torch.nn.ConvTranspose2d`` with the same parameters and results, made for few channels.
+    """A square ``torch.nn.ConvTranspose2d``, same parameters and results, made for few channels.
 
     Processors' convolution libraries handle vectors of channels, so that a decoder's last layer,
     with one channel for 28 x 28 pixels, takes them longer than all its other convolutions. Here it
@@ -19,8 +19,19 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
     of whole planes. On other devices than the processor the library's own layer is used.
     """
 
+    def __init__(  # noqa: PLR0917, the order is that of torch's layer
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        padding: int,
+        output_padding: int = 0,
+    ):
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, output_padding)
+
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """(N, C, h, w) -> (N, n_channels, height, width), float32 where `input` is bfloat16."""
+        """(N, C, h, w) -> (N, n_channels, height, width); of bfloat16 a processor makes float32."""
         if input.device.type != "cpu" or output_size is not None:
             return super().forward(input, output_size)
         n, channels, height, width = input.shape

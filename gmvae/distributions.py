@@ -66,7 +66,7 @@ class BernoulliLogits:
 class _BernoulliLogProb(torch.autograd.Function):
     """Sum of (value - 1) logits + log sigmoid(logits) over the last axis, in few passes.
 
-    The gradient, value - sigmoid(logits), is made from the logits alone; `value` gets none.
+    The gradient, value - sigmoid(logits), is made from the logits alone.
     """
 
     generate_vmap_rule = True
@@ -80,6 +80,8 @@ class _BernoulliLogProb(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None]:
         logits, value = ctx.saved_tensors
-        return (value - torch.sigmoid(logits)) * gradients[0].unsqueeze(-1), None
+        gradient = gradients[0].unsqueeze(-1)
+        in_value = (logits * gradient).sum_to_size(value.shape) if ctx.needs_input_grad[1] else None
+        return (value - torch.sigmoid(logits)) * gradient, in_value

@@ -102,7 +102,8 @@ class _ScaledDistances(torch.autograd.Function):
 
     With d = x - mu_k and t = m - mu_k they are sum d^2 / sigma_k^2 and, in expectation under
     q = N(m, v), sum (t^2 + v) / sigma_k^2. The gradients need the same products, so that all of
-    them together take half of the passes over (M, B, K, x_dim) that automatic ones would.
+    them together take half of the passes over (M, B, K, x_dim) that automatic ones would. They
+    have no gradients of their own.
     """
 
     generate_vmap_rule = True

@@ -220,8 +220,10 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
     ) -> list[DivergenceError | None]:
         """Fit estimators that differ in `random_state` alone as one batched computation.
 
-        Each comes out as from its own `fit`, up to rounding. Meant for a GPU, which one small
-        network cannot fill; on a processor it is slower than one `fit` after the other.
+        Each comes out as from its own `fit`, up to rounding; but one whose best restart diverges
+        after the restarts were compared has failed, while `fit` would go on with the next best.
+        Meant for a GPU, which one small network cannot fill; on a processor it is slower than one
+        `fit` after the other.
 
         Parameters
         ----------

@@ -85,20 +85,11 @@ class Decoder(nn.Module):
             conv = arch.convolutions[index]
             # What a strided convolution rounds away has to come back as output padding.
             lost = (self.sides[index] + 2 * conv.padding - conv.kernel) % conv.stride
-            is_last = index == 0
-            layer = NarrowConvTranspose2d if is_last else nn.ConvTranspose2d
-            layers.append(
-                layer(
-                    conv.channels,
-                    channels_out[index],
-                    conv.kernel,
-                    conv.stride,
-                    conv.padding,
-                    lost,
-                    bias=is_last or not arch.batch_norm,
-                )
-            )
-            if not is_last:
+            sizes = conv.channels, channels_out[index], conv.kernel, conv.stride, conv.padding, lost
+            if index == 0:
+                layers.append(NarrowConvTranspose2d(*sizes))
+            else:
+                layers.append(nn.ConvTranspose2d(*sizes, bias=not arch.batch_norm))
                 layers += activation_2d(arch, channels_out[index])
         return nn.Sequential(*layers)
 

@@ -41,6 +41,10 @@ class FusedAdam:
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if len(gradients) < len(self.parameters):
             raise ValueError("every parameter needs a gradient; one has no part in the loss")
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            # The kernel goes through memory and does not look.
+            if not same_layout(gradient, parameter):
+                raise ValueError("a gradient and its parameter differ in their memory layout")
         self.n_steps += 1
         torch._fused_adam_(
             self.parameters,
@@ -72,3 +76,9 @@ class FusedAdam:
         self.parameters = parameters
         self.means = [mean[chosen] for mean in self.means]
         self.squares = [square[chosen] for square in self.squares]
+
+
+def same_layout(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors of one shape lie in memory in the same order."""
+    strides = zip(one.shape, one.stride(), other.stride(), strict=True)
+    return all(size == 1 or mine == theirs for size, mine, theirs in strides)

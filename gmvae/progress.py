@@ -17,12 +17,21 @@ History = dict[str, list[float]]
 
 
 @contextlib.contextmanager
-def progress_bar(settings: TrainingSettings) -> Iterator[Callable[[History], None]]:
-    """Yield a function that shows the last epoch of a history, as `settings.verbose` asks."""
+def progress_bar(
+    settings: TrainingSettings, start: int, until: int
+) -> Iterator[Callable[[History], None]]:
+    """Yield a function that shows the last epoch of a history, as `settings.verbose` asks.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+    start, until : int
+        Finished epochs now and at the end of what is to be shown.
+    """
     if not settings.verbose:
         yield lambda history: None
     elif sys.stderr.isatty():
-        with tqdm(total=settings.epochs, unit="epoch") as bar:
+        with tqdm(total=until, initial=start, unit="epoch") as bar:
 
             def advance(history: History) -> None:
                 bar.set_postfix_str(last_values(history))
@@ -32,7 +41,8 @@ def progress_bar(settings: TrainingSettings) -> Iterator[Callable[[History], Non
     else:
         yield lambda history: print(
             f"epoch {len(history['epoch'])}/{settings.epochs}, {last_values(history)}, "
-            f"{history['seconds'][-1]:.0f} s, {seconds_left(history, settings):.0f} s left",
+            f"{history['seconds'][-1]:.0f} s, "
+            f"{seconds_left(history, until):.0f} s to epoch {until}",
             file=sys.stderr,
             flush=True,
         )
@@ -44,7 +54,7 @@ def last_values(history: History) -> str:
     return ", ".join(f"{name} {history[name][-1]:.2f}" for name in shown)
 
 
-def seconds_left(history: History, settings: TrainingSettings) -> float:
-    """Estimate of the training time that remains."""
+def seconds_left(history: History, until: int) -> float:
+    """Estimate of the training time up to the end of epoch `until`."""
     done = len(history["epoch"])
-    return history["seconds"][-1] / done * (settings.epochs - done)
+    return history["seconds"][-1] / done * (until - done)

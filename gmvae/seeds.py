@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from gmvae.restarts import Restart
+from gmvae.restarts import Restart, warn_of_failure
 from gmvae.together import StepTogether
 from gmvae.training import DivergenceError, Training, TrainingSettings
 
@@ -22,7 +22,19 @@ def fit_together(
     Y: ArrayLike,
     on_epoch: Callable[[GMVAE, int], None] | None = None,
 ) -> list[DivergenceError | None]:
-    """Fit several estimators, and all their restarts, in one training: `GMVAE.fit_together`."""
+    """Fit several estimators, and all of their restarts, as one computation.
+
+    Parameters
+    ----------
+    estimators : sequence of GMVAE
+    Y : array-like, shape (n_samples, n_features)
+    on_epoch : callable, optional
+
+    Returns
+    -------
+    list of DivergenceError or None
+        See `GMVAE.fit_together`.
+    """
     settings, samples = _start(estimators, Y)
     members: list[tuple[GMVAE, int, int]] = []
     networks, generators = [], []
@@ -51,6 +63,7 @@ def fit_together(
             for index, (estimator, old) in enumerate(zip(estimators, best, strict=True))
         ]
         _run(training, settings.epochs, restarts, on_epoch)
+    step.separate()
     for estimator, restart in restarts:
         estimator._adopt(restart)
         errors[id(estimator)] = restart.error or _finish(estimator, samples)
@@ -71,8 +84,9 @@ def _start(estimators: Sequence[GMVAE], Y: ArrayLike) -> tuple[TrainingSettings,
                 "estimators that are fitted together may differ in random_state alone, but number "
                 f"{number} differs from the first in {', '.join(different)}"
             )
-    samples = [estimator._start(Y) for estimator in estimators]
-    return TrainingSettings.of(estimators[0]), samples[0]
+    for estimator in estimators:
+        samples = estimator._start(Y)
+    return TrainingSettings.of(estimators[0]), samples
 
 
 def _run(
@@ -97,6 +111,9 @@ def _run(
 def _best(restarts: Sequence[Restart]) -> Restart:
     """The one with the best ELBO of those that have not failed, if there is one."""
     sound = [restart for restart in restarts if restart.error is None]
+    for restart in restarts:
+        if sound and restart.error is not None:
+            warn_of_failure(restart, len(restarts), restart.error)
     return max(sound, key=lambda restart: restart.elbo) if sound else restarts[-1]
 
 

@@ -84,7 +84,7 @@ def load(path: str | Path) -> StoredGMVAE:
     if header.get("format") in OLDER_FORMATS:
         raise ValueError(
             f"{path} was written by an older version of gmvae, whose networks had other "
-            "parameters; fit the model again, or read the file with gmvae 0.1"
+            "parameters; fit the model again, or read the file with gmvae 0.1.0"
         )
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} was not written by GMVAE.save (no format {FORMAT!r} in it)")

@@ -53,6 +53,8 @@ class StepTogether:
         self.optimizer = FusedAdam(self.parameters.values())
         self._share()
         self._shape = _Callable(copy.deepcopy(self.networks[0]).to("meta"), objective)
+        if settings.precision == "bfloat16":
+            _normalise_in_float32(self._shape)
 
     def new_order(self) -> Tensor:
         """Numbers of all samples in a random order for each network, shape (S, N)."""
@@ -90,7 +92,8 @@ class StepTogether:
                 self.parameters, self.buffers, y, noise
             )
         for name, parameter in self.parameters.items():
-            parameter.grad = gradients[name]
+            # The optimizer goes through memory, which a gradient has to fill in the same order.
+            parameter.grad = torch.empty_like(parameter).copy_(gradients[name])
         self.optimizer.step(learning_rate_at(self.settings, progress))
         return {name: value.detach() for name, value in values.items()}
 
@@ -112,12 +115,27 @@ class StepTogether:
         self._share()
 
     @torch.no_grad()
+    def separate(self) -> None:
+        """Give every network parameters and buffers of its own, when training is over."""
+        for network in self.networks:
+            for value in (*network.parameters(), *network.buffers()):
+                value.data = value.detach().clone(memory_format=torch.preserve_format)
+
+    @torch.no_grad()
     def _share(self) -> None:
         for index, network in enumerate(self.networks):
             for name, parameter in network.named_parameters():
                 parameter.data = self.parameters[name].detach()[index]
             for name, buffer in network.named_buffers():
                 buffer.data = self.buffers[name][index]
+
+
+def _normalise_in_float32(network: nn.Module) -> None:
+    """Let batch normalisations see float32, since mapped ones take no mixture of precisions."""
+    for layer in network.modules():
+        if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            layer.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
+            layer.register_forward_hook(lambda _, inputs, output: output.bfloat16())
 
 
 class _Callable(nn.Module):

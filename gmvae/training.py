@@ -6,6 +6,7 @@ whatever else that objective returns.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import warnings
@@ -18,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gmvae.devices import autocast, has_native_bfloat16
+from gmvae.devices import autocast, has_native_bfloat16, repeatable_kernels
 from gmvae.networks import as_batch
 from gmvae.optimizer import FusedAdam
 from gmvae.progress import History, progress_bar
@@ -145,7 +146,8 @@ class Training:
     ----------
     histories : list of dict
         For each network, lists with one value an epoch: ``epoch``, ``seconds`` (spent in training
-        so far) and the means of everything that the objective returned.
+        so far, its share where several are trained in step) and the means of everything that the
+        objective returned.
     errors : list of DivergenceError or None
         For each network, how it failed; its history ends there.
     """
@@ -171,6 +173,8 @@ class Training:
         DivergenceError
             If no network has a finite loss any more.
         """
+        if self._epoch >= until:
+            return
         device = self.step.samples.device
         if self.settings.precision == "bfloat16" and not has_native_bfloat16(device):
             warnings.warn(
@@ -178,10 +182,11 @@ class Training:
                 "precision='float32'",
                 stacklevel=2,
             )
-        with progress_bar(self.settings) as report:
+        kernels = repeatable_kernels() if device.type == "cuda" else contextlib.nullcontext()
+        with progress_bar(self.settings, self._epoch, until) as report, kernels:
             while self._epoch < until:
                 self._run_epoch()
-                report(self.histories[0])
+                report(self.histories[self.errors.index(None)])
                 if on_epoch is not None:
                     on_epoch(self._epoch)
 
@@ -207,7 +212,8 @@ class Training:
             rows = order[..., number * step.batch_size : (number + 1) * step.batch_size]
             add_to(sums, step(rows, self._epoch + number / n_batches))
         means = {name: (value / n_batches).reshape(-1).tolist() for name, value in sums.items()}
-        self._seconds += time.perf_counter() - started
+        n_networks = len(order) if order.dim() > 1 else 1
+        self._seconds += (time.perf_counter() - started) / n_networks
         self._epoch += 1
         step.set_training(False)
         self._record(means)

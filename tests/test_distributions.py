@@ -65,6 +65,8 @@ def test_gradient_of_bernoulli_log_prob():
     assert torch.autograd.gradcheck(lambda x: BernoulliLogits(x).log_prob(grey), [logits])
     narrow = torch.randn(3, 1, 6, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: BernoulliLogits(x).log_prob(grey), [narrow])
+    values = grey.clone().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x, y: BernoulliLogits(x).log_prob(y), [logits, values])
 
 
 def test_bernoulli_log_prob_of_grey_values_is_linear_in_them():

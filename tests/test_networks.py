@@ -129,7 +129,7 @@ def test_narrow_transposed_convolution_is_torchs(numbers, channels_last):
 
 
 def test_narrow_transposed_convolution_adds_up_in_float32():
-    layer = NarrowConvTranspose2d(16, 1, 4, 2, 1)
+    layer = NarrowConvTranspose2d(16, 1, 4, stride=2, padding=1)
     images = torch.rand(2, 16, 5, 5)
     with torch.autocast("cpu", torch.bfloat16):
         output = layer(images)

@@ -21,7 +21,20 @@ from gmvae.bench.grid import Run
 
 @dataclass
 class Fit:
-    """An estimator and what came of its training."""
+    """An estimator and what came of its training.
+
+    Attributes
+    ----------
+    run : Run
+    estimator : object
+    recorder : EpochRecorder
+    seconds : float
+        Spent in training.
+    reason : str or None
+        Why it diverged, if it has.
+    history : mapping
+        Epoch means by name.
+    """
 
     run: Run
     estimator: Any
@@ -85,14 +98,32 @@ def train_runs_together(
 ) -> list[dict[str, Any]]:
     """Train runs that differ in their seed alone as one computation, each with its own files.
 
-    Parameters are those of `train_run`, with a folder for each run. The training time of a run is
-    its share of that of all.
+    Parameters
+    ----------
+    runs : sequence of Run
+    train_images, test_images : Path
+    folders : sequence of Path
+        One for each run.
+    threads : int
+    verbose : bool
+        As for `train_run`.
+
+    Returns
+    -------
+    list of dict
+        What each ``run.json`` holds. The training time of a run is its share of that of all; the
+        peak of memory is that of the process.
 
     Raises
     ------
     ConfigError
-        If the method cannot do this.
+        If the method cannot do this, or the number of folders is not that of the runs.
     """
+    if not runs or len(runs) != len(folders):
+        raise ConfigError(
+            f"as many folders as runs, and at least one, are needed; got {len(runs)} runs and "
+            f"{len(folders)} folders"
+        )
     estimators = [_build(run, verbose) for run in runs]
     if not hasattr(estimators[0], "fit_together"):
         raise ConfigError(

@@ -39,7 +39,7 @@ def measure(precision: str) -> dict[str, float]:
         result = subprocess.run(
             [sys.executable, __file__, json.dumps(run), folder],
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
         )
     first_step, peak_mb = map(float, result.stdout.splitlines()[-1].split())

@@ -98,8 +98,8 @@ class TextbookGMVAE(nn.Module):
                 p_x = Normal(self.prior_means[k](h), std)
                 log_densities.append(p_x.log_prob(x).sum(1))
                 kls.append(kl_divergence(q_x, p_x).sum(1))
-            p_z = torch.softmax(torch.stack(log_densities, dim=1), dim=1)
             log_p_z = torch.log_softmax(torch.stack(log_densities, dim=1), dim=1)
+            p_z = log_p_z.exp()
             reconstruction = reconstruction + log_p_y / n_samples
             kl_x = (p_z * torch.stack(kls, dim=1)).sum(1)
             conditional_prior = conditional_prior + kl_x / n_samples

@@ -1,13 +1,14 @@
 """Epochs and seconds until the runs of a setting reach an accuracy, from a folder of results.
 
 The seconds are those of the training that was kept; those of the other restarts of a run come on
-top, and so the time of the whole run stands beside.
+top, and so the time of the whole run stands beside. A run that never gets there counts as infinite.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 from pathlib import Path
 
@@ -24,6 +25,10 @@ def main() -> None:
     for folder in sorted(path.parent for path in options.setting.glob("seed*/metrics.json")):
         scores = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        if scores["status"] != "finished":
+            print(f"{folder.name}: {scores['status']}")
+            found.append((math.inf, math.inf, record["train_seconds"]))
+            continue
         accuracies = [100 * value for value in scores["epochs"]["accuracy_exemplar"]]
         spent = pd.read_csv(folder / "history.csv")["seconds"]
         epoch = next((n for n, a in enumerate(accuracies, 1) if a >= options.accuracy), None)
@@ -31,12 +36,17 @@ def main() -> None:
         line = f"{folder.name}: run {record['train_seconds']:.0f} s, {last:.1f} at its end"
         if epoch is None:
             print(f"{line}; never {options.accuracy:g}")
+            found.append((math.inf, math.inf, record["train_seconds"]))
             continue
         found.append((epoch, spent[epoch - 1], record["train_seconds"]))
         print(f"{line}; {options.accuracy:g} after {epoch} epochs, {spent[epoch - 1]:.0f} s")
     if found:
         epochs, seconds, run = (statistics.median(values) for values in zip(*found, strict=True))
-        print(f"median {epochs:g} epochs, {seconds:.0f} s; whole run {run:.0f} s")
+        reached = sum(math.isfinite(epoch) for epoch, _, _ in found)
+        print(
+            f"{reached} of {len(found)} runs; median {epochs:g} epochs, {seconds:.0f} s; "
+            f"whole run {run:.0f} s"
+        )
 
 
 if __name__ == "__main__":

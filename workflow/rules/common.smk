@@ -42,7 +42,13 @@ SETTING = f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}"
 RUN = f"{SETTING}/seed{{seed}}"
 
 # Which methods train all seeds of a setting in one process.
-TOGETHER = sorted({run.method for run in RUNS.values() if CONFIG.seeds_together and run.class_path == BUILT_IN["gmvae"]})
+TOGETHER = sorted(
+    {
+        run.method
+        for run in RUNS.values()
+        if CONFIG.seeds_together and run.class_path == BUILT_IN["gmvae"]
+    }
+)
 TRAINED_TOGETHER = "|".join(map(re.escape, TOGETHER)) or "(?!)"
 TRAINED_ALONE = f"(?!(?:{TRAINED_TOGETHER})/)[^/]+"
 
@@ -62,7 +68,13 @@ def run_file(name):
 
 def run_of(wildcards):
     """The run that the wildcards of a training rule stand for."""
-    path = "runs/{0.dataset}/{0.method}/{0.setting}/seed{0.seed}".format(wildcards)
+    return run_at(
+        "runs/{0.dataset}/{0.method}/{0.setting}/seed{0.seed}".format(wildcards)
+    )
+
+
+def run_at(path):
+    """The run whose results go to a folder below those of the config."""
     if path not in RUNS:
         raise WorkflowError(f"{RESULTS}/{path} is not in the grid of this config")
     return RUNS[path]
@@ -76,8 +88,7 @@ def files_of_seeds(name):
 def runs_of_setting(wildcards):
     """The runs of all seeds that the wildcards of a setting stand for."""
     prefix = "runs/{0.dataset}/{0.method}/{0.setting}".format(wildcards)
-    paths = [f"{prefix}/seed{seed}" for seed in CONFIG.seeds]
-    return [RUNS[path] for path in paths]
+    return [run_at(f"{prefix}/seed{seed}") for seed in CONFIG.seeds]
 
 
 def training_sources(run):

@@ -54,7 +54,9 @@ rule train_together:
         runs=lambda wildcards: json.dumps(
             [run.as_dict() for run in runs_of_setting(wildcards)], sort_keys=True
         ),
-        folders=lambda wildcards, output: [str(Path(path).parent) for path in output.record],
+        folders=lambda wildcards, output: [
+            str(Path(path).parent) for path in output.record
+        ],
         threads=CONFIG.threads,
     message:
         "train {wildcards.method} {wildcards.setting}, all seeds together, on {wildcards.dataset}; progress in {log}"

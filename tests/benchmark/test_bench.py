@@ -1,0 +1,40 @@
+"""The benchmark measures what it says."""
+
+import argparse
+
+import bench
+import pytest
+import torch
+from bound import products
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from gmvae.training import TrainingSettings
+
+SETTINGS = TrainingSettings(epochs=1, batch_size=8, learning_rate=1e-3)
+
+
+@pytest.mark.parametrize("case", [("fast-fc", 4, 1), ("fast-conv", 4, 3), ("paper-conv", 4, 1)])
+def test_the_bound_is_the_products_of_a_step_and_nothing_else(case):
+    model, _, step = bench.our_step(case, SETTINGS, bench.made_up_images(16))
+    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    found = products(model, 8, case[2], torch.float32)
+    assert len(found) == sum(isinstance(layer, kinds) for layer in model.modules())
+    counted = []
+    for work in (lambda: step(torch.arange(8), 0.0), lambda: [product() for product in found]):
+        with FlopCounterMode(display=False) as counter:
+            work()
+        counted.append(counter.get_total_flops())
+    assert counted[1] == pytest.approx(counted[0], rel=1e-9)
+
+
+def test_a_case_is_compared_with_its_targets(monkeypatch):
+    options = argparse.Namespace(rounds=1, seconds=0.01, compile=False)
+    monkeypatch.setattr(bench, "peak_of_a_process", lambda case, settings: 1.0)
+    monkeypatch.setitem(bench.TARGETS, ("fast-fc", 10, 1), {"ours": 1, "ours/bound": 1e9})
+    result = bench.run_case(("fast-fc", 10, 1), SETTINGS, bench.made_up_images(40), options)
+    assert set(result["images_per_second"]) == set(bench.CONTESTANTS)
+    # In float32 the bound of fast-fc has a target of its own.
+    assert result["targets"]["ours"] == {"least": 1, "met": True}
+    assert result["targets"]["ours/bound"]["least"] == bench.BOUND_IN_FLOAT32
+    assert "ours >= 1: met" in bench.line(result)
