@@ -299,7 +299,13 @@ def test_interrupted_grid_goes_on_and_repeats_nothing(tmp_path):
     log = folder / "log"
     with open(log, "w") as file:
         process = subprocess.Popen(
-            command(*arguments), cwd=folder, stdout=file, stderr=file, start_new_session=True
+            command(*arguments),
+            cwd=folder,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            # Tests that were started in the background may have it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
     first = folder / "results/test/runs/digits/kmeans/K10/seed0/metrics.json"
     started = folder / "results/test/runs/digits/gmvae/fast-fc-K10-M1/seed0/train.log"
