@@ -305,7 +305,7 @@ def test_interrupted_grid_goes_on_and_repeats_nothing(tmp_path):
             stderr=file,
             start_new_session=True,
             # Tests that were started in the background may have it ignored.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
     first = folder / "results/test/runs/digits/kmeans/K10/seed0/metrics.json"
     started = folder / "results/test/runs/digits/gmvae/fast-fc-K10-M1/seed0/train.log"
