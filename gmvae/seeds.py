@@ -74,7 +74,11 @@ def _start(estimators: Sequence[GMVAE], Y: ArrayLike) -> tuple[TrainingSettings,
     if not estimators:
         raise ValueError("at least one estimator is needed")
     parameters = [
-        {name: value for name, value in one.get_params().items() if name != "random_state"}
+        {
+            name: value
+            for name, value in one.get_params().items()
+            if name not in ("random_state", "verbose")
+        }
         for one in estimators
     ]
     for number, other in enumerate(parameters):

@@ -124,6 +124,8 @@ def train_runs_together(
             f"as many folders as runs, and at least one, are needed; got {len(runs)} runs and "
             f"{len(folders)} folders"
         )
+    if len(set(folders)) < len(folders):
+        raise ConfigError("each run needs a folder of its own, but one is named twice")
     estimators = [_build(run, verbose) for run in runs]
     if not hasattr(estimators[0], "fit_together"):
         raise ConfigError(

@@ -221,7 +221,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.8, help="of each contestant a round")
     parser.add_argument("--peak-of", type=json.loads, help=argparse.SUPPRESS)
     parser.add_argument("--compile", action="store_true", help="also ours by torch.compile")
-    parser.add_argument("--only", help="network of the cases to run; all by default")
+    parser.add_argument(
+        "--only",
+        choices=sorted({case[0] for case in CASES}),
+        help="network of the cases to run; all by default",
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
