@@ -188,17 +188,16 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
             If the loss becomes NaN or infinite in every restart.
         """
         samples = self._start(Y)
-        random = check_random_state(self.random_state)
-        seeds = [int(random.randint(np.iinfo(np.int32).max)) for _ in range(self.n_init)]
-        restarts = [self._restart(number, seed, samples) for number, seed in enumerate(seeds)]
+        restarts = [
+            self._restart(number, seed, samples) for number, seed in enumerate(self._seeds())
+        ]
 
         def tell(restart: Restart, epoch: int) -> None:
             self._adopt(restart)
             if on_epoch is not None:
                 on_epoch(self, epoch)
 
-        compared_after = min(self.init_epochs or self.epochs, self.epochs)
-        for restart in best_first(restarts, compared_after, self.epochs, tell):
+        for restart in best_first(restarts, self._compared_after(), self.epochs, tell):
             self._adopt(restart)
             try:
                 self._finish(samples)
@@ -251,6 +250,15 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         check_parameters(self.get_params())
         return fitting_samples(self, Y).to(resolve_device(self.device))
 
+    def _seeds(self) -> list[int]:
+        """One for each restart."""
+        random = check_random_state(self.random_state)
+        return [int(random.randint(np.iinfo(np.int32).max)) for _ in range(self.n_init)]
+
+    def _compared_after(self) -> int:
+        """Epochs after which restarts are compared."""
+        return min(self.init_epochs or self.epochs, self.epochs)
+
     def _restart(self, number: int, seed: int, samples: Tensor) -> Restart:
         settings = TrainingSettings.of(self)
         network, generator = self._seeded_model(seed, samples)
@@ -276,12 +284,11 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         self.labels_ = self._probabilities(samples).argmax(axis=1)
 
     def _build_model(self) -> GMVAEModel:
-        arch = architecture(self.network)
         return GMVAEModel(
-            arch,
+            architecture(self.network),
             y_dim=self.n_features_in_,
-            x_dim=arch.x_dim if self.x_dim is None else self.x_dim,
-            w_dim=arch.w_dim if self.w_dim is None else self.w_dim,
+            x_dim=self.x_dim,
+            w_dim=self.w_dim,
             n_clusters=self.n_clusters,
             observation=self.observation_,
         )

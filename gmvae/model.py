@@ -39,8 +39,10 @@ class GMVAEModel(nn.Module):
     ----------
     arch : Architecture
         Sizes of trunk, decoder and of the network beta.
-    y_dim, x_dim, w_dim : int
-        Sizes of observation, clustered latent and style latent.
+    y_dim : int
+        Size of the observation.
+    x_dim, w_dim : int, optional
+        Sizes of the clustered and of the style latent; by default those of `arch`.
     n_clusters : int
         K, the number of mixture components.
     observation : {"bernoulli", "gaussian"}
@@ -52,12 +54,14 @@ class GMVAEModel(nn.Module):
         arch: Architecture,
         *,
         y_dim: int,
-        x_dim: int,
-        w_dim: int,
+        x_dim: int | None = None,
+        w_dim: int | None = None,
         n_clusters: int,
         observation: Observation,
     ):
         super().__init__()
+        x_dim = arch.x_dim if x_dim is None else x_dim
+        w_dim = arch.w_dim if w_dim is None else w_dim
         self.x_dim, self.w_dim, self.n_clusters = x_dim, w_dim, n_clusters
         self.trunk = Trunk(arch, y_dim)
         self.head = nn.Linear(self.trunk.n_features, 2 * (x_dim + w_dim))

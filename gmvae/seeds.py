@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from gmvae.restarts import Restart, warn_of_failure
 from gmvae.together import StepTogether
@@ -39,9 +37,7 @@ def fit_together(
     members: list[tuple[GMVAE, int, int]] = []
     networks, generators = [], []
     for estimator in estimators:
-        random = check_random_state(estimator.random_state)
-        for number in range(estimator.n_init):
-            seed = int(random.randint(np.iinfo(np.int32).max))
+        for number, seed in enumerate(estimator._seeds()):
             network, generator = estimator._seeded_model(seed, samples)
             members.append((estimator, number, seed))
             networks.append(network)
@@ -53,9 +49,8 @@ def fit_together(
         (estimator, Restart(number, seed, networks[index], training, index))
         for index, (estimator, number, seed) in enumerate(members)
     ]
-    compared_after = min(estimators[0].init_epochs or settings.epochs, settings.epochs)
     errors: dict[int, DivergenceError | None] = {}
-    if _run(training, compared_after, restarts, on_epoch):
+    if _run(training, estimators[0]._compared_after(), restarts, on_epoch):
         best = [_best([r for owner, r in restarts if owner is one]) for one in estimators]
         training.keep([restart.index for restart in best])
         restarts = [

@@ -36,12 +36,9 @@ def multiply_adds(model, n_mc):
 
 
 def gmvae(name, n_clusters):
-    arch = architecture(name)
     return GMVAEModel(
-        arch,
+        architecture(name),
         y_dim=784,
-        x_dim=arch.x_dim,
-        w_dim=arch.w_dim,
         n_clusters=n_clusters,
         observation="bernoulli",
     )

@@ -22,12 +22,9 @@ SEEDS = (3, 4, 5)
 
 def network(name, seed, dtype, observation="bernoulli"):
     torch.manual_seed(seed)
-    arch = architecture(name)
     model = GMVAEModel(
-        arch,
+        architecture(name),
         y_dim=400,
-        x_dim=arch.x_dim,
-        w_dim=arch.w_dim,
         n_clusters=4,
         observation=observation,
     )

@@ -127,12 +127,9 @@ def our_step(
     """The model of a case, its objective and the training step."""
     network, K, M = case
     torch.manual_seed(0)
-    arch = architecture(network)
     model = GMVAEModel(
-        arch,
+        architecture(network),
         y_dim=784,
-        x_dim=arch.x_dim,
-        w_dim=arch.w_dim,
         n_clusters=K,
         observation="bernoulli",
     ).train()
@@ -210,8 +207,8 @@ def verdict(met: bool) -> str:
     return "met" if met else "not met"
 
 
-def main() -> None:
-    """Print the table, write the JSON file."""
+def options_and_settings() -> tuple[argparse.Namespace, TrainingSettings]:
+    """Of the command line and of the config."""
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     gmvae = next(method for method in config["methods"] if method["name"] == "gmvae")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -227,14 +224,15 @@ def main() -> None:
         help="network of the cases to run; all by default",
     )
     options = parser.parse_args()
+    batch_size = gmvae["parameters"].get("batch_size", 128)
+    return options, TrainingSettings(1, batch_size, 1e-3, precision=options.precision)
+
+
+def main() -> None:
+    """Print the table, write the JSON file."""
+    options, settings = options_and_settings()
     torch.set_num_threads(1)
     keep_freed_memory()
-    settings = TrainingSettings(
-        epochs=1,
-        batch_size=gmvae["parameters"].get("batch_size", 128),
-        learning_rate=1e-3,
-        precision=options.precision,
-    )
     if options.peak_of is not None:
         print(peak_of_three_steps(tuple(options.peak_of), settings))
         return

@@ -17,8 +17,6 @@ def models(network, n_clusters):
     ours = GMVAEModel(
         arch,
         y_dim=784,
-        x_dim=arch.x_dim,
-        w_dim=arch.w_dim,
         n_clusters=n_clusters,
         observation="bernoulli",
     )
