@@ -7,6 +7,7 @@ Kingma and Welling, arXiv:1312.6114; the clusterers on its latent means are ``va
 from __future__ import annotations
 
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from gmvae.architectures import Architecture, architecture
+from gmvae.checkpoints import Checkpoints, checkpoints_of
 from gmvae.devices import noise_generator, resolve_device, seeded
 from gmvae.distributions import DiagonalNormal
 from gmvae.evaluation import evaluate
@@ -136,35 +138,43 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
     def _fit_clusterer(self, clusterer: Any, latent: NDArray) -> Any:
         return clusterer.fit(latent)
 
-    def fit(self, Y: ArrayLike, y: None = None) -> Self:
-        """Train on samples `Y`, shape (n_samples, n_features), as `gmvae.GMVAE.fit` takes them."""
+    def fit(
+        self,
+        Y: ArrayLike,
+        y: None = None,
+        *,
+        checkpoint: Checkpoints | str | Path | None = None,
+    ) -> Self:
+        """Train on samples `Y`, shape (n_samples, n_features); arguments as `gmvae.GMVAE.fit`."""
         check_parameters(self.get_params())
+        samples = fitting_samples(self, Y).to(resolve_device(self.device))
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        with checkpoints_of(checkpoint, [self], samples) as checkpoints:
+            with seeded(seed, samples.device):
+                self._train(samples, checkpoints)
+            latent = self._latent_means(samples)
+            self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
+            self.labels_ = self.clusterer_.predict(latent)
+        return self
+
+    def _train(self, samples: Tensor, checkpoints: Checkpoints | None) -> None:
         settings = TrainingSettings.of(self)
-        samples = fitting_samples(self, Y)
         arch = architecture(self.network)
         x_dim = arch.x_dim if self.x_dim is None else self.x_dim
-        device = resolve_device(self.device)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        samples = samples.to(device)
-        with seeded(seed, device):
-            self.model_ = _VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(device)
-            self.model_.p_y_given_x.set_units(samples)
-            objective = _VAEObjective()
-            generator = noise_generator(device)
-            step = TrainingStep(self.model_, objective, samples, settings, generator)
-            training = Training(step, settings)
-            training.run(self.epochs)
-            reconstruction, kl = evaluate(
-                lambda y: self.model_.terms(y, objective.draw_noise(self.model_, len(y))),
-                samples,
-                device,
-            )
-        self.history_ = {name: np.asarray(values) for name, values in training.histories[0].items()}
-        self.elbo_ = finite_elbo(reconstruction - kl, training.histories[0])
-        latent = self._latent_means(samples)
-        self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
-        self.labels_ = self.clusterer_.predict(latent)
-        return self
+        model = _VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(samples.device)
+        model.p_y_given_x.set_units(samples)
+        self.model_, objective = model, _VAEObjective()
+        generator = noise_generator(samples.device)
+        training = Training(
+            TrainingStep(model, objective, samples, settings, generator), settings, checkpoints
+        )
+        training.run(self.epochs)
+        history = training.histories[0]
+        reconstruction, kl = evaluate(
+            lambda y: model.terms(y, objective.draw_noise(model, len(y))), samples, samples.device
+        )
+        self.history_ = {name: np.asarray(values) for name, values in history.items()}
+        self.elbo_ = finite_elbo(reconstruction - kl, history)
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Posterior means of x, shape (n_samples, x_dim)."""

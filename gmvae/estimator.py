@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gmvae import elbo, storage
 from gmvae.architectures import architecture
+from gmvae.checkpoints import Checkpoints, checkpoints_of
 from gmvae.devices import noise_generator, resolve_device, seeded
 from gmvae.evaluation import evaluate
 from gmvae.model import GMVAEModel
@@ -25,6 +26,7 @@ from gmvae.restarts import Restart, best_first, warn_of_failure
 from gmvae.samples import as_samples, fitting_samples
 from gmvae.training import (
     DivergenceError,
+    Record,
     Training,
     TrainingSettings,
     TrainingStep,
@@ -87,6 +89,8 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
     history_ : dict of str to ndarray, shape (epochs,)
         Epoch means over training batches: ``epoch``, ``seconds``, ``loss``, ``elbo``,
         ``reconstruction``, ``conditional_prior``, ``w_prior``, ``z_prior``.
+    records_ : list of dict of str to ndarray
+        What `on_epoch` returned after each epoch.
     model_ : GMVAEModel
         The trained networks.
     best_init_ : int
@@ -161,7 +165,8 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         Y: ArrayLike,
         y: None = None,
         *,
-        on_epoch: Callable[[GMVAE, int], None] | None = None,
+        on_epoch: Callable[[GMVAE, int], Record | None] | None = None,
+        checkpoint: Checkpoints | str | Path | None = None,
     ) -> Self:
         """Train on samples.
 
@@ -173,7 +178,13 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         on_epoch : callable, optional
             Called as ``on_epoch(estimator, epoch)`` after each epoch, when the estimator can
             already predict. With several restarts it follows each of them in turn;
-            ``estimator.best_init_`` tells which.
+            ``estimator.best_init_`` tells which. A dict of arrays that it returns becomes part of
+            ``records_``.
+        checkpoint : str, Path or Checkpoints, optional
+            Folder for the state of the training, every 30 seconds or oftener. The same fit, after
+            it was killed, goes on from there and ends with the same bits; when it is complete, the
+            folder is removed (with `Checkpoints`, by who made them). Needs an integer
+            `random_state`.
 
         Returns
         -------
@@ -188,26 +199,27 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
             If the loss becomes NaN or infinite in every restart.
         """
         samples = self._start(Y)
-        restarts = [
-            self._restart(number, seed, samples) for number, seed in enumerate(self._seeds())
-        ]
 
-        def tell(restart: Restart, epoch: int) -> None:
+        def tell(restart: Restart, epoch: int) -> Record | None:
             self._adopt(restart)
-            if on_epoch is not None:
-                on_epoch(self, epoch)
+            return None if on_epoch is None else on_epoch(self, epoch)
 
-        for restart in best_first(restarts, self._compared_after(), self.epochs, tell):
-            self._adopt(restart)
-            try:
-                self._finish(samples)
-                break
-            except DivergenceError as error:
-                last_error = error
-                if self.n_init > 1:
-                    warn_of_failure(restart, self.n_init, error)
-        else:
-            raise last_error
+        with checkpoints_of(checkpoint, [self], samples) as checkpoints:
+            restarts = [
+                self._restart(number, seed, samples, checkpoints)
+                for number, seed in enumerate(self._seeds())
+            ]
+            for restart in best_first(restarts, self._compared_after(), self.epochs, tell):
+                self._adopt(restart)
+                try:
+                    self._finish(samples)
+                    break
+                except DivergenceError as error:
+                    last_error = error
+                    if self.n_init > 1:
+                        warn_of_failure(restart, self.n_init, error)
+            else:
+                raise last_error
         return self
 
     @staticmethod
@@ -215,7 +227,8 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         estimators: Sequence[GMVAE],
         Y: ArrayLike,
         *,
-        on_epoch: Callable[[GMVAE, int], None] | None = None,
+        on_epoch: Callable[[GMVAE, int], Record | None] | None = None,
+        checkpoint: Checkpoints | str | Path | None = None,
     ) -> list[DivergenceError | None]:
         """Fit estimators that differ in `random_state` alone as one batched computation.
 
@@ -230,6 +243,8 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         Y : array-like, shape (n_samples, n_features)
         on_epoch : callable, optional
             As for `fit`, called for each estimator in turn.
+        checkpoint : str, Path or Checkpoints, optional
+            As for `fit`, one folder for all.
 
         Returns
         -------
@@ -243,7 +258,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         """
         from gmvae.seeds import fit_together
 
-        return fit_together(estimators, Y, on_epoch)
+        return fit_together(estimators, Y, on_epoch, checkpoint)
 
     def _start(self, Y: ArrayLike) -> Tensor:
         """Check everything; the samples, on the device."""
@@ -259,11 +274,14 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         """Epochs after which restarts are compared."""
         return min(self.init_epochs or self.epochs, self.epochs)
 
-    def _restart(self, number: int, seed: int, samples: Tensor) -> Restart:
+    def _restart(
+        self, number: int, seed: int, samples: Tensor, checkpoints: Checkpoints | None
+    ) -> Restart:
         settings = TrainingSettings.of(self)
         network, generator = self._seeded_model(seed, samples)
         step = TrainingStep(network, self._objective(), samples, settings, generator)
-        return Restart(number, seed, network, Training(step, settings))
+        training = Training(step, settings, checkpoints, f"restart{number}")
+        return Restart(number, seed, network, training)
 
     def _seeded_model(self, seed: int, samples: Tensor) -> tuple[GMVAEModel, torch.Generator]:
         """An untrained model and the generator of the noise to train it with."""
@@ -277,6 +295,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         """Take the state of a restart, in training or after it."""
         self.model_, self.seed_, self.best_init_ = restart.network, restart.seed, restart.number
         self.history_ = {name: np.asarray(values) for name, values in restart.history.items()}
+        self.records_ = restart.records
 
     def _finish(self, samples: Tensor) -> None:
         history = {name: list(values) for name, values in self.history_.items()}

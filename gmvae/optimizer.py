@@ -64,6 +64,12 @@ class FusedAdam:
         for parameter in self.parameters:
             parameter.grad = None
 
+    def state(self) -> dict[str, Tensor]:
+        """Everything but the parameters themselves, by name."""
+        named = {f"means.{number}": mean for number, mean in enumerate(self.means)}
+        named |= {f"squares.{number}": square for number, square in enumerate(self.squares)}
+        return {**named, "n_steps": self.n_steps}
+
     def keep(self, parameters: list[Tensor], chosen: Tensor) -> None:
         """Go on with a selection along the first axis of all parameters.
 

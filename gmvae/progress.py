@@ -39,13 +39,17 @@ def progress_bar(
 
             yield advance
     else:
-        yield lambda history: print(
+        yield lambda history: tell(
             f"epoch {len(history['epoch'])}/{settings.epochs}, {last_values(history)}, "
             f"{history['seconds'][-1]:.0f} s, "
-            f"{seconds_left(history, until):.0f} s to epoch {until}",
-            file=sys.stderr,
-            flush=True,
+            f"{seconds_left(history, until):.0f} s to epoch {until}"
         )
+
+
+def tell(line: str) -> None:
+    """Print a line to standard error; a log on a disk that is full ends no training."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def last_values(history: History) -> str:

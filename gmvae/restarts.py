@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gmvae.progress import History
-from gmvae.training import DivergenceError, Training
+from gmvae.training import DivergenceError, Record, Training
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Restart:
         return self.training.histories[self.index] if self.training.histories else {}
 
     @property
+    def records(self) -> list[Record]:
+        """What was noted after each epoch."""
+        return self.training.records[self.index] if self.training.records else []
+
+    @property
     def error(self) -> DivergenceError | None:
         """How the training failed, if it has."""
         return self.training.errors[self.index] if self.training.errors else None
@@ -50,7 +55,7 @@ def best_first(
     restarts: Sequence[Restart],
     compared_after: int,
     epochs: int,
-    on_epoch: Callable[[Restart, int], None] | None,
+    on_epoch: Callable[[Restart, int], Record | None],
 ) -> Iterator[Restart]:
     """Train all restarts for some epochs, then yield the best by ELBO, trained to the end.
 
@@ -61,8 +66,9 @@ def best_first(
     restarts : sequence of Restart
     compared_after, epochs : int
         Epochs after which the restarts are compared, and of a whole training.
-    on_epoch : callable, optional
-        Called with the restart and the number of its finished epochs.
+    on_epoch : callable
+        Called with the restart and the number of its finished epochs; arrays that it returns are
+        kept as ``restart.records``.
 
     Raises
     ------
@@ -72,9 +78,7 @@ def best_first(
 
     def run(restart: Restart, until: int) -> bool:
         try:
-            restart.training.run(
-                until, None if on_epoch is None else lambda epoch: on_epoch(restart, epoch)
-            )
+            restart.training.run(until, lambda _, epoch: on_epoch(restart, epoch))
         except DivergenceError as error:
             errors.append(error)
             if len(restarts) > 1:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from gmvae.checkpoints import Checkpoints, checkpoints_of
 from gmvae.restarts import Restart, warn_of_failure
 from gmvae.together import StepTogether
-from gmvae.training import DivergenceError, Training, TrainingSettings
+from gmvae.training import DivergenceError, Record, Training, TrainingSettings
 
 if TYPE_CHECKING:
     from gmvae.estimator import GMVAE
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 def fit_together(
     estimators: Sequence[GMVAE],
     Y: ArrayLike,
-    on_epoch: Callable[[GMVAE, int], None] | None = None,
+    on_epoch: Callable[[GMVAE, int], Record | None] | None = None,
+    checkpoint: Checkpoints | str | Path | None = None,
 ) -> list[DivergenceError | None]:
     """Fit several estimators, and all of their restarts, as one computation.
 
@@ -27,6 +30,7 @@ def fit_together(
     estimators : sequence of GMVAE
     Y : array-like, shape (n_samples, n_features)
     on_epoch : callable, optional
+    checkpoint : str, Path or Checkpoints, optional
 
     Returns
     -------
@@ -44,25 +48,38 @@ def fit_together(
             generators.append(generator)
     objective = estimators[0]._objective()
     step = StepTogether(networks, objective, samples, settings, generators)
-    training = Training(step, settings)
-    restarts = [
-        (estimator, Restart(number, seed, networks[index], training, index))
-        for index, (estimator, number, seed) in enumerate(members)
-    ]
-    errors: dict[int, DivergenceError | None] = {}
-    if _run(training, estimators[0]._compared_after(), restarts, on_epoch):
-        best = [_best([r for owner, r in restarts if owner is one]) for one in estimators]
-        training.keep([restart.index for restart in best])
+    with checkpoints_of(checkpoint, estimators, samples) as checkpoints:
+        training = Training(step, settings, checkpoints, "together")
         restarts = [
-            (estimator, Restart(old.number, old.seed, old.network, training, index))
-            for index, (estimator, old) in enumerate(zip(estimators, best, strict=True))
+            (estimator, Restart(number, seed, networks[index], training, index))
+            for index, (estimator, number, seed) in enumerate(members)
         ]
-        _run(training, settings.epochs, restarts, on_epoch)
-    step.separate()
-    for estimator, restart in restarts:
-        estimator._adopt(restart)
-        errors[id(estimator)] = restart.error or _finish(estimator, samples)
+        restarts = _train(training, restarts, estimators, on_epoch)
+        step.separate()
+        errors: dict[int, DivergenceError | None] = {}
+        for estimator, restart in restarts:
+            estimator._adopt(restart)
+            errors[id(estimator)] = restart.error or _finish(estimator, samples)
     return [errors[id(estimator)] for estimator in estimators]
+
+
+def _train(
+    training: Training,
+    restarts: list[tuple[GMVAE, Restart]],
+    estimators: Sequence[GMVAE],
+    on_epoch: Callable[[GMVAE, int], Record | None] | None,
+) -> list[tuple[GMVAE, Restart]]:
+    """Train all up to their comparison and the best of each to the end; returns what is left."""
+    if not _run(training, estimators[0]._compared_after(), restarts, on_epoch):
+        return restarts
+    best = [_best([r for owner, r in restarts if owner is one]) for one in estimators]
+    training.keep([restart.index for restart in best])
+    chosen = [
+        (estimator, Restart(old.number, old.seed, old.network, training, index))
+        for index, (estimator, old) in enumerate(zip(estimators, best, strict=True))
+    ]
+    _run(training, estimators[0].epochs, chosen, on_epoch)
+    return chosen
 
 
 def _start(estimators: Sequence[GMVAE], Y: ArrayLike) -> tuple[TrainingSettings, Any]:
@@ -92,13 +109,12 @@ def _run(
     training: Training,
     until: int,
     restarts: Sequence[tuple[GMVAE, Restart]],
-    on_epoch: Callable[[GMVAE, int], None] | None,
+    on_epoch: Callable[[GMVAE, int], Record | None] | None,
 ) -> bool:
-    def tell(epoch: int) -> None:
-        for estimator, restart in restarts:
-            if on_epoch is not None and restart.error is None:
-                estimator._adopt(restart)
-                on_epoch(estimator, epoch)
+    def tell(index: int, epoch: int) -> Record | None:
+        estimator, restart = restarts[index]
+        estimator._adopt(restart)
+        return None if on_epoch is None else on_epoch(estimator, epoch)
 
     try:
         training.run(until, tell)

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map
 from gmvae.devices import autocast
 from gmvae.networks import as_batch
 from gmvae.optimizer import FusedAdam
-from gmvae.training import Objective, TrainingSettings, learning_rate_at
+from gmvae.training import Objective, TrainingSettings, learning_rate_at, named
 
 
 class StepTogether:
@@ -69,6 +69,11 @@ class StepTogether:
         """Put all networks into training or into evaluation mode."""
         for network in (self._shape, *self.networks):
             network.train(training)
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that steps change, themselves, by name."""
+        stacked = named("parameters", self.parameters) | named("buffers", self.buffers)
+        return stacked | named("optimizer", self.optimizer.state())
 
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
         """Train on the samples numbered `rows` (S, B); returns (S,) for each logged value."""

@@ -19,10 +19,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gmvae.checkpoints import Checkpoints, Series, State
 from gmvae.devices import autocast, has_native_bfloat16, repeatable_kernels
 from gmvae.networks import as_batch
 from gmvae.optimizer import FusedAdam
-from gmvae.progress import History, progress_bar
+from gmvae.progress import History, progress_bar, tell
+
+Record = dict[str, NDArray[Any]]
+"""Arrays that were noted after an epoch, by name."""
 
 
 class Objective(Protocol):
@@ -110,23 +114,28 @@ class TrainingStep:
         generator: torch.Generator,
     ):
         self.network, self.objective, self.samples = network, objective, samples
-        self.settings, self.generator = settings, generator
+        self.settings, self.generators = settings, [generator]
         self.batch_size = min(settings.batch_size, len(samples))
         self.optimizer = FusedAdam(network.parameters())
 
     def new_order(self) -> Tensor:
         """Numbers of all samples in a random order, shape (N,)."""
         device = self.samples.device
-        return torch.randperm(len(self.samples), generator=self.generator, device=device)
+        return torch.randperm(len(self.samples), generator=self.generators[0], device=device)
 
     def set_training(self, training: bool) -> None:
         """Put the network into training or into evaluation mode."""
         self.network.train(training)
 
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that steps change, themselves, by name."""
+        network = named("network", self.network.state_dict())
+        return network | named("optimizer", self.optimizer.state())
+
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
         """Train on the samples numbered `rows`; returns what the objective gave, detached."""
         y = as_batch(self.samples.index_select(0, rows))
-        noise = self.objective.draw_noise(self.network, len(rows), self.generator)
+        noise = self.objective.draw_noise(self.network, len(rows), self.generators[0])
         with autocast(self.settings.precision, y.device):
             values = self.objective(self.network, y, noise, progress)
         values["loss"].backward()
@@ -141,6 +150,10 @@ class Training:
     ----------
     step : TrainingStep or gmvae.together.StepTogether
     settings : TrainingSettings
+    checkpoints : Checkpoints, optional
+        Where its states go, and where it finds them again.
+    name : str
+        Of its states, unique among all trainings that share `checkpoints`.
 
     Attributes
     ----------
@@ -148,25 +161,42 @@ class Training:
         For each network, lists with one value an epoch: ``epoch``, ``seconds`` (spent in training
         so far, its share where several are trained in step) and the means of everything that the
         objective returned.
+    records : list of list of dict of str to ndarray
+        For each network, what `on_epoch` returned after each epoch.
     errors : list of DivergenceError or None
         For each network, how it failed; its history ends there.
     """
 
-    def __init__(self, step: Any, settings: TrainingSettings):
+    def __init__(
+        self,
+        step: Any,
+        settings: TrainingSettings,
+        checkpoints: Checkpoints | None = None,
+        name: str = "training",
+    ):
         self.step, self.settings = step, settings
         self.histories: list[History] = []
+        self.records: list[list[Record]] = []
         self.errors: list[DivergenceError | None] = []
+        self._checkpoints, self._name = checkpoints, name
         self._seconds = 0.0
         self._epoch = 0
+        # Of the epoch that is under way, if one is.
+        self._order: Tensor | None = None
+        self._batch = 0
+        self._sums: dict[str, Tensor] = {}
 
-    def run(self, until: int, on_epoch: Callable[[int], None] | None = None) -> None:
+    def run(self, until: int, on_epoch: Callable[[int, int], Record | None] | None = None) -> None:
         """Train up to the end of epoch `until`; the networks are left in evaluation mode.
+
+        Where an earlier attempt at this has left its state, training goes on from there.
 
         Parameters
         ----------
         until : int
         on_epoch : callable, optional
-            Called with the number of finished epochs after each, the networks in evaluation mode.
+            Called for each network that has not failed with its index and the number of finished
+            epochs, the networks in evaluation mode; arrays that it returns are kept in `records`.
 
         Raises
         ------
@@ -182,13 +212,18 @@ class Training:
                 "precision='float32'",
                 stacklevel=2,
             )
+        # States before and after a comparison of restarts are kept apart.
+        name = f"{self._name}-until{until}"
+        series = None if self._checkpoints is None else self._checkpoints.series(name)
+        self._resume(series)
         kernels = repeatable_kernels() if device.type == "cuda" else contextlib.nullcontext()
         with progress_bar(self.settings, self._epoch, until) as report, kernels:
             while self._epoch < until:
-                self._run_epoch()
+                self._run_epoch(series)
                 report(self.histories[self.errors.index(None)])
-                if on_epoch is not None:
-                    on_epoch(self._epoch)
+                self._observe(on_epoch)
+                if series and series.due(epoch_ends=True):
+                    series.save(self._state())
 
     def keep(self, indices: list[int]) -> None:
         """Go on with these networks alone, in this order (trainings in step only).
@@ -199,28 +234,37 @@ class Training:
         """
         self.step.keep(indices)
         self.histories = [self.histories[index] for index in indices]
+        self.records = [self.records[index] for index in indices]
         self.errors = [self.errors[index] for index in indices]
 
-    def _run_epoch(self) -> None:
-        started = time.perf_counter()
+    def _run_epoch(self, series: Series | None) -> None:
         step = self.step
         step.set_training(True)
-        order = step.new_order()  # (N,) or one row a network
-        n_batches = order.shape[-1] // step.batch_size
-        sums: dict[str, Tensor] = {}
-        for number in range(n_batches):
-            rows = order[..., number * step.batch_size : (number + 1) * step.batch_size]
-            add_to(sums, step(rows, self._epoch + number / n_batches))
-        means = {name: (value / n_batches).reshape(-1).tolist() for name, value in sums.items()}
+        started = time.perf_counter()
+        if self._order is None:
+            self._order, self._batch, self._sums = step.new_order(), 0, {}
+        order = self._order  # (N,) or one row a network
         n_networks = len(order) if order.dim() > 1 else 1
+        n_batches = order.shape[-1] // step.batch_size
+        while self._batch < n_batches:
+            rows = order[..., self._batch * step.batch_size : (self._batch + 1) * step.batch_size]
+            add_to(self._sums, step(rows, self._epoch + self._batch / n_batches))
+            self._batch += 1
+            if series and series.due():
+                self._seconds += (time.perf_counter() - started) / n_networks
+                series.save(self._state())
+                started = time.perf_counter()
+        means = {n: (total / n_batches).reshape(-1).tolist() for n, total in self._sums.items()}
         self._seconds += (time.perf_counter() - started) / n_networks
         self._epoch += 1
+        self._order = None
         step.set_training(False)
         self._record(means)
 
     def _record(self, means: Mapping[str, list[float]]) -> None:
         n_networks = len(means["loss"])
         self.histories = self.histories or [{} for _ in range(n_networks)]
+        self.records = self.records or [[] for _ in range(n_networks)]
         self.errors = self.errors or [None] * n_networks
         for index, history in enumerate(self.histories):
             if self.errors[index] is None:
@@ -229,6 +273,77 @@ class Training:
                 self.errors[index] = divergence(self._epoch, own, history)
         if all(self.errors):
             raise self.errors[0]  # type: ignore[misc]
+
+    def _observe(self, on_epoch: Callable[[int, int], Record | None] | None) -> None:
+        for index, error in enumerate(self.errors):
+            if on_epoch is not None and error is None:
+                noted = on_epoch(index, self._epoch)
+                self.records[index].append(noted if isinstance(noted, dict) else {})
+
+    def _state(self) -> State:
+        tensors = named("step", self.step.state()) | named("sums", self._sums)
+        tensors |= {
+            f"generator.{number}": generator.get_state()
+            for number, generator in enumerate(self.step.generators)
+        }
+        if self._order is not None:
+            tensors["order"] = self._order
+        for index, epochs in enumerate(self.records):
+            for number, arrays in enumerate(epochs):
+                parts = {name: torch.from_numpy(array) for name, array in arrays.items()}
+                tensors |= named(f"record.{index}.{number}", parts)
+        values = {
+            "epoch": self._epoch,
+            "batch": self._batch,
+            "seconds": self._seconds,
+            "histories": self.histories,
+            "errors": [error and str(error) for error in self.errors],
+            "n_records": [len(epochs) for epochs in self.records],
+        }
+        return State(tensors, values)
+
+    def _resume(self, series: Series | None) -> None:
+        state = series.load(since=self._seconds) if series else None
+        if state is None:
+            return
+        overwrite(self.step.state(), state.part("step"))
+        for number, generator in enumerate(self.step.generators):
+            generator.set_state(state.tensors[f"generator.{number}"])
+        device = self.step.samples.device
+        self._order = state.tensors["order"].to(device) if "order" in state.tensors else None
+        self._sums = {name: value.to(device) for name, value in state.part("sums").items()}
+        values = state.values
+        self._epoch, self._batch = values["epoch"], values["batch"]
+        self._seconds, self.histories = values["seconds"], values["histories"]
+        self.errors = [
+            None if message is None else DivergenceError(message, history)
+            for message, history in zip(values["errors"], self.histories, strict=True)
+        ]
+        self.records = [
+            [as_arrays(state.part(f"record.{index}.{number}")) for number in range(n_epochs)]
+            for index, n_epochs in enumerate(values["n_records"])
+        ]
+        self.step.set_training(False)
+        if self.settings.verbose:
+            batches = "" if self._order is None else f" and {self._batch} batches"
+            tell(f"goes on after {self._epoch} epochs{batches}")
+
+
+def named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors under longer names."""
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
+
+
+@torch.no_grad()
+def overwrite(tensors: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
+    """Copy stored values into tensors of the same names, which keep their place in memory."""
+    for name, value in tensors.items():
+        value.copy_(stored[name])
+
+
+def as_arrays(tensors: Mapping[str, Tensor]) -> Record:
+    """Tensors as arrays of NumPy."""
+    return {name: value.numpy() for name, value in tensors.items()}
 
 
 def learning_rate_at(settings: TrainingSettings, progress: float) -> float:
