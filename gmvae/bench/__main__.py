@@ -12,10 +12,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gmvae.bench.environment import DEBUG_VARIABLE, keep_freed_memory, set_threads
 from gmvae.bench.errors import UserError
+
+if TYPE_CHECKING:
+    from gmvae.bench.train import Job
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--train-images", type=Path, required=True)
         command.add_argument("--test-images", type=Path, required=True)
         command.add_argument("--threads", type=int, default=1)
+        command.add_argument("--time-limit", type=float, help="seconds")
+        command.add_argument("--config", type=Path, help="resolved config, copied into run.json")
         command.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
     score = commands.add_parser("score", help="compare the test clusters of a run with labels")
@@ -69,6 +74,19 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check a config and count its runs")
     check.add_argument("config", type=Path)
     check.set_defaults(command=_check)
+
+    trace = commands.add_parser("trace", help="show the runs behind a row of the table")
+    trace.add_argument("table", type=Path, help="path of table1.csv")
+    for name, kind in (("dataset", str), ("method", str), ("variant", str), ("K", int), ("M", int)):
+        trace.add_argument(f"--{name}", type=kind)
+    trace.set_defaults(command=_trace)
+
+    verify = commands.add_parser(
+        "verify", help="recompute all metrics and tables from the stored assignments"
+    )
+    verify.add_argument("results", type=Path, help="results folder")
+    verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the labels")
+    verify.set_defaults(command=_verify)
     return parser
 
 
@@ -79,37 +97,36 @@ def _data(options: argparse.Namespace) -> str:
 
 
 def _train(options: argparse.Namespace) -> str:
-    set_threads(options.threads)
-    keep_freed_memory()
+    job = _job(options)
     from gmvae.bench.grid import Run
     from gmvae.bench.train import train_run
 
-    record = train_run(
-        Run.from_dict(options.run),
-        options.train_images,
-        options.test_images,
-        options.folder,
-        threads=options.threads,
-        verbose=not options.quiet,
-    )
-    return _outcome(record)
+    return _outcome(train_run(Run.from_dict(options.run), job, options.folder))
 
 
 def _train_together(options: argparse.Namespace) -> str:
-    set_threads(options.threads)
-    keep_freed_memory()
+    job = _job(options)
     from gmvae.bench.grid import Run
     from gmvae.bench.train import train_runs_together
 
-    records = train_runs_together(
-        [Run.from_dict(run) for run in options.runs],
+    runs = [Run.from_dict(run) for run in options.runs]
+    return "\n".join(map(_outcome, train_runs_together(runs, job, options.folders)))
+
+
+def _job(options: argparse.Namespace) -> Job:
+    """What both training commands are told; sets the threads before anything loads."""
+    set_threads(options.threads)
+    keep_freed_memory()
+    from gmvae.bench.train import Job
+
+    return Job(
         options.train_images,
         options.test_images,
-        options.folders,
         threads=options.threads,
         verbose=not options.quiet,
+        time_limit=options.time_limit,
+        config=options.config,
     )
-    return "\n".join(map(_outcome, records))
 
 
 def _outcome(record: dict[str, Any]) -> str:
@@ -122,11 +139,9 @@ def _outcome(record: dict[str, Any]) -> str:
 
 
 def _score(options: argparse.Namespace) -> str:
-    from gmvae.bench.files import write_json
-    from gmvae.bench.score import score_run
+    from gmvae.bench.score import write_scores
 
-    scores = score_run(options.folder, options.labels)
-    write_json(options.folder / "metrics.json", scores)
+    write_scores(options.folder, options.labels)
     return f"{options.folder}: scored"
 
 
@@ -136,6 +151,19 @@ def _check(options: argparse.Namespace) -> str:
 
     config = load_config(options.config)
     return summary(make_runs(config), Path(config.results))
+
+
+def _trace(options: argparse.Namespace) -> str:
+    from gmvae.bench.trace import Cell, trace
+
+    names = ("dataset", "method", "variant", "K", "M")
+    return trace(options.table, Cell(**{name: getattr(options, name) for name in names}))
+
+
+def _verify(options: argparse.Namespace) -> str:
+    from gmvae.bench.verify import verify
+
+    return verify(options.results, options.data)
 
 
 def run() -> None:

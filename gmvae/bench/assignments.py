@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,10 @@ def exemplars(probabilities: NDArray[np.floating]) -> NDArray[np.int32]:
 
 
 class EpochRecorder:
-    """Collects the test assignment of every epoch while a method trains.
+    """Notes the test assignment of every epoch while a method trains.
 
-    It is passed to ``fit`` as ``on_epoch``. A method that restarts says by its attribute
-    ``best_init_`` which restart it is at.
+    It is passed to ``fit`` as ``on_epoch``; the method keeps what it returns in ``records_`` and in
+    its checkpoints.
 
     Parameters
     ----------
@@ -48,36 +49,38 @@ class EpochRecorder:
 
     def __init__(self, test_images: NDArray[Any]):
         self._test_images = test_images
-        self._restarts: dict[int, list[tuple[NDArray[np.int32], NDArray[np.int32]]]] = {}
         self.seconds = 0.0
 
-    def __call__(self, estimator: Any, epoch: int) -> None:
-        """Note the assignment after `epoch` epochs."""
+    def __call__(self, estimator: Any, epoch: int) -> dict[str, NDArray[np.int32]]:
+        """Clusters of the test samples, shape (N,), and their exemplars, after `epoch` epochs."""
         started = time.perf_counter()
         probabilities = estimator.predict_proba(self._test_images)
-        clusters = probabilities.argmax(axis=1).astype(np.int32)
-        restart = self._restarts.setdefault(getattr(estimator, "best_init_", 0), [])
-        restart.append((clusters, exemplars(probabilities)))
-        self.seconds += time.perf_counter() - started
-
-    def arrays(self, restart: int = 0) -> dict[str, NDArray[np.int32]]:
-        """Everything of one restart.
-
-        Parameters
-        ----------
-        restart : int, default=0
-
-        Returns
-        -------
-        dict
-            ``clusters`` of shape (epochs, N), and ``exemplars`` of shape (n, 3): epoch from 0,
-            cluster, sample. Both are empty for a method without epochs.
-        """
-        epochs = self._restarts.get(restart, [])
-        if not epochs:
-            return {"clusters": np.zeros((0, 0), np.int32), "exemplars": np.zeros((0, 3), np.int32)}
-        pairs = [np.insert(kept, 0, epoch, axis=1) for epoch, (_, kept) in enumerate(epochs)]
-        return {
-            "clusters": np.stack([clusters for clusters, _ in epochs]),
-            "exemplars": np.concatenate(pairs),
+        noted = {
+            "clusters": probabilities.argmax(axis=1).astype(np.int32),
+            "exemplars": exemplars(probabilities),
         }
+        self.seconds += time.perf_counter() - started
+        return noted
+
+
+def stacked(records: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[np.int32]]:
+    """What an `EpochRecorder` noted, as two arrays.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        One for each epoch.
+
+    Returns
+    -------
+    dict
+        ``clusters`` of shape (epochs, N), and ``exemplars`` of shape (n, 3): epoch from 0, cluster,
+        sample. Both are empty for a method without epochs.
+    """
+    if not records:
+        return {"clusters": np.zeros((0, 0), np.int32), "exemplars": np.zeros((0, 3), np.int32)}
+    pairs = [np.insert(noted["exemplars"], 0, epoch, 1) for epoch, noted in enumerate(records)]
+    return {
+        "clusters": np.stack([noted["clusters"] for noted in records]),
+        "exemplars": np.concatenate(pairs),
+    }

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import os
+import re
+import reprlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,11 +25,18 @@ DEFAULTS = ROOT / "config" / "config.yaml"
 TYPE_NAMES = {
     "string": "text",
     "integer": "a whole number",
+    "number": "a number",
     "array": "a list in square brackets",
     "object": "keys with values",
     "boolean": "true or false",
     "null": "nothing (null)",
 }
+MAX_FILE_BYTES = 1 << 20
+MAX_VALUES = 100_000
+MAX_DEPTH = 20
+MAX_RUNS = 100_000
+MAX_PROBLEMS = 20
+MAX_FOUND = 80
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,7 @@ class Config:
     device: str = "cpu"
     threads: int = 1
     seeds_together: bool = False
+    time_limit: float | None = None
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:
@@ -71,18 +84,23 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     ConfigError
         Names every key that is wrong, what was expected there and what was found.
     """
-    validator = _validator()
-    errors = sorted(validator.iter_errors(dict(raw)), key=lambda error: list(map(str, error.path)))
-    if errors:
-        # A key that is missing is found once for each key that is.
-        problems = dict.fromkeys(f"  {line}" for error in errors for line in _explain(error))
-        raise ConfigError("\n".join(["the configuration cannot be used:", *problems]))
+    whole = dict(raw) if isinstance(raw, Mapping) else raw
+    _refuse(_not_plain(whole))
+    _refuse(problems(_validator(), whole))
     settings = dict(raw)
     settings["datasets"] = tuple(map(_dataset, raw["datasets"]))
     settings["seeds"] = tuple(raw["seeds"])
     settings["methods"] = tuple(map(_method, raw["methods"]))
-    _refuse_doubles("data set", [spec.name for spec in settings["datasets"]])
-    return Config(**settings)
+    config = Config(**settings)
+    _refuse_doubles("data set", [spec.name for spec in config.datasets])
+    n_runs = sum(len(spec.K) * len(spec.M) for spec in config.methods)
+    n_runs *= len(config.datasets) * len(config.seeds)
+    if n_runs > MAX_RUNS:
+        raise ConfigError(
+            f"the configuration has {n_runs:,} runs (datasets x seeds x K x M), but at most "
+            f"{MAX_RUNS:,} are planned at once; split it into several files"
+        )
+    return config
 
 
 def load_config(path: str | Path) -> Config:
@@ -93,10 +111,72 @@ def load_config(path: str | Path) -> Config:
     return parse_config({**_read_yaml(DEFAULTS), **_read_yaml(path)})
 
 
+def validator(schema: Mapping[str, Any]) -> Any:
+    """A validator of jsonschema to which 10.0 is no integer and a line's end no part of a name."""
+    base = jsonschema.Draft202012Validator
+    # JSON takes 10.0 for an integer; a folder named K10.0 would be the result.
+    types = base.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    rules = {"uniqueItems": _unique_items, "pattern": _pattern}
+    return jsonschema.validators.extend(base, rules, type_checker=types)(schema)
+
+
+def problems(checker: Any, value: Any, whole: str = "configuration") -> list[str]:
+    """What is wrong with `value`, called `whole`, by a validator of `validator`; a line each."""
+    errors = sorted(checker.iter_errors(value), key=lambda error: list(map(str, error.path)))
+    # A key that is missing is found once for each key that is.
+    return list(dict.fromkeys(line for error in errors for line in _explain(error, whole)))
+
+
+def shortened(value: Any) -> str:
+    """`repr` of a value in at most 80 characters, however large or deep the value is."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= MAX_FOUND else f"{text[: MAX_FOUND - 3]}..."
+
+
+class _Short(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to print numbers of thousands of digits.
+        return f"<a number of {x.bit_length()} bits>" if x.bit_length() > 200 else repr(x)
+
+
+_SHORT = _Short()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, MAX_FOUND, MAX_FOUND
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's loader of plain values, which does not let merge keys ("<<") multiply forever."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        merges = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
+        n_keys = 0
+        for value in merges:
+            for part in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(part, yaml.MappingNode):
+                    self.flatten_mapping(part)
+                    n_keys += len(part.value)
+                if n_keys > MAX_VALUES:
+                    raise yaml.YAMLError(f"more than {MAX_VALUES:,} keys are merged by '<<'")
+        super().flatten_mapping(node)
+
+
 def _read_yaml(path: str | Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ConfigError(f"{path} is no config: it has more than {MAX_FILE_BYTES:,} bytes")
+        raw = yaml.load(content.decode("utf-8"), _Loader)  # of plain values alone
+    except RecursionError as error:
+        raise ConfigError(f"{path} cannot be read as YAML: it is nested too deeply") from error
+    except yaml.constructor.ConstructorError as error:
+        raise ConfigError(
+            f"{path} cannot be read as YAML: {error}\nonly text, numbers, dates in quotes, lists "
+            "and mappings are read; remove tags that begin with '!'"
+        ) from error
+    # Beside YAMLError, PyYAML lets pass what Python says of impossible dates, numbers and tags.
+    except (OSError, yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} should hold keys with values, like config/config.yaml")
@@ -105,13 +185,78 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
 
 @cache
 def _validator() -> Any:
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    base = jsonschema.Draft202012Validator
-    # JSON takes 10.0 for an integer; a folder named K10.0 would be the result.
-    types = base.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    )
-    return jsonschema.validators.extend(base, type_checker=types)(schema)
+    return validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _unique_items(_: Any, unique: bool, items: Any, schema: Any) -> Iterator[Any]:
+    # jsonschema's own compares each item with each where they cannot be sorted.
+    if unique and isinstance(items, list) and len({repr(item) for item in items}) < len(items):
+        yield jsonschema.ValidationError("holds a value twice")
+
+
+def _pattern(_: Any, pattern: str, text: Any, schema: Any) -> Iterator[Any]:
+    # "$" also stands before a line's end.
+    if isinstance(text, str) and (text.endswith("\n") or not re.search(pattern, text)):
+        yield jsonschema.ValidationError("does not match")
+
+
+def _refuse(lines: list[str]) -> None:
+    if len(lines) > MAX_PROBLEMS:
+        lines = [*lines[:MAX_PROBLEMS], f"... and {len(lines) - MAX_PROBLEMS:,} problems more"]
+    if lines:
+        raise ConfigError("\n  ".join(["the configuration cannot be used:", *lines]))
+
+
+def _not_plain(raw: Any) -> list[str]:
+    """What JSON could not hold, a line each; a config that is too large or deep is refused.
+
+    Counting comes first: aliases let a few lines of YAML stand for more values than any memory
+    holds, and everything else here goes through, or prints, whole values.
+    """
+    found: list[str] = []
+    waiting: list[tuple[str, Any, int]] = [("", raw, 0)]
+    size = 0
+    while waiting:
+        place, value, depth = waiting.pop()
+        size += _size(value)
+        if size > MAX_VALUES or depth > MAX_DEPTH:
+            raise ConfigError(
+                f"the configuration is too large: at most {MAX_VALUES:,} values, {MAX_DEPTH} deep, "
+                "are read (each use of an alias counts anew, ten letters count as one value)"
+            )
+        name = place or "configuration"
+        if isinstance(value, dict):
+            keys = [shortened(key) for key in value if not isinstance(key, str)]
+            found += [f"{name}: the key {key} is not text; put it in quotes" for key in keys]
+            waiting += [(_join(place, key), value[key], depth + 1) for key in reversed(value)]
+        elif isinstance(value, list):
+            children = list(enumerate(value))
+            waiting += [(f"{place}[{i}]", child, depth + 1) for i, child in reversed(children)]
+        elif (reason := _unfit(value)) is not None:
+            found.append(f"{name}: {reason}; found {shortened(value)}")
+    return found
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(len(key) // 10 for key in value if isinstance(key, str))
+    if isinstance(value, list):
+        return len(value)
+    return len(value) // 10 if isinstance(value, str | bytes) else 0
+
+
+def _unfit(value: Any) -> str | None:
+    """Why a single value cannot stand in a config, or None if it can."""
+    if isinstance(value, str):
+        fit = "\0" not in value and not re.search("[\ud800-\udfff]", value)
+        return None if fit else "should have no character NUL and no half of a surrogate pair"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "should be finite"
+    if isinstance(value, int):
+        return None if value.bit_length() < 64 else "should have less than 64 bits"
+    if value is None:
+        return None
+    return "should be text (in quotes), a number, true, false, a list or keys with values"
 
 
 def _dataset(raw: str | Mapping[str, str]) -> DatasetSpec:
@@ -121,7 +266,7 @@ def _dataset(raw: str | Mapping[str, str]) -> DatasetSpec:
                 f"datasets: {raw['name']!r} is a data set of the package; give your .npz another "
                 "name"
             )
-        if not Path(raw["npz"]).is_file():
+        if not os.path.isfile(raw["npz"]):
             raise ConfigError(
                 f"datasets: {raw['name']}: {raw['npz']} does not exist; "
                 "give the path of an .npz file"
@@ -148,38 +293,41 @@ def _method(raw: Mapping[str, Any]) -> MethodSpec:
 
 
 def _refuse_doubles(what: str, names: list[str]) -> None:
-    double = next((name for name in names if names.count(name) > 1), None)
+    double = next((name for name, count in Counter(names).items() if count > 1), None)
     if double is not None:
         raise ConfigError(f"{what} {double!r} is given twice; remove one of them")
 
 
-def _explain(error: jsonschema.ValidationError) -> list[str]:
+def _explain(error: jsonschema.ValidationError, whole: str) -> list[str]:
     """The lines that tell a person what one violation of the schema is."""
-    place = _place(error)
-    found = f"found {error.instance!r}"
+    path = _place(error)
+    place = path or whole
+    found = f"found {shortened(error.instance)}"
     schema: Mapping[str, Any] = error.schema
     match error.validator:
         case "additionalProperties":
             valid = list(schema["properties"])
             return [
-                f"{_join(place, key)}: unknown key{did_you_mean(key, valid)}; "
+                f"{_join(path, key)}: unknown key{did_you_mean(key, valid)}; "
                 f"valid here: {', '.join(valid)}"
                 for key in error.instance
                 if key not in valid
             ]
         case "required":
             missing = [key for key in error.validator_value if key not in error.instance]
-            return [f"{_join(place, key)}: is missing{_purpose(schema, key)}" for key in missing]
+            return [f"{_join(path, key)}: is missing{_purpose(schema, key)}" for key in missing]
         case "type":
             wanted = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
             names = " or ".join(TYPE_NAMES[name] for name in wanted)
             return [f"{place}: should be {names}; {found}"]
         case "enum":
             choices = ", ".join(map(str, schema["enum"]))
-            hint = did_you_mean(str(error.instance), list(map(str, schema["enum"])))
+            hint = did_you_mean(shortened(error.instance), list(map(str, schema["enum"])))
             return [f"{place}: should be one of {choices}; {found}{hint}"]
         case "minimum":
             return [f"{place}: should be at least {schema['minimum']}; {found}"]
+        case "exclusiveMinimum":
+            return [f"{place}: should be above {schema['exclusiveMinimum']}; {found}"]
         case "maximum":
             return [f"{place}: should be at most {schema['maximum']}; {found}"]
         case "minItems" | "minLength":
@@ -187,19 +335,21 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
         case "uniqueItems":
             return [f"{place}: holds a value twice; {found}"]
         case "pattern":
-            return [f"{place}: should be a name of letters, digits, '_' and '-'; {found}"]
-    return [f"{place}: {error.message}"]
+            words = schema.get("$comment", "a name of letters, digits, '_' and '-'")
+            return [f"{place}: should be {words}; {found}"]
+    return [f"{place}: {shortened(error.message)}"]
 
 
 def _place(error: jsonschema.ValidationError) -> str:
     place = ""
     for part in error.path:
         place = f"{place}[{part}]" if isinstance(part, int) else _join(place, part)
-    return place or "configuration"
+    return place
 
 
 def _join(place: str, key: object) -> str:
-    return str(key) if place in ("", "configuration") else f"{place}.{key}"
+    text = key if isinstance(key, str) and len(key) <= MAX_FOUND else shortened(key)
+    return f"{place}.{text}" if place else text
 
 
 def _purpose(schema: Mapping[str, Any], key: str) -> str:

@@ -26,3 +26,11 @@ class DataError(UserError):
 
 class RunError(UserError):
     """A method refused its parameters or its data."""
+
+
+class StorageError(UserError):
+    """A file cannot be written."""
+
+
+class BusyError(UserError):
+    """Another process is at work here."""

@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmvae.atomic import replacing
-from gmvae.bench.errors import DataError
+from gmvae import atomic
+from gmvae.bench.errors import DataError, StorageError
 
 CHUNK = 1 << 20
+REMEDIES = {
+    errno.ENOSPC: "free some space and run the same command again, which goes on from there",
+    errno.EDQUOT: "free some of your quota and run the same command again, to go on",
+    errno.EROFS: "choose a folder on a disk that can be written, by 'results' in the config",
+    errno.EACCES: "make the folder writable, or choose another by 'results' in the config",
+    errno.EPERM: "make the folder writable, or choose another by 'results' in the config",
+}
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """`gmvae.atomic.replacing`, with a StorageError for what the file system refuses.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    try:
+        with atomic.replacing(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: str | Path, error: OSError) -> StorageError:
+    """What to tell of a file that cannot be written."""
+    number = error.errno
+    if number is None and shutil.disk_usage(Path(path).parent).free < CHUNK:
+        number = errno.ENOSPC  # NumPy says only how many values were written
+    reason = os.strerror(number) if number in REMEDIES else str(error)
+    remedy = REMEDIES.get(number or 0, "see to the cause and run the same command again")
+    return StorageError(f"{path} cannot be written: {reason}; {remedy}")
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -57,11 +95,24 @@ def read_array(path: str | Path) -> NDArray[Any]:
     """Read one .npy array, never unpickling."""
     try:
         return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DataError(
-            f"{path} is not a readable array ({error}); delete the file and run the same command "
-            "again"
-        ) from error
+    except (ValueError, OSError, EOFError) as error:
+        raise _unreadable(path, error) from error
+
+
+def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
+    """Read the named arrays of an .npz, never unpickling."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str | Path, error: Exception) -> DataError:
+    return DataError(
+        f"{path} is not readable as arrays ({error}); delete the file and run the same command "
+        "again"
+    )
 
 
 def write_arrays(path: str | Path, **arrays: NDArray[Any]) -> None:

@@ -7,6 +7,7 @@ imported, until a method is built: importing torch for each look at the grid wou
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -202,6 +203,14 @@ def source_files(class_path: str) -> list[str]:
         found.add(path)
         waiting += _imports(path)
     return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
+def source_checksum(class_path: str) -> str:
+    """SHA-256 of the files of this project that a method is made of."""
+    digest = hashlib.sha256()
+    for name in source_files(class_path):
+        digest.update(name.encode() + b"\0" + (ROOT / name).read_bytes())
+    return digest.hexdigest()
 
 
 def _imports(path: Path) -> list[str]:

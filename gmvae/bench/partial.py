@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gmvae.bench import figures, files
+from gmvae.bench import figures
 from gmvae.bench.errors import DataError
 from gmvae.bench.grid import Run, is_finished
+from gmvae.bench.records import read_record
+from gmvae.bench.recovery import DATA
 from gmvae.bench.report_tables import write_tables
 from gmvae.bench.score import score_run
 from gmvae.bench.tables import ScoredRun, build
-
-DATA = Path("data")
 
 
 def write_partial(runs: list[Run], results: Path, mark: str | None) -> str:
@@ -43,6 +43,6 @@ def write_partial(runs: list[Run], results: Path, mark: str | None) -> str:
 
 def _scored(folder: Path) -> ScoredRun:
     """Score a run anew: its files belong to the pipeline, which may be at work on them."""
-    record = files.read_json(folder / "run.json")
+    record = read_record(folder / "run.json")
     labels = DATA / record["run"]["dataset"] / "test-labels.npy"
     return ScoredRun(folder, record, score_run(folder, labels))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gmvae.bench import datasets, files
+from gmvae.bench.manifests import write_manifest
 
 
 def prepare(name: str, npz: str | None, folder: Path) -> str:
@@ -25,11 +26,14 @@ def prepare(name: str, npz: str | None, folder: Path) -> str:
         A line about the data set.
     """
     data = datasets.load(name, npz)
+    products = []
     for split_name, split in (("train", data.train), ("test", data.test)):
         files.write_array(folder / f"{split_name}-images.npy", split.images)
         # Without labels the file is there all the same, and empty.
         labels = np.zeros(0, np.int64) if split.labels is None else split.labels
         files.write_array(folder / f"{split_name}-labels.npy", labels)
+        products += [folder / f"{split_name}-{kind}.npy" for kind in ("images", "labels")]
+    write_manifest(folder / "data.sha256", products)
     shape = "x".join(map(str, data.train.images.shape[1:]))
     return (
         f"{name}: {len(data.train.images):,} training and {len(data.test.images):,} test samples "

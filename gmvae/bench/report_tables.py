@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from gmvae.bench import files
-from gmvae.bench.tables import Tables
+from gmvae.bench.tables import SETTING, Tables
 
 EXPLANATION = """\
 Accuracies on the test split, in percent, over the seeds of a setting: mean ± standard deviation
@@ -18,12 +19,12 @@ best one-to-one matching of clusters to classes; with K above the number of clas
 unmatched clusters count as wrong. *By ELBO*: exemplar accuracy of the one run with the best
 training ELBO, the choice that needs no labels. *Majority* gives each cluster its most frequent
 class and flatters large K. *Published* figures were not run here. *Time*: median training time of a
-run.
+run. Failed runs are counted beside all runs, have their reason below, and are in no other column.
 """
 
 
 def write_tables(tables: Tables, folder: Path, mark: str | None, note: str | None = None) -> None:
-    """Write ``runs.csv``, ``curves.csv``, ``table1.csv`` and ``table1.md``.
+    """Write ``runs.csv``, ``curves.csv``, ``table1.csv``, ``times.csv`` and ``table1.md``.
 
     Parameters
     ----------
@@ -34,15 +35,30 @@ def write_tables(tables: Tables, folder: Path, mark: str | None, note: str | Non
     note : str or None
         Remark for people alone, on ``table1.md``.
     """
-    table = tables.table1.copy()
-    if mark:
-        table["variant"] = [f"{v} ({mark})" if isinstance(v, str) else mark for v in table.variant]
-    for name, frame in (("runs", tables.runs), ("curves", tables.curves), ("table1", table)):
-        with files.replacing(folder / f"{name}.csv") as temporary:
-            frame.to_csv(temporary, index=False, lineterminator="\n")
+    for name, text in as_csv(tables, mark).items():
+        files.write_text(folder / name, text)
     files.write_text(
         folder / "table1.md", markdown(tables, "; ".join(part for part in (mark, note) if part))
     )
+
+
+def as_csv(tables: Tables, mark: str | None) -> dict[str, str]:
+    """Content of each CSV file by its name.
+
+    Parameters
+    ----------
+    tables : Tables
+    mark : str or None
+        As for `write_tables`.
+    """
+    table = tables.table1.copy()
+    if mark:
+        table["variant"] = [f"{v} ({mark})" if isinstance(v, str) else mark for v in table.variant]
+    frames = {"runs": tables.runs, "curves": tables.curves, "table1": table, "times": tables.times}
+    return {
+        f"{name}.csv": frame.to_csv(index=False, lineterminator="\n")
+        for name, frame in frames.items()
+    }
 
 
 def markdown(tables: Tables, mark: str) -> str:
@@ -62,8 +78,9 @@ def markdown(tables: Tables, mark: str) -> str:
     if mark:
         parts.append(f"**{mark}**\n")
     parts.append(EXPLANATION)
+    seconds = _median_seconds(tables)
     for dataset, rows in tables.table1.groupby("dataset", sort=False):
-        shown = pd.DataFrame([_shown(row) for row in rows.to_dict("records")])
+        shown = pd.DataFrame([_shown(row, seconds) for row in rows.to_dict("records")])
         shown = shown.loc[:, (shown != "").any()]
         table = shown.to_markdown(index=False, disable_numparse=True, colalign=_alignment(shown))
         parts.append(f"## {dataset}\n\n{table}\n")
@@ -78,7 +95,18 @@ def _alignment(shown: pd.DataFrame) -> tuple[str, ...]:
     return tuple("left" if name in ("method", "variant") else "right" for name in shown)
 
 
-def _shown(row: dict[str, Any]) -> dict[str, str]:
+def _median_seconds(tables: Tables) -> dict[tuple, float]:
+    """Median training time of the finished runs of each setting."""
+    finished = tables.times[(tables.runs["status"] == "finished").to_numpy()]
+    groups = finished.groupby(SETTING, sort=False, dropna=False)["train_seconds"]
+    return {_key(setting): float(times.median()) for setting, times in groups}
+
+
+def _key(setting: Iterable[Any]) -> tuple:
+    return tuple(None if pd.isna(value) else value for value in setting)
+
+
+def _shown(row: dict[str, Any], seconds: dict[tuple, float]) -> dict[str, str]:
     return {
         "method": row["method"],
         "variant": _text(row["variant"]),
@@ -95,8 +123,12 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
         "ARI": _number(row["ari_mean"], 3),
         "published": _spread(row, "published"),
         "published best": _number(row["published_best"]),
-        "time": "" if pd.isna(row["train_seconds_median"]) else f"{row['train_seconds_median']} s",
+        "time": _duration(seconds.get(_key(row[name] for name in SETTING))),
     }
+
+
+def _duration(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.1f} s"
 
 
 def _text(value: Any) -> str:
@@ -116,5 +148,8 @@ def _failures(runs: pd.DataFrame) -> list[str]:
     failed = runs[runs["status"] != "finished"]
     if failed.empty:
         return []
-    lines = [f"- `{row.path}`: {row.status}, {row.reason}\n" for row in failed.itertuples()]
+    lines = [
+        f"- `{row.path}`: {row.status.replace('_', ' ')}, {row.reason}\n"
+        for row in failed.itertuples()
+    ]
     return ["## Failed runs\n\n" + "".join(lines)]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from gmvae.bench import files
+from gmvae.bench.grid import Run
+from gmvae.bench.records import read_metrics, read_record
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 PUBLISHED_DATASET = "mnist"
@@ -25,12 +26,13 @@ RUN_COLUMNS = [
     *SCORES,
     "clusters_used",
     "elbo",
-    "train_seconds",
     "n_parameters",
     "precision",
     "threads",
     "path",
 ]
+# What no two runs have in common stands apart, so that all other tables can be compared by bytes.
+TIME_COLUMNS = [*SETTING, "seed", "train_seconds", "peak_memory_mb", "started", "path"]
 CURVE_COLUMNS = [*SETTING, "seed", "epoch", "accuracy_hungarian", "accuracy_exemplar"]
 SUFFIXES = ["best", "mean", "std", "by_elbo"]
 TABLE_COLUMNS = [
@@ -46,9 +48,8 @@ TABLE_COLUMNS = [
     "published_mean",
     "published_std",
     "published_source",
-    "train_seconds_median",
 ]
-DECIMALS = {"train_seconds": 2}
+DECIMALS = {"train_seconds": 2, "peak_memory_mb": 1}
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,14 @@ class Tables:
         A row an epoch of a run, `CURVE_COLUMNS`; accuracies in percent.
     table1 : DataFrame
         A row a setting, `TABLE_COLUMNS`; accuracies in percent.
+    times : DataFrame
+        A row a run, `TIME_COLUMNS`: the only table that differs between two executions.
     """
 
     runs: pd.DataFrame
     curves: pd.DataFrame
     table1: pd.DataFrame
+    times: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,13 @@ class ScoredRun:
     @classmethod
     def read(cls, folder: Path) -> ScoredRun:
         """Read ``run.json`` and ``metrics.json`` of one folder."""
-        record, scores = (files.read_json(folder / n) for n in ("run.json", "metrics.json"))
-        return cls(folder, record, scores)
+        record = read_record(folder / "run.json")
+        return cls(folder, record, read_metrics(folder / "metrics.json"))
+
+    @property
+    def path(self) -> str:
+        """Of the folder, below that of the results."""
+        return Run.from_dict(self.record["run"]).path
 
 
 def build(scored: Iterable[ScoredRun]) -> Tables:
@@ -106,13 +115,16 @@ def build(scored: Iterable[ScoredRun]) -> Tables:
     -------
     Tables
     """
-    runs, curves = [], []
-    for run in scored:
-        runs.append(_run_row(run))
-        curves += _curve_rows(run)
-    run_table = pd.DataFrame(runs, columns=RUN_COLUMNS).astype({"K": "Int64", "M": "Int64"})
-    curve_table = pd.DataFrame(curves, columns=CURVE_COLUMNS).astype({"K": "Int64", "M": "Int64"})
-    return Tables(run_table, curve_table, table1(run_table, published()))
+    listed = list(scored)
+    runs = _frame(map(_run_row, listed), RUN_COLUMNS)
+    curves = _frame((row for run in listed for row in _curve_rows(run)), CURVE_COLUMNS)
+    times = _frame(map(_time_row, listed), TIME_COLUMNS)
+    return Tables(runs, curves, table1(runs, published()), times)
+
+
+def _frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    whole = {name: "Int64" for name in ("K", "M", "n_parameters") if name in columns}
+    return pd.DataFrame(list(rows), columns=columns).astype(whole)
 
 
 def published() -> pd.DataFrame:
@@ -155,9 +167,18 @@ def _run_row(scored: ScoredRun) -> dict[str, Any]:
         **{name: _scaled(name, final.get(name)) for name in SCORES},
         **{name: record[name] for name in ("status", "reason", "elbo", "n_parameters", "threads")},
         "clusters_used": final.get("clusters_used"),
-        "train_seconds": record["train_seconds"],
-        "precision": run["parameters"].get("precision"),
-        "path": str(scored.folder),
+        "precision": record["precision"],
+        "path": scored.path,
+    }
+    return {name: _rounded(name, value) for name, value in row.items()}
+
+
+def _time_row(scored: ScoredRun) -> dict[str, Any]:
+    record = scored.record
+    row = {
+        **{name: record["run"][name] for name in [*SETTING, "seed"]},
+        **{name: record[name] for name in ("train_seconds", "peak_memory_mb", "started")},
+        "path": scored.path,
     }
     return {name: _rounded(name, value) for name, value in row.items()}
 
@@ -192,7 +213,6 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
     values: dict[str, Any] = {
         "n_runs": len(group),
         "n_failed": len(group) - len(finished),
-        "train_seconds_median": round(float(finished["train_seconds"].median()), 1),
     }
     for name in ("accuracy_hungarian", "accuracy_exemplar"):
         scores = finished[name].astype(float)

@@ -1,112 +1,135 @@
-"""One training run: images in, assignments, history, model and ``run.json`` out. No labels."""
+"""One training run, from images to files. No labels."""
 
 from __future__ import annotations
 
 import datetime
 import inspect
+import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmvae.bench import files, methods, provenance
-from gmvae.bench.assignments import EpochRecorder, exemplars
+from gmvae.bench import files, locks, methods, provenance
+from gmvae.bench.assignments import EpochRecorder
+from gmvae.bench.environment import CHECKPOINT_VARIABLE
 from gmvae.bench.errors import ConfigError, RunError
 from gmvae.bench.grid import Run
+from gmvae.bench.limits import TimeLimitError, time_limit
+from gmvae.bench.run_files import Fit, training_clusters, write_run
+from gmvae.checkpoints import SECONDS, Checkpoints
+
+CHECKPOINTS = "checkpoints"
 
 
-@dataclass
-class Fit:
-    """An estimator and what came of its training.
+@dataclass(frozen=True)
+class Job:
+    """On what, and how, runs are trained.
 
     Attributes
     ----------
-    run : Run
-    estimator : object
-    recorder : EpochRecorder
-    seconds : float
-        Spent in training.
-    reason : str or None
-        Why it diverged, if it has.
-    history : mapping
-        Epoch means by name.
+    train_images, test_images : Path
+        Arrays as the data rule writes them; there is no way to pass labels.
+    threads : int
+        Noted in ``run.json``; the command line sets them before anything is imported.
+    verbose : bool
+        Whether a method shows its progress on standard error.
+    time_limit : float or None
+        Seconds after which a run ends without a result.
+    config : Path or None
+        The resolved configuration, of which a copy goes into ``run.json``.
     """
 
-    run: Run
-    estimator: Any
-    recorder: EpochRecorder
-    seconds: float = 0.0
-    reason: str | None = None
-    history: Mapping[str, Any] = field(default_factory=dict)
+    train_images: Path
+    test_images: Path
+    threads: int = 1
+    verbose: bool = False
+    time_limit: float | None = None
+    config: Path | None = None
+
+    def samples(self, estimator: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Training and test samples, flat, as `estimator` takes them."""
+        train, test = map(files.read_array, (self.train_images, self.test_images))
+        return _as_taken(estimator, train), _as_taken(estimator, test)
+
+    def context(self) -> dict[str, Any]:
+        """What ``run.json`` says of where and of what a run was trained."""
+        return {
+            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "threads": self.threads,
+            "time_limit": self.time_limit,
+            "data_sha256": {
+                "train-images": files.sha256(self.train_images),
+                "test-images": files.sha256(self.test_images),
+            },
+            "program": provenance.program(),
+            "libraries": provenance.libraries(),
+            "machine": provenance.machine(),
+            "config": None if self.config is None else files.read_json(self.config),
+        }
 
 
-def train_run(
-    run: Run, train_images: Path, test_images: Path, folder: Path, *, threads: int, verbose: bool
-) -> dict[str, Any]:
+def train_run(run: Run, job: Job, folder: Path) -> dict[str, Any]:
     """Train one method and write everything that scoring needs.
 
     Parameters
     ----------
     run : Run
-    train_images, test_images : Path
-        Arrays as the data rule writes them; there is no way to pass labels.
+    job : Job
     folder : Path
-        Where the files of the run go.
-    threads : int
-        Noted in ``run.json``; the command line sets them before anything is imported.
-    verbose : bool
-        Whether the method shows its progress on standard error.
+        Where the files of the run go. What an earlier attempt has left there in ``checkpoints/`` is
+        used.
 
     Returns
     -------
     dict
-        What ``run.json`` holds. A run that diverges is a result, with status "diverged" and the
-        reason; any other exception is a fault and passes through.
+        What ``run.json`` holds. A run that diverges, collapses or exceeds its time limit is a
+        result, with that status and a reason; any other exception is a fault and passes through.
     """
-    estimator = _build(run, verbose)
-    train, test = (
-        _as_taken(estimator, files.read_array(images)) for images in (train_images, test_images)
-    )
-    fit = Fit(run, estimator, EpochRecorder(test))
-    context = _context(train_images, test_images, threads)
-    started = time.perf_counter()
-    try:
-        takes_recorder = "on_epoch" in inspect.signature(estimator.fit).parameters
-        estimator.fit(train, **({"on_epoch": fit.recorder} if takes_recorder else {}))
-        fit.history = getattr(estimator, "history_", {})
-    except FloatingPointError as error:
-        fit.reason = str(error)
-        fit.history = getattr(error, "history", {})
-    except ValueError as error:
-        raise _refusal(run, error) from error
-    fit.seconds = time.perf_counter() - started - fit.recorder.seconds
-    return _write(fit, test, folder, context)
+    estimator = _build(run, job.verbose)
+    train, test = job.samples(estimator)
+    fit, recorder = Fit(run, estimator), EpochRecorder(test)
+    context = {**job.context(), "precision": run.parameters.get("precision")}
+    with _checkpoints(run, folder) as checkpoints:
+        offered = {"on_epoch": recorder, "checkpoint": checkpoints}
+        accepted = inspect.signature(estimator.fit).parameters
+        started = time.perf_counter()
+        try:
+            with time_limit(job.time_limit, lambda: checkpoints.restored_seconds):
+                estimator.fit(train, **{n: v for n, v in offered.items() if n in accepted})
+            fit.history = getattr(estimator, "history_", {})
+        except FloatingPointError as error:
+            fit.fail("diverged", str(error))
+            fit.history = getattr(error, "history", {})
+        except TimeLimitError:
+            fit.history = getattr(estimator, "history_", {})
+            fit.fail("timed_out", _out_of_time(job, fit.history))
+        except ValueError as error:
+            raise _refusal(run, error) from error
+        fit.seconds = time.perf_counter() - started - recorder.seconds
+        fit.seconds += checkpoints.restored_seconds
+        fit.resumed = checkpoints.resumed
+        _note_collapse(fit)
+        return write_run(fit, test, folder, context)
 
 
 def train_runs_together(
-    runs: Sequence[Run],
-    train_images: Path,
-    test_images: Path,
-    folders: Sequence[Path],
-    *,
-    threads: int,
-    verbose: bool,
+    runs: Sequence[Run], job: Job, folders: Sequence[Path]
 ) -> list[dict[str, Any]]:
     """Train runs that differ in their seed alone as one computation, each with its own files.
 
     Parameters
     ----------
     runs : sequence of Run
-    train_images, test_images : Path
+    job : Job
+        Its time limit is that of all runs together.
     folders : sequence of Path
-        One for each run.
-    threads : int
-    verbose : bool
-        As for `train_run`.
+        One for each run. Checkpoints of all of them are in the first.
 
     Returns
     -------
@@ -119,6 +142,77 @@ def train_runs_together(
     ConfigError
         If the method cannot do this, or the number of folders is not that of the runs.
     """
+    _require_a_folder_each(runs, folders)
+    estimators = [_build(run, job.verbose) for run in runs]
+    if not hasattr(estimators[0], "fit_together"):
+        raise ConfigError(
+            f"{runs[0].class_path} cannot train several seeds together; leave seeds_together out"
+        )
+    train, test = job.samples(estimators[0])
+    fits = [Fit(run, one) for run, one in zip(runs, estimators, strict=True)]
+    recorder = EpochRecorder(test)
+    context = {
+        **job.context(),
+        "precision": runs[0].parameters.get("precision"),
+        "seeds_together": [run.seed for run in runs],
+    }
+    with _checkpoints(runs[0], folders[0]) as checkpoints:
+        started = time.perf_counter()
+        try:
+            with time_limit(job.time_limit, lambda: checkpoints.restored_seconds):
+                errors = estimators[0].fit_together(
+                    estimators, train, on_epoch=recorder, checkpoint=checkpoints
+                )
+            for fit, failure in zip(fits, errors, strict=True):
+                if failure is not None:
+                    fit.fail("diverged", str(failure))
+        except TimeLimitError:
+            for fit in fits:
+                reached = getattr(fit.estimator, "history_", {})
+                fit.fail("timed_out", _out_of_time(job, reached))
+        except ValueError as error:
+            raise _refusal(runs[0], error) from error
+        spent = time.perf_counter() - started - recorder.seconds
+        for fit in fits:
+            # What was restored is a share already.
+            fit.seconds = spent / len(fits) + checkpoints.restored_seconds
+            fit.history = getattr(fit.estimator, "history_", {})
+            fit.resumed = checkpoints.resumed
+            _note_collapse(fit)
+        written = zip(fits, folders, strict=True)
+        return [write_run(fit, test, folder, context) for fit, folder in written]
+
+
+@contextmanager
+def _checkpoints(run: Run, folder: Path) -> Iterator[Checkpoints]:
+    """Those of a run, which one process at a time may use; the score rule removes them.
+
+    They outlive the training, since a run whose end the pipeline did not see is asked for again.
+    """
+    place = folder / CHECKPOINTS
+    with locks.waiting(place / "lock", f"{run.path} is being trained already; waiting for it"):
+        identity = {
+            "run": run.as_dict(),
+            "sources": methods.source_checksum(run.class_path),
+            "processor": provenance.machine()["processor"],
+        }
+        seconds = float(os.environ.get(CHECKPOINT_VARIABLE) or SECONDS)
+        yield Checkpoints(place, identity, seconds=seconds)
+
+
+def _note_collapse(fit: Fit) -> None:
+    n_clusters = fit.run.K or 1
+    if fit.status == "finished" and n_clusters > 1 and training_clusters(fit.estimator) == 1:
+        fit.fail("collapsed", f"one cluster of {n_clusters} holds all training samples")
+
+
+def _out_of_time(job: Job, history: Mapping[str, Any]) -> str:
+    epochs = len(history.get("epoch", ()))
+    reached = f", after {epochs} whole epochs" if epochs else ""
+    return f"the time limit of {job.time_limit:g} s was reached{reached}"
+
+
+def _require_a_folder_each(runs: Sequence[Run], folders: Sequence[Path]) -> None:
     if not runs or len(runs) != len(folders):
         raise ConfigError(
             f"as many folders as runs, and at least one, are needed; got {len(runs)} runs and "
@@ -126,46 +220,6 @@ def train_runs_together(
         )
     if len(set(folders)) < len(folders):
         raise ConfigError("each run needs a folder of its own, but one is named twice")
-    estimators = [_build(run, verbose) for run in runs]
-    if not hasattr(estimators[0], "fit_together"):
-        raise ConfigError(
-            f"{runs[0].class_path} cannot train several seeds together; leave seeds_together out"
-        )
-    train, test = (
-        _as_taken(estimators[0], files.read_array(images)) for images in (train_images, test_images)
-    )
-    fits = [Fit(run, one, EpochRecorder(test)) for run, one in zip(runs, estimators, strict=True)]
-    recorders = {id(fit.estimator): fit.recorder for fit in fits}
-    context = _context(train_images, test_images, threads)
-    started = time.perf_counter()
-    try:
-        errors = estimators[0].fit_together(
-            estimators, train, on_epoch=lambda one, epoch: recorders[id(one)](one, epoch)
-        )
-    except ValueError as error:
-        raise _refusal(runs[0], error) from error
-    spent = time.perf_counter() - started - sum(fit.recorder.seconds for fit in fits)
-    for fit, failure in zip(fits, errors, strict=True):
-        fit.seconds = spent / len(fits)
-        fit.reason = None if failure is None else str(failure)
-        fit.history = getattr(fit.estimator, "history_", {})
-    context["seeds_together"] = [run.seed for run in runs]
-    return [_write(fit, test, folder, context) for fit, folder in zip(fits, folders, strict=True)]
-
-
-def _context(train_images: Path, test_images: Path, threads: int) -> dict[str, Any]:
-    """What ``run.json`` says of where and of what a run was trained."""
-    return {
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "threads": threads,
-        "data_sha256": {
-            "train-images": files.sha256(train_images),
-            "test-images": files.sha256(test_images),
-        },
-        "program": provenance.program(),
-        "libraries": provenance.libraries(),
-        "machine": provenance.machine(),
-    }
 
 
 def _refusal(run: Run, error: ValueError) -> RunError:
@@ -173,35 +227,6 @@ def _refusal(run: Run, error: ValueError) -> RunError:
         f"{run.class_path} refused to train ({run.path}): {error}\n"
         f"its parameters: {dict(run.parameters)}; set GMVAE_DEBUG=1 to see the traceback"
     )
-
-
-def _write(
-    fit: Fit, test: NDArray[Any], folder: Path, context: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Write the files of a run, ``run.json`` last; returns what that holds."""
-    finished = fit.reason is None
-    arrays: dict[str, NDArray[Any]] = {"clusters": np.zeros(0, np.int32)}
-    if finished:
-        arrays = _test_arrays(fit.estimator, test)
-    record = {
-        "run": fit.run.as_dict(),
-        "status": "finished" if finished else "diverged",
-        "reason": fit.reason,
-        "train_seconds": fit.seconds,
-        "elbo": _finite(getattr(fit.estimator, "elbo_", None)),
-        "n_parameters": _n_parameters(fit.estimator),
-        "peak_memory_mb": round(provenance.peak_memory_mb(), 1),
-        **context,
-    }
-    files.write_arrays(folder / "test.npz", **arrays)
-    epochs = fit.recorder.arrays(getattr(fit.estimator, "best_init_", 0))
-    files.write_arrays(folder / "epochs.npz", **epochs)
-    files.write_csv(folder / "history.csv", fit.history or {"epoch": [], "seconds": []})
-    with files.replacing(folder / "model.safetensors") as temporary:
-        _save_model(fit.estimator if finished else None, temporary)
-    # Last, since it says that the run is complete.
-    files.write_json(folder / "run.json", record)
-    return record
 
 
 def _build(run: Run, verbose: bool) -> Any:
@@ -224,47 +249,3 @@ def _as_taken(estimator: Any, images: NDArray[Any]) -> NDArray[Any]:
     if flat.dtype != np.uint8 or getattr(estimator, "accepts_bytes", False):
         return flat
     return flat.astype(np.float32) / np.float32(255)
-
-
-def _test_arrays(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    if not hasattr(estimator, "predict_proba"):
-        clusters = np.asarray(estimator.predict(test))
-        if clusters.min() < 0:
-            # Some clusterers call noise -1; to the scores it is a cluster of its own.
-            clusters = np.where(clusters < 0, clusters.max() + 1, clusters)
-        return {"clusters": clusters.astype(np.int32)}
-    probabilities = np.asarray(estimator.predict_proba(test))
-    return {
-        "clusters": probabilities.argmax(axis=1).astype(np.int32),
-        "exemplars": exemplars(probabilities),
-        "probabilities": probabilities.astype(np.float32),
-    }
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if value is not None and np.isfinite(value) else None
-
-
-def _n_parameters(estimator: Any) -> int | None:
-    model = getattr(estimator, "model_", None)
-    if model is None or not hasattr(model, "parameters"):
-        return None
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def _save_model(estimator: Any | None, path: Path) -> None:
-    if estimator is not None and hasattr(estimator, "save"):
-        estimator.save(path)
-        return
-    from safetensors.numpy import save_file
-
-    fitted = {} if estimator is None else vars(estimator)
-    learnt = {
-        name: np.ascontiguousarray(value)
-        for name, value in fitted.items()
-        if name.endswith("_")
-        and name != "labels_"
-        and isinstance(value, np.ndarray)
-        and value.dtype.kind in "fiu"
-    }
-    save_file(learnt, path, {"format": "arrays-1", "class": type(estimator).__name__})

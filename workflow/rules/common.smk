@@ -15,10 +15,21 @@ from gmvae.bench.environment import prepare_jobs
 from gmvae.bench.errors import UserError
 from gmvae.bench.grid import make_runs, summary
 from gmvae.bench.methods import BUILT_IN, source_files
+from gmvae.bench.recovery import RESOLVED, begin, find_damage
+
+# Calls that look at the pipeline, and may do so while another one is at work.
+LOOKING = {"partial", "--lint", "--report", "--summary", "--unlock", "--list-rules"}
+ONLY_LOOKS = workflow.output_settings.dryrun or not LOOKING.isdisjoint(sys.argv)
 
 try:
     CONFIG = parse_config(config)
     RUNS = {run.path: run for run in make_runs(CONFIG)}
+    if workflow.is_main_process and not ONLY_LOOKS:
+        for line in begin(CONFIG, RUNS.values()):
+            print(line, file=sys.stderr)
+    elif workflow.is_main_process:
+        for path, reason in find_damage(CONFIG, RUNS.values()):
+            print(f"{path} {reason}; a real run sets it aside", file=sys.stderr)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -29,13 +40,18 @@ NPZ = {spec.name: spec.npz for spec in CONFIG.datasets}
 RUN_PATHS = [f"{RESULTS}/{path}" for path in RUNS]
 TABLES = [
     f"{RESULTS}/{name}"
-    for name in ("table1.csv", "table1.md", "runs.csv", "curves.csv")
+    for name in ("table1.csv", "table1.md", "runs.csv", "curves.csv", "times.csv")
 ]
 FIGURES = [
     f"{RESULTS}/{name}.{ending}"
     for name in bench_figures.available()
     for ending in ("svg", "png")
 ]
+
+# What all training commands take, and what makes no run out of date.
+TRAINING_OPTIONS = f"--config {shlex.quote(f'{RESULTS}/{RESOLVED}')}" + (
+    "" if CONFIG.time_limit is None else f" --time-limit {CONFIG.time_limit}"
+)
 
 # Runs in {results}/runs/{dataset}/{method}/{setting}/seed{seed}.
 SETTING = f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}"
@@ -95,6 +111,7 @@ def training_sources(run):
     """Files of which a change makes the runs of a method, and no others, out of date."""
     return source_files(run.class_path) + [
         "gmvae/bench/train.py",
+        "gmvae/bench/run_files.py",
         "gmvae/bench/assignments.py",
     ]
 

@@ -22,6 +22,7 @@ rule tables:
 rule figure:
     input:
         runs=f"{RESULTS}/runs.csv",
+        times=f"{RESULTS}/times.csv",
         curves=f"{RESULTS}/curves.csv",
         source=lambda wildcards: source_files(
             f"gmvae.bench.figures.{wildcards.figure}.draw"

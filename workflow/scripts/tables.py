@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gmvae.bench.logs import errors_to
+from gmvae.bench.manifests import write_manifest
 from gmvae.bench.report_tables import write_tables
 from gmvae.bench.tables import ScoredRun, build
 
@@ -10,3 +11,4 @@ job = snakemake  # noqa: F821
 with errors_to(job.log[0]):
     tables = build(ScoredRun.read(Path(folder)) for folder in job.params.folders)
     write_tables(tables, Path(job.params.results), job.params.mark)
+    write_manifest(Path(job.log[0]).with_suffix(".sha256"), map(Path, job.output))

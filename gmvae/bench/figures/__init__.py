@@ -2,7 +2,7 @@
 
 A file ``NAME.py`` here defines ``draw(runs, curves) -> Figure`` and is then a product
 ``results/NAME.svg`` and ``.png`` of the pipeline. Both arguments are the tidy tables of
-`gmvae.bench.tables.Tables`.
+`gmvae.bench.tables.Tables`; `runs` has the column ``train_seconds`` besides.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def write_figure(name: str, folder: Path, mark: str | None = None) -> None:
     name : str
         One of `available`.
     folder : Path
-        With ``runs.csv`` and ``curves.csv``.
+        With ``runs.csv``, ``times.csv`` and ``curves.csv``.
     mark : str or None
         Remark that goes on the figure.
     """
@@ -46,6 +46,8 @@ def write_figure(name: str, folder: Path, mark: str | None = None) -> None:
 
     types = {"K": "Int64", "M": "Int64"}
     runs = pd.read_csv(folder / "runs.csv", dtype=types)
+    times = pd.read_csv(folder / "times.csv")[["path", "train_seconds"]]
+    runs = runs.merge(times, on="path", validate="1:1")
     curves = pd.read_csv(folder / "curves.csv", dtype=types)
     apply_style()
     figure = importlib.import_module(f"{__name__}.{name}").draw(runs, curves)

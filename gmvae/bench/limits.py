@@ -1,0 +1,51 @@
+"""The time limit of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+
+class TimeLimitError(BaseException):
+    """The time of a run is over.
+
+    Not an Exception, as KeyboardInterrupt is none: no method should take it for a failure of its
+    own and go on.
+    """
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float | None, spent_before: Callable[[], float]) -> Iterator[None]:
+    """End the block by TimeLimitError when its time is over.
+
+    Code outside Python, such as one long call of a compiled library, ends first.
+
+    Parameters
+    ----------
+    seconds : float or None
+        None sets no limit.
+    spent_before : callable
+        Seconds that earlier attempts at the same have used, as far as it is known by now.
+    """
+    if seconds is None:
+        yield
+        return
+    started = time.monotonic()
+
+    def look(number: int, frame: FrameType | None) -> None:
+        if time.monotonic() - started + spent_before() >= seconds:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise TimeLimitError
+
+    previous = signal.signal(signal.SIGALRM, look)
+    # Looks often, since what was spent before may become known on the way.
+    interval = min(seconds, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, interval, interval)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

@@ -1,0 +1,167 @@
+"""What is behind a cell of the table: runs, their figures, parameters, origin and files."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gmvae.bench.errors import DataError, did_you_mean
+from gmvae.bench.manifests import read_manifest
+from gmvae.bench.records import read_record
+from gmvae.bench.recovery import DATA
+from gmvae.bench.tables import SETTING
+
+FIGURES = [
+    "accuracy_hungarian",
+    "accuracy_exemplar",
+    "accuracy_majority",
+    "nmi",
+    "ari",
+    "clusters_used",
+    "elbo",
+]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What tells a row of the table from others; None where it does not matter."""
+
+    dataset: str | None = None
+    method: str | None = None
+    variant: str | None = None
+    K: int | None = None
+    M: int | None = None
+
+
+def trace(table: Path, cell: Cell) -> str:
+    """Describe the runs behind the rows of a table that a cell names.
+
+    Parameters
+    ----------
+    table : Path
+        ``table1.csv``, with ``runs.csv`` beside it.
+    cell : Cell
+
+    Returns
+    -------
+    str
+        For people; last a command that repeats one of the runs.
+
+    Raises
+    ------
+    DataError
+        If there is no such row, or no table.
+    """
+    runs = _matching(_read(table.parent / "runs.csv"), cell)
+    lines: list[str] = []
+    for setting, group in runs.groupby(SETTING, sort=False, dropna=False):
+        named = [f"{n} {v}" for n, v in zip(SETTING, setting, strict=True) if not pd.isna(v)]
+        lines += [", ".join(named), f"  {_spread(group)}"]
+        lines += _settings(table.parent, group.iloc[0])
+        for row in group.to_dict("records"):
+            lines += [f"  {line}" for line in _run(table.parent, row)]
+    return "\n".join([*lines, *_how_to_repeat(table.parent, runs.iloc[0])])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype={"K": "Int64", "M": "Int64", "clusters_used": "Int64"})
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read ({error}); give the path of a table1.csv with its runs.csv "
+            "beside it"
+        ) from error
+
+
+def _matching(runs: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    found = runs
+    for name in SETTING:
+        wanted = getattr(cell, name)
+        if wanted is None:
+            continue
+        there = found[name].dropna().unique().tolist()
+        if isinstance(wanted, str):
+            chosen = found[found[name].astype(str).str.lower() == wanted.lower()]
+        else:
+            chosen = found[found[name] == wanted]
+        if chosen.empty:
+            raise DataError(
+                f"no run of this table has {name} {wanted}{did_you_mean(str(wanted).lower(), map(str, there))}; "
+                f"there is: {', '.join(map(str, there)) or 'none'}"
+            )
+        found = chosen
+    return found
+
+
+def _spread(group: pd.DataFrame) -> str:
+    finished = group[group["status"] == "finished"]
+    parts = [f"{len(group)} runs, {len(group) - len(finished)} failed"]
+    for name in ("accuracy_exemplar", "accuracy_hungarian"):
+        scores = finished[name].astype(float).dropna()
+        if len(scores):
+            spread = f" ± {scores.std(ddof=1):.2f}" if len(scores) > 1 else ""
+            parts.append(f"{name} {scores.mean():.2f}{spread} (best {scores.max():.2f})")
+    return "; ".join(parts)
+
+
+def _settings(results: Path, row: Mapping[str, Any]) -> list[str]:
+    folder = results / str(row["path"])
+    if not (folder / "run.json").is_file():
+        return []
+    run = read_record(folder / "run.json")["run"]
+    return [f"  class {run['class_path']}, parameters {json.dumps(run['parameters'])}"]
+
+
+def _run(results: Path, row: Mapping[str, Any]) -> Iterator[str]:
+    shown = [f"{name} {row[name]:g}" for name in FIGURES if not pd.isna(row[name])]
+    reason = "" if pd.isna(row["reason"]) else f" ({row['reason']})"
+    yield ""
+    yield f"seed {row['seed']}: {row['status']}{reason}; {', '.join(shown)}"
+    folder = results / row["path"]
+    if not (folder / "run.json").is_file():
+        yield f"  its files are not below {results} (it would be {row['path']})"
+        return
+    record = read_record(folder / "run.json")
+    program, machine = record["program"], record["machine"]
+    changed = {True: ", with changes", False: "", None: ""}[program.get("git_dirty")]
+    yield (
+        f"  {record['train_seconds']:.1f} s of training, {record['peak_memory_mb']:g} MB, from "
+        f"{record['started']} to {record['finished']}, resumed {record['resumed']} times"
+    )
+    yield (
+        f"  gmvae {program.get('version')}, commit {program.get('git_commit')}{changed}; "
+        + ", ".join(f"{name} {version}" for name, version in record["libraries"].items())
+    )
+    yield (
+        f"  {machine.get('processor')}, {machine.get('system')}; {record['threads']} threads, "
+        f"precision {record['precision']}"
+    )
+    for name, checksum in record["data_sha256"].items():
+        yield f"  data/{record['run']['dataset']}/{name}.npy, SHA-256 {checksum}"
+    for name in ("train.sha256", "score.sha256"):
+        for path, checksum in read_manifest(folder / name).items():
+            yield f"  {path}, SHA-256 {checksum}"
+
+
+def _how_to_repeat(results: Path, row: Mapping[str, Any]) -> list[str]:
+    folder = results / str(row["path"])
+    if not (folder / "run.json").is_file():
+        return []
+    record = read_record(folder / "run.json")
+    data = DATA / record["run"]["dataset"]
+    target = Path("repeated") / str(row["path"])
+    run = shlex.quote(json.dumps(record["run"], sort_keys=True))
+    return [
+        "",
+        f"to repeat seed {row['seed']} into another folder and compare:",
+        f"  python -m gmvae.bench train {run} {shlex.quote(str(target))} "
+        f"--train-images {data / 'train-images.npy'} --test-images {data / 'test-images.npy'} "
+        f"--threads {record['threads']}",
+        f"  cmp {shlex.quote(str(target / 'test.npz'))} {shlex.quote(str(folder / 'test.npz'))}",
+    ]
