@@ -18,3 +18,5 @@ rule all:
     input:
         TABLES,
         FIGURES,
+        # All that a run leaves: what got lost is made again, even where the tables are there.
+        RUN_PRODUCTS,

@@ -6,59 +6,21 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from running import ROOT, SMOKE, command, copy_project, output, snakemake, write_config
 
 from gmvae.bench import figures, methods
 from gmvae.bench.config import load_config
 from gmvae.bench.grid import make_runs
 from gmvae.bench.tables import TABLE_COLUMNS
 
-ROOT = Path(__file__).parents[1]
-PARTS = ["gmvae", "baselines", "workflow", "config", "profiles", "Snakefile", "environment.yml"]
-SMOKE = "config/smoke.yaml"
-
 # All tests of this file share one folder, so one worker has to run them.
 pytestmark = pytest.mark.xdist_group("pipeline")
-
-
-def copy_project(target):
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(
-                source, target / part, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True
-            )
-        else:
-            shutil.copy(source, target / part)
-    return target
-
-
-def command(*arguments):
-    return [sys.executable, "-m", "snakemake", *arguments]
-
-
-def snakemake(folder, *arguments, **variables):
-    environment = {k: v for k, v in os.environ.items() if k != "GMVAE_DATA_DIR"} | variables
-    return subprocess.run(
-        command(*arguments),
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-
-
-def output(result):
-    return result.stdout + result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +35,6 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def runs():
     return make_runs(load_config(ROOT / SMOKE))
-
-
-def write_config(folder, name="test.yaml", **changes):
-    """A small config that replaces the default one as a whole."""
-    raw = {
-        "results": "results/test",
-        "datasets": ["digits"],
-        "seeds": [0],
-        "methods": [{"name": "kmeans", "K": [10]}],
-        **changes,
-    }
-    (folder / name).write_text(yaml.safe_dump(raw))
-    return name
 
 
 def test_smoke_grid_has_every_method_and_both_remainders(runs):
@@ -123,6 +72,8 @@ def test_every_run_leaves_its_files_log_and_benchmark(project, runs):
             "train.log",
             "score.log",
             "benchmark.tsv",
+            "train.sha256",
+            "score.sha256",
         }
         record = json.loads((folder / "run.json").read_text())
         assert record["run"] == run.as_dict()
@@ -332,28 +283,6 @@ def test_interrupted_grid_goes_on_and_repeats_nothing(tmp_path):
     assert not list(folder.rglob(".*-*.npz")), "no temporary file stays"
 
 
-def test_results_do_not_depend_on_the_number_of_cores_or_the_folder(tmp_path):
-    network = {"network": "fast-fc", "epochs": 2}
-    entries = [
-        {"name": "gmvae", "K": [10], "M": [2], "parameters": network},
-        {"name": "vae_gmm", "K": [10], "parameters": network},
-        {"name": "pca_gmm", "K": [10]},
-    ]
-    texts = []
-    for cores in ("1", "2"):
-        folder = tmp_path / f"clone{cores}"
-        folder.mkdir()
-        config = write_config(copy_project(folder), methods=entries, seeds=[0, 1])
-        result = snakemake(folder, "all", "--cores", cores, "--configfile", config)
-        assert result.returncode == 0, output(result)
-        tables = {"table1.csv": "train_seconds_median", "runs.csv": "train_seconds"}
-        for name, times in tables.items():
-            table = pd.read_csv(folder / "results/test" / name, dtype=str)
-            texts.append(table.drop(columns=times).to_csv())
-        texts.append((folder / "results/test/curves.csv").read_text())
-    assert texts[:3] == texts[3:]
-
-
 def test_own_data_without_labels_and_a_foreign_clusterer(tmp_path):
     folder = copy_project(tmp_path)
     random = np.random.default_rng(0)
@@ -378,24 +307,6 @@ def test_own_data_without_labels_and_a_foreign_clusterer(tmp_path):
     assert table.accuracy_hungarian_mean.isna().all()
     runs = pd.read_csv(folder / "results/test/runs.csv")
     assert runs.clusters_used.notna().all()
-
-
-def test_a_diverged_run_is_a_result_with_its_reason(tmp_path):
-    folder = copy_project(tmp_path)
-    bad = {"epochs": 2, "learning_rate": 1.0e30}
-    config = write_config(
-        folder,
-        methods=[
-            {"name": "kmeans", "K": [10]},
-            {"name": "gmvae", "K": [10], "M": [1], "parameters": bad},
-        ],
-    )
-    result = snakemake(folder, "all", "--cores", "2", "--configfile", config)
-    assert result.returncode == 0, output(result)
-    table = pd.read_csv(folder / "results/test/table1.csv").set_index("method")
-    assert table.loc["gmvae", "n_failed"] == 1
-    assert table.loc["kmeans", "n_failed"] == 0
-    assert "diverged, training diverged in epoch" in (folder / "results/test/table1.md").read_text()
 
 
 def errors_of(folder, config, *arguments, **variables):

@@ -24,6 +24,10 @@ class DataError(UserError):
     """A data set is missing or damaged."""
 
 
+class OlderFormatError(DataError):
+    """A file of an older version of this project."""
+
+
 class RunError(UserError):
     """A method refused its parameters or its data."""
 

@@ -8,9 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gmvae.bench.errors import DataError
+from gmvae.bench.errors import DataError, OlderFormatError
 
 FORMAT = "run-2"
+PRODUCTS = ("run.json", "test.npz", "epochs.npz", "history.csv", "model.safetensors")
+"""Files that training leaves in the folder of a run."""
 STATUSES = ("finished", "diverged", "collapsed", "timed_out")
 MAX_PROBLEMS = 3
 AGAIN = "delete the file and run the same command again"
@@ -158,7 +160,7 @@ def _refuse_other_formats(path: str | Path, record: dict[str, Any]) -> None:
     from gmvae.bench.config import shortened
 
     named = "not named" if found is None else shortened(found)
-    raise DataError(
+    raise OlderFormatError(
         f"{path} was written by an older version of this project (its format is {named}, this one "
         f"reads {FORMAT!r}); {AGAIN}"
     )

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gmvae.bench import files, locks
-from gmvae.bench.config import Config
-from gmvae.bench.errors import DataError
+from gmvae.bench.config import Config, DatasetSpec
+from gmvae.bench.errors import DataError, OlderFormatError
 from gmvae.bench.grid import Run
-from gmvae.bench.manifests import damaged
-from gmvae.bench.records import read_metrics, read_record
+from gmvae.bench.manifests import damaged, read_manifest
+from gmvae.bench.records import AGAIN, read_metrics, read_record
 
 DATA = Path("data")
 LOCK = Path(".snakemake/gmvae.lock")
@@ -50,12 +51,16 @@ def begin(config: Config, runs: Iterable[Run]) -> list[str]:
         If another pipeline is at work in this folder.
     StorageError
         If the results folder cannot be written.
+    DataError
+        If it holds runs of an older version of this project, which would be lost.
     """
     locks.hold(LOCK, "a run of this pipeline in this folder")
     results = Path(config.results)
     _require_writable(results)
     listed = list(runs)
-    lines = [_set_aside(path, reason) for path, reason in find_damage(config, listed)]
+    _refuse_older([results / run.path for run in listed])
+    lines = [line for spec in config.datasets for line in _repair(spec)]
+    lines += [_set_aside(path, reason) for path, reason in find_damage(config, listed)]
     _remove_left_overs([results, *(results / run.path for run in listed)])
     files.write_json(results / RESOLVED, dataclasses.asdict(config))
     return lines
@@ -84,7 +89,44 @@ def find_damage(config: Config, runs: Iterable[Run]) -> Iterator[tuple[Path, str
                 try:
                     read(path)
                 except DataError as error:
-                    yield path, str(error).removeprefix(f"{path} ")
+                    yield path, str(error).removeprefix(f"{path} ").removesuffix(f"; {AGAIN}")
+
+
+def _refuse_older(folders: Iterable[Path]) -> None:
+    older = []
+    for folder in folders:
+        try:
+            read_record(folder / "run.json")
+        except OlderFormatError:
+            older.append(folder)
+        except DataError:
+            pass  # missing or damaged, and dealt with elsewhere
+    if older:
+        raise DataError(
+            f"{len(older)} runs of an older version of this project are here, like {older[0]}, and "
+            "would be overwritten; move the folder away, or choose another by 'results' in the "
+            "config"
+        )
+
+
+def _repair(spec: DatasetSpec) -> list[str]:
+    """Make damaged arrays of a data set anew, as old as they were if they are what they were.
+
+    The pipeline would take them for new data, and train everything again.
+    """
+    manifest = DATA / spec.name / "data.sha256"
+    found = damaged(manifest)
+    if not found:
+        return []
+    from gmvae.bench.prepare import prepare
+
+    before, written = read_manifest(manifest), manifest.stat().st_mtime_ns
+    lines = [_set_aside(path, "does not have the content that was written") for path in found]
+    prepare(spec.name, spec.npz, manifest.parent)
+    if read_manifest(manifest) == before:
+        for path in (*before, manifest):
+            os.utime(path, ns=(written, written))
+    return lines
 
 
 def _set_aside(path: Path, reason: str) -> str:

@@ -16,9 +16,8 @@ from gmvae.bench import files, provenance
 from gmvae.bench.assignments import exemplars, stacked
 from gmvae.bench.grid import Run
 from gmvae.bench.manifests import write_manifest
-from gmvae.bench.records import FORMAT
+from gmvae.bench.records import FORMAT, PRODUCTS
 
-PRODUCTS = ("run.json", "test.npz", "epochs.npz", "history.csv", "model.safetensors")
 MANIFEST = "train.sha256"
 
 

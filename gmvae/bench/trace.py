@@ -91,8 +91,9 @@ def _matching(runs: pd.DataFrame, cell: Cell) -> pd.DataFrame:
         else:
             chosen = found[found[name] == wanted]
         if chosen.empty:
+            near = did_you_mean(str(wanted).lower(), map(str, there))
             raise DataError(
-                f"no run of this table has {name} {wanted}{did_you_mean(str(wanted).lower(), map(str, there))}; "
+                f"no run of this table has {name} {wanted}{near}; "
                 f"there is: {', '.join(map(str, there)) or 'none'}"
             )
         found = chosen

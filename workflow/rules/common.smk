@@ -16,6 +16,7 @@ from gmvae.bench.errors import UserError
 from gmvae.bench.grid import make_runs, summary
 from gmvae.bench.methods import BUILT_IN, source_files
 from gmvae.bench.recovery import RESOLVED, begin, find_damage
+from gmvae.bench.records import PRODUCTS
 
 # Calls that look at the pipeline, and may do so while another one is at work.
 LOOKING = {"partial", "--lint", "--report", "--summary", "--unlock", "--list-rules"}
@@ -38,6 +39,9 @@ prepare_jobs(CONFIG.data_dir)
 RESULTS = CONFIG.results
 NPZ = {spec.name: spec.npz for spec in CONFIG.datasets}
 RUN_PATHS = [f"{RESULTS}/{path}" for path in RUNS]
+RUN_PRODUCTS = [
+    f"{path}/{name}" for path in RUN_PATHS for name in (*PRODUCTS, "metrics.json")
+]
 TABLES = [
     f"{RESULTS}/{name}"
     for name in ("table1.csv", "table1.md", "runs.csv", "curves.csv", "times.csv")

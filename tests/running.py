@@ -1,0 +1,59 @@
+"""Running the real pipeline in a copy of the project."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PARTS = ["gmvae", "baselines", "workflow", "config", "profiles", "Snakefile", "environment.yml"]
+SMOKE = "config/smoke.yaml"
+
+
+def copy_project(target):
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(
+                source, target / part, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True
+            )
+        else:
+            shutil.copy(source, target / part)
+    return target
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "snakemake", *arguments]
+
+
+def snakemake(folder, *arguments, **variables):
+    environment = {k: v for k, v in os.environ.items() if k != "GMVAE_DATA_DIR"} | variables
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+
+
+def output(result):
+    return result.stdout + result.stderr
+
+
+def write_config(folder, name="test.yaml", **changes):
+    """A small config that replaces the default one as a whole."""
+    raw = {
+        "results": "results/test",
+        "datasets": ["digits"],
+        "seeds": [0],
+        "methods": [{"name": "kmeans", "K": [10]}],
+        **changes,
+    }
+    (folder / name).write_text(yaml.safe_dump(raw))
+    return name
