@@ -1,10 +1,11 @@
 # Every thing a developer does, by name. Each target makes the virtual environment it needs, once.
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart full smoke test test-long bench lint format pytest lock clean
+.PHONY: help install quickstart full smoke test test-long fuzz bench lint format pytest lock clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+FUZZ_EXAMPLES ?= 3000
 VENV := .venv
 READY := $(VENV)/installed
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
@@ -37,6 +38,9 @@ test: lint pytest ## linters, then all tests
 test-long: $(READY) ## what takes longer: bfloat16 against float32 on MNIST, ten runs
 	@test -n "$$GMVAE_DATA_DIR" || { echo "error: set GMVAE_DATA_DIR to a folder with mnist/"; exit 1; }
 	@$(RUN) pytest -m long -s
+
+fuzz: $(READY) ## damaged and random input to every reader, FUZZ_EXAMPLES of each of 12 kinds
+	@$(RUN) GMVAE_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) pytest tests/test_fuzz.py -s
 
 bench: $(READY) ## our training step beside a textbook's and the hardware's bound: two minutes
 	@$(RUN) python tests/benchmark/bench.py

@@ -74,7 +74,7 @@ def architecture(name: str) -> Architecture:
     ValueError
         If there is none of that name.
     """
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         raise ValueError(f"unknown network {name!r}; choose one of: {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]
 

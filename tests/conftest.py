@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from running import SMOKE, copy_project, output, snakemake
 
 from gmvae.architectures import architecture
 from gmvae.model import GMVAEModel
@@ -45,3 +46,12 @@ def small_model():
         return model.eval()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """A copy of the project in which the smoke grid has run; for one xdist group alone."""
+    folder = copy_project(tmp_path_factory.mktemp("project"))
+    result = snakemake(folder, "all", "--cores", "2", "--configfile", SMOKE)
+    assert result.returncode == 0, output(result)
+    return folder

@@ -1,7 +1,9 @@
 """Configurations: what passes, what is refused in which words, and the grid that comes of it."""
 
 import copy
+import datetime
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -105,17 +107,163 @@ def test_small_configs_keep_to_their_folders():
         ),
         (changed(methods=2 * GOOD["methods"]), "two entries under methods give the same run"),
         (changed(methods=[{"name": "a/b", "K": [1]}]), "methods[0].name: should be a name of"),
+        (method(name="gmvae\n"), "methods[0].name: should be a name of"),
+        (5, "configuration: should be keys with values; found 5"),
+        (changed(seeds=[]), "seeds: is empty; give at least one value"),
+        (changed(datasets=[]), "datasets: is empty; give at least one value"),
+        (changed(methods=[]), "methods: is empty; give at least one value"),
+        (changed(results=""), "results: is empty; give at least one value"),
+        (changed(results=3), "results: should be text; found 3"),
+        (changed(datasets="digits"), "datasets: should be a list in square brackets; found 'digi"),
+        (changed(datasets=[None]), "datasets[0]: should be text or keys with values; found None"),
+        (changed(methods=["gmvae"]), "methods[0]: should be keys with values; found 'gmvae'"),
+        (changed(seeds_together="yes"), "seeds_together: should be true or false; found 'yes'"),
+        (changed(threads=None), "threads: should be a whole number; found None"),
+        (method(parameters=[1]), "methods[0].parameters: should be keys with values; found [1]"),
+        (changed(threads=float("nan")), "threads: should be finite; found nan"),
+        (
+            changed(seeds=[datetime.date(2020, 1, 1)]),
+            "seeds[0]: should be text (in quotes), a number, true, false, a list or keys with "
+            "values; found datetime.date(2020, 1, 1)",
+        ),
+        (
+            method(parameters={"a": [{"b": {1, 2}}]}),
+            "methods[0].parameters.a[0].b: should be text (in quotes), a number",
+        ),
+        (
+            method(parameters={"a": [0.5, -float("inf")]}),
+            "methods[0].parameters.a[1]: should be finite; found -inf",
+        ),
+        (method(parameters={"a": 2**64}), "parameters.a: should have less than 64 bits; found 184"),
+        (method(parameters={"a": 10**9999}), "less than 64 bits; found <a number of 33216 bits>"),
+        (method(parameters={"a": "\0"}), "parameters.a: should have no character NUL"),
+        (method(parameters={"a": "\ud800"}), "no half of a surrogate pair; found '\\ud800'"),
+        (
+            method(parameters={"a": {1: 2}}),
+            "methods[0].parameters.a: the key 1 is not text; put it in quotes",
+        ),
+        (changed(results=5 * ["a" * 99]), "results: should be text; found ['aaaa"),
+        ({**GOOD, 1: 2, None: 3}, "configuration: the key 1 is not text; put it in quotes"),
+        ({**GOOD, "x" * 999: 2}, "xxx': unknown key; valid here"),
+        (changed(datasets=[{"name": "a", "npz": "x/" * 300}]), "does not exist; give the path of"),
+        (changed(datasets=[{"name": "a", "npz": "x" * 300}]), "does not exist; give the path of"),
+        (
+            changed(seeds=list(range(20000)), methods=[{"name": "kmeans", "K": [*range(1, 20)]}]),
+            "the configuration has 380,000 runs (datasets x seeds x K x M), but at most 100,000",
+        ),
     ],
 )
 def test_refusals_name_the_culprit_and_the_remedy(raw, expected):
     message = refusal(raw)
     assert expected in message
     assert len(message.splitlines()) <= 4
+    assert len(message) < 1000
 
 
 def test_all_problems_are_told_at_once():
     message = refusal(changed(seedz=1, methods=[{"name": "gmvae", "K": [0]}], seeds=[]))
     assert all(place in message for place in ("seedz", "methods[0].K[0]", "seeds: is empty"))
+
+
+def test_one_name_for_two_files():
+    files = [{"name": "a", "npz": __file__}, {"name": "a", "npz": str(ROOT / "README.md")}]
+    assert "data set 'a' is given twice; remove one of them" in refusal(changed(datasets=files))
+
+
+def laughs():
+    """Nine lists of ten times the list before: a few lines of YAML, a billion values."""
+    value = "lol"
+    for _ in range(9):
+        value = [value] * 10
+    return value
+
+
+def nested(depth):
+    value = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def cycle():
+    value = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        laughs,
+        cycle,
+        lambda: nested(21),
+        lambda: nested(900),
+        lambda: ["a"] * 100_001,
+        lambda: ["a" * 9999] * 101,
+    ],
+    ids=["laughs", "cycle", "deep", "deeper", "long", "text"],
+)
+@pytest.mark.parametrize("key", ["seeds", "results"])
+def test_configs_that_no_memory_holds(key, make):
+    message = refusal({**GOOD, key: make()})
+    assert "the configuration is too large: at most 100,000 values, 20 deep" in message
+
+
+def test_many_problems_are_cut_and_many_seeds_compared_in_no_time():
+    message = refusal(changed(seeds=[*range(20_000), *map(str, range(20_000))]))
+    assert message.endswith("... and 19,980 problems more")
+    assert len(message.splitlines()) == 22
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"results: \xff", "cannot be read as YAML: 'utf-8' codec can't decode byte 0xff"),
+        (b"results: a\0b", r"cannot be read as YAML.*special characters are not allowed"),
+        (b"seeds: " + b"[" * 5000, "cannot be read as YAML: it is nested too deeply"),
+        (b"results: !!python/object:os.system x", r"tag.*python/object.*remove tags that begin"),
+        (b"results: !mine x", r"only text, numbers.*remove tags that begin with '!'"),
+        (b"seeds: [2020-99-99]", r"cannot be read as YAML: month must be in 1..12"),
+        (b"seeds: [" + b"9" * 5000 + b"]", "cannot be read as YAML: Exceeds the limit"),
+        (b"seeds: [!!int a]", "cannot be read as YAML: invalid literal for int"),
+        (b"seeds: [!!bool a]", "cannot be read as YAML"),
+        (b"seeds: [!!timestamp a]", "cannot be read as YAML"),
+        (b"seeds: [2020-01-01]", r"seeds\[0\]: should be text .in quotes.*datetime.date"),
+        (b"seeds: !!set {1, 2}", r"seeds: should be text .in quotes"),
+        (b"seeds: [.nan]", r"seeds\[0\]: should be finite; found nan"),
+        (b"1: x", "the key 1 is not text; put it in quotes"),
+        (b"? [a]\n: x", "unhashable key"),
+        (b"#" * (1 << 21), "is no config: it has more than 1,048,576 bytes"),
+        (b"", "should hold keys with values"),
+    ],
+)
+def test_files_that_are_no_config(tmp_path, content, message):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=re.compile(message, re.DOTALL)) as caught:
+        load_config(path)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_billion_laughs(tmp_path, merge):
+    """Also by merge keys, which PyYAML multiplies before anything can be counted."""
+    lines = ["a0: &a0 {k: 1}" if merge else "a0: &a0 [lol]"]
+    for n in range(1, 10):
+        aliases = ", ".join([f"*a{n - 1}"] * 10)
+        lines.append(f"a{n}: &a{n} " + (f"{{<<: [{aliases}]}}" if merge else f"[{aliases}]"))
+    path = tmp_path / "config.yaml"
+    path.write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match=r"too large: at most|more than 100,000 keys are merged"):
+        load_config(path)
+
+
+def test_merge_keys_of_yaml_work(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "methods:\n- &first {name: kmeans, K: [2]}\n- {<<: *first, K: [3]}\ndatasets: [digits]\n"
+    )
+    assert [spec.K for spec in load_config(path).methods] == [(2,), (3,)]
 
 
 def test_keys_that_a_file_does_not_have_are_those_of_the_papers_config(tmp_path):

@@ -1,8 +1,14 @@
 """Every data set, and what is said of a damaged one."""
 
 import gzip
+import hashlib
+import importlib
 import os
+import re
 import struct
+import tracemalloc
+import zipfile
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +36,7 @@ def small_mnist(tmp_path, monkeypatch):
         arrays[f"{split}-images-idx3-ubyte"] = random.integers(0, 256, (n, 28, 28))
         arrays[f"{split}-labels-idx1-ubyte"] = random.integers(0, 10, n)
     files = {
-        name: replace(getattr(mnist.SOURCE, name), content_sha256=None)
+        name: replace(getattr(mnist.SOURCE, name), content_sha256=None, shape=None)
         for name in ("train_images", "train_labels", "test_images", "test_labels")
     }
     monkeypatch.setattr(mnist, "SOURCE", replace(mnist.SOURCE, **files))
@@ -61,15 +67,35 @@ def test_the_real_mnist():
     assert list(np.bincount(data.test.labels))[:3] == [980, 1135, 1032]
 
 
-def test_checksums_guard_the_real_mnist(small_mnist, monkeypatch):
+@pytest.mark.parametrize(
+    ("n_images", "message"),
+    [
+        (60_000, r"wrong content: SHA-256 \(decompressed\) should be ba89\w+, but is \w+; replace"),
+        (
+            20,
+            r"its shape should be \(60000, 28, 28\), but its header declares \(20, 28, 28\); repl",
+        ),
+    ],
+)
+def test_checksums_and_shapes_guard_the_real_mnist(small_mnist, monkeypatch, n_images, message):
     root, arrays = small_mnist
     monkeypatch.undo()
     monkeypatch.setenv("GMVAE_DATA_DIR", str(root))
     (root / "mnist").mkdir()
+    arrays["train-images-idx3-ubyte"] = np.zeros((n_images, 28, 28), np.uint8)
     for name, array in arrays.items():
         (root / "mnist" / name).write_bytes(idx_bytes(array))
-    with pytest.raises(DataError, match=r"wrong content: SHA-256 \(decompressed\) should be ba89"):
+    with pytest.raises(DataError, match=message):
         datasets.load("mnist")
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_known_data_sets_are_known_by_shape_and_checksum(name):
+    source = importlib.import_module(f"gmvae.bench.datasets.{name}").SOURCE
+    assert source.train_images.shape == (60_000, 28, 28)
+    assert source.test_labels.shape == (10_000,)
+    files = (source.train_images, source.train_labels, source.test_images, source.test_labels)
+    assert all(len(file.content_sha256) == 64 for file in files)
 
 
 def test_missing_data_without_network(tmp_path, monkeypatch):
@@ -128,11 +154,17 @@ def test_download_goes_on_to_the_next_mirror(tmp_path, monkeypatch, small_mnist)
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda b: b[: len(b) // 2], r"header declares 15,680 bytes.*only 7,\d+ are there"),
+        (lambda b: b[: len(b) // 2], r"header declares 15,680 bytes.*but (only|the whole file)"),
         (lambda b: b + b"x", "but more follow"),
         (lambda b: b"", "begins with nothing"),
         (lambda b: b[:7], "ends within its header"),
         (lambda b: b"PK\x03\x04" + b, "begins with 50 4b 03 04"),
+        (lambda b: b"\0\0\x08\xff" + b, "declares 255 axes: images have 3 and labels 1"),
+        (lambda b: struct.pack(">BBBB2I", 0, 0, 8, 2, 0, 28), "declares 0 bytes.*nothing to read"),
+        (
+            lambda b: struct.pack(">BBBB1I", 0, 0, 8, 1, 2**29),
+            "but the whole file has only [0-9]+;",
+        ),
         (lambda b: struct.pack(">BBBB3I", 0, 0, 8, 3, 2**31, 2**10, 2**10), "too many"),
     ],
 )
@@ -147,22 +179,69 @@ def test_damaged_idx_files(tmp_path, damage, message, packed):
     assert "replace the file" in str(caught.value)
 
 
-def test_truncated_gzip(tmp_path):
+def flipped(content, place):
+    damaged = bytearray(content)
+    damaged[place] ^= 0xFF
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda packed: packed[: len(packed) // 2], "ended before the end-of-stream marker"),
+        (lambda packed: flipped(packed, len(packed) // 2), "CRC check failed"),
+        (lambda packed: flipped(packed, -8), "CRC check failed"),
+        (lambda packed: flipped(packed, -1), "Incorrect length of data"),
+        (lambda packed: packed + b"more", "Not a gzipped file"),
+    ],
+)
+def test_damaged_gzip(tmp_path, damage, message):
     path = tmp_path / "images.gz"
     packed = gzip.compress(idx_bytes(np.random.default_rng(0).integers(0, 256, (20, 28, 28))))
-    path.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(DataError, match=r"images\.gz cannot be read"):
+    path.write_bytes(damage(packed))
+    with pytest.raises(DataError, match=rf"images\.gz cannot be read.*{message}") as caught:
         read_idx(path)
+    assert "replace the file" in str(caught.value)
 
 
-def test_a_small_file_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path):
+@contextmanager
+def memory_below(limit):
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("declared", "shape", "message"),
+    [
+        (100, None, "declares 100 bytes of data.*more follow; replace"),
+        (2**26, (100,), r"its shape should be \(100,\), but its header declares \(67108864,\)"),
+        (2**31 - 1, None, "declares 2,147,483,647 bytes of data.*too many"),
+    ],
+)
+def test_a_small_file_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path, declared, shape, message):
     path = tmp_path / "images.gz"
     with gzip.open(path, "wb", compresslevel=1) as file:
-        file.write(struct.pack(">BBBB1I", 0, 0, 8, 1, 100))
+        file.write(struct.pack(">BBBB1I", 0, 0, 8, 1, declared))
         for _ in range(64):
             file.write(bytes(1 << 20))
-    with pytest.raises(DataError, match=r"declares 100 bytes of data.*more follow"):
-        read_idx(path)
+    with memory_below(1 << 20), pytest.raises(DataError, match=message):
+        read_idx(path, shape=shape)
+
+
+@pytest.mark.parametrize("name", ["images", "images.gz"])
+def test_an_idx_file_takes_no_more_memory_than_its_array(tmp_path, name):
+    images = np.random.default_rng(0).integers(0, 256, (5000, 28, 28), np.uint8)
+    content = idx_bytes(images)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    del content
+    with memory_below(images.nbytes + (1 << 20)):
+        found = read_idx(tmp_path / name, sha256, images.shape)
+    np.testing.assert_array_equal(found, images)
 
 
 def test_images_and_labels_of_different_length(small_mnist):
@@ -249,14 +328,49 @@ def test_npz_with_its_own_test_split(tmp_path):
     ("arrays", "message"),
     [
         ({"Z": np.zeros((20, 2))}, "no array named 'images' or 'X'; it holds: Z"),
+        ({}, "no array named 'images' or 'X'; it holds: nothing"),
         ({"X": np.zeros((20, 2), int)}, "should be uint8.*but is int64"),
+        ({"X": np.zeros((20, 2), complex)}, "should be uint8.*but is complex128; convert it"),
+        ({"X": np.full((20, 2), "a")}, "should be uint8.*but is <U1"),
+        ({"X": np.zeros((20, 2), "f4,f4")}, "should be uint8.*but is .*'<f4'"),
         ({"X": np.ones((20, 2), np.uint8)}, r"holds nothing above 1; .*astype\('float32'\)"),
         ({"X": np.zeros(20)}, r"should have the shape \(samples, ...\).*but has \(20,\)"),
         ({"X": np.zeros((3, 2))}, "at least 10 samples"),
-        ({"X": np.full((20, 2), np.nan)}, "NaN or infinite"),
+        ({"X": np.zeros((0, 2))}, r"at least 10 samples, but has \(0, 2\)"),
+        ({"X": np.zeros((20, 0))}, r"at least 10 samples, but has \(20, 0\)"),
+        ({"X": np.full((20, 2), np.nan)}, "NaN or infinite.*remove or replace those samples"),
+        ({"X": np.full((20, 2), np.inf)}, "NaN or infinite"),
+        ({"X": np.full((20, 2), -np.inf, np.float16)}, "NaN or infinite"),
+        (
+            {"X": np.arange(80.0).reshape(20, 2, 2)},
+            r"shape of images, \(20, 2, 2\), whose.* from 0 to 1, but are from 0 to 79; scale them",
+        ),
+        (
+            {"X": np.full((20, 2, 2), -0.1)},
+            r"from -0.1 to -0.1; .*with \.astype\('uint8'\), or give",
+        ),
         ({"X": np.full((20, 2), 1e300)}, "NaN or infinite"),
         ({"X": np.zeros((20, 2)), "y": np.zeros(19, int)}, "one integer or string for each"),
         ({"X": np.zeros((20, 2)), "y": np.zeros(20)}, "type float64"),
+        (
+            {"X": np.zeros((20, 2)), "y": np.full(20, 7)},
+            "all 20 labels are 7, but .*give labels of two or more classes, or leave them out",
+        ),
+        ({"X": np.zeros((20, 2)), "y": np.full(20, "cat")}, "all 20 labels are 'cat'"),
+        (
+            {
+                **{"X": np.zeros((20, 2)), "y": np.full(20, 7)},
+                **{"X_test": np.zeros((10, 2)), "y_test": np.full(10, 7)},
+            },
+            "all 30 labels are 7",
+        ),
+        (
+            {
+                **{"X": np.zeros((20, 2)), "y": np.full(20, 7)},
+                **{"X_test": np.zeros((10, 2)), "y_test": np.full(10, "7")},
+            },
+            "labels of both splits should be of one kind, but are int64 and <U1",
+        ),
         ({"X": np.zeros((20, 2)), "X_test": np.zeros((20, 3))}, "shape and type of the training"),
         ({"X": np.array([{}] * 20)}, "without unpickling"),
     ],
@@ -268,19 +382,149 @@ def test_npz_that_cannot_be_used(tmp_path, arrays, message):
     assert str(path) in str(caught.value)
 
 
-def test_npz_that_is_not_there_or_not_one(tmp_path):
-    with pytest.raises(DataError, match="does not exist"):
-        datasets.load("mine", npz=tmp_path / "no.npz")
-    path = tmp_path / "bad.npz"
-    path.write_bytes(b"nothing")
-    with pytest.raises(DataError, match="cannot be read as"):
+def npy(shape, dtype="<f4", body=b"", version=b"\x01\x00"):
+    text = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    length = struct.pack("<H" if version == b"\x01\x00" else "<I", len(text))
+    return b"\x93NUMPY" + version + length + text + body
+
+
+def pack(path, *members, method=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+GOOD = npy((20, 2), body=bytes(160))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            npy((10**12, 28, 28)),
+            "declares 3,136,000,000,000,000 bytes of data.*at most 4,294,967,296",
+        ),
+        (npy((10**15, 2)), "'X' is damaged: its header declares an impossible shape"),
+        (npy((20, -2)), "declares an impossible shape"),
+        (npy((20, 3), body=bytes(160)), r"declares 240 bytes \(shape \(20, 3\).*there are 160"),
+        (npy((20, 1), body=bytes(160)), r"declares 80 bytes .*there are 160"),
+        (npy((20, 2), "|O", bytes(160)), "holds Python objects and cannot be read without unpickl"),
+        (npy((20, 2), version=b"\x02\x00")[:8] + b"\xff" * 9, "declares a length of 4,294,967,295"),
+        (npy((20, 2), version=b"\x07\x00"), r"its format is \(7, 0\), known are"),
+        (b"", "'X' cannot be read as .npz"),
+        (b"no array", "magic string is not correct"),
+        (npy("[" * 500), "cannot be read as .npz"),
+    ],
+)
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_npz_whose_header_is_not_true(tmp_path, content, message, method):
+    path = pack(tmp_path / "mine.npz", ("X.npy", content), method=method)
+    with memory_below(1 << 20), pytest.raises(DataError, match=message) as caught:
         datasets.load("mine", npz=path)
+    assert str(path) in str(caught.value)
+
+
+def test_npz_that_inflates_to_more_than_it_declares_or_has_room_for(tmp_path):
+    bomb = npy((20, 2), body=bytes(1 << 26))
+    path = pack(tmp_path / "mine.npz", ("X.npy", bomb), method=zipfile.ZIP_DEFLATED)
+    del bomb
+    with memory_below(1 << 20), pytest.raises(DataError, match=r"declares 160 bytes.*67,1\d\d"):
+        datasets.load("mine", npz=path)
+    # Header and directory agree on half a gigabyte that the file cannot hold.
+    path = pack(tmp_path / "b.npz", ("X.npy", npy((1 << 26, 2))))
+    size = len(npy((1 << 26, 2)))
+    forged = path.read_bytes().replace(struct.pack("<I", size), struct.pack("<I", size + (1 << 29)))
+    path.write_bytes(forged)
+    with memory_below(1 << 20), pytest.raises(DataError, match="damaged: its header declares"):
+        datasets.load("mine", npz=path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda b: b[: len(b) // 2], "cannot be read as .npz .*not a zip file"),
+        (lambda b: b[:-1], "cannot be read as .npz"),
+        (lambda b: flipped(b, b.index(b"NUMPY") + 200), "'X' cannot be read as .npz .Bad CRC-32"),
+        (lambda b: b.replace(b"PK\x03\x04", b"PK\x03\x05"), "Bad magic number"),
+        (lambda b: flag(b, 8, 1), "'X' is encrypted; write it with numpy.savez"),
+        (lambda b: flag(b, 10, 12), "'X' is compressed by method 12, but only what numpy.savez"),
+        (lambda b: b"nothing", "cannot be read as"),
+        (lambda b: b"", "cannot be read as"),
+    ],
+)
+def test_damaged_npz(tmp_path, damage, message):
+    path = pack(tmp_path / "mine.npz", ("X.npy", GOOD))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=message) as caught:
+        datasets.load("mine", npz=path)
+    assert str(path) in str(caught.value)
+
+
+def flag(content, offset, value):
+    """Change one byte of the entry in the archive's directory."""
+    place = content.index(b"PK\x01\x02") + offset
+    return content[:place] + bytes([value]) + content[place + 1 :]
+
+
+def test_npz_with_two_arrays_of_one_name(tmp_path):
+    path = pack(tmp_path / "mine.npz", ("X.npy", GOOD), ("X", GOOD))
+    with pytest.raises(DataError, match="holds 'X' twice; write it with"):
+        datasets.load("mine", npz=path)
+
+
+@pytest.mark.parametrize("save_as", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("dtype", ["<f2", ">f4", "<f8", ">f8", "g", "u1"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npz_in_every_form_that_numpy_writes(tmp_path, save_as, dtype, order):
+    images = np.random.default_rng(0).integers(0, 255, (30, 4, 3))
+    images = images / 255 if dtype != "u1" else images
+    images = np.asarray(images, dtype=dtype, order=order)
+    labels = np.arange(30, dtype=">i2") % 2
+    save_as(tmp_path / "mine.npz", images=images, labels=labels, images_test=images)
+    data = datasets.load("mine", npz=tmp_path / "mine.npz")
+    np.testing.assert_array_equal(data.train.images, images.astype(data.train.images.dtype))
+    assert data.test.images.dtype == (np.uint8 if dtype == "u1" else np.float32)
+    np.testing.assert_array_equal(data.train.labels, labels)
+
+
+@pytest.mark.parametrize("dtype", ["<f2", "<f4", ">f4", "<f8", "u1"])
+def test_npz_takes_no_more_than_twice_the_memory_of_its_arrays(tmp_path, dtype):
+    images = np.random.default_rng(0).random((4000, 784)) * (255 if dtype == "u1" else 1)
+    images = images.astype(dtype)
+    path = save(tmp_path / "mine.npz", X=images, y=np.arange(4000) % 10)
+    datasets.load("mine", npz=path)  # imports scikit-learn
+    declared = images.size * max(4, images.itemsize) if dtype != "u1" else images.size
+    with memory_below(2 * declared + (1 << 20)):
+        datasets.load("mine", npz=path)
+
+
+def test_real_vectors_are_any_finite_values_and_other_arrays_are_not_read(tmp_path):
+    vectors = np.random.default_rng(0).standard_normal((30, 3)) * 100
+    path = save(tmp_path / "mine.npz", X=vectors, X_test=vectors, other=np.array([{}]))
+    data = datasets.load("mine", npz=path)
+    np.testing.assert_array_equal(data.train.images, vectors.astype(np.float32))
+
+
+def test_labels_that_are_no_characters(tmp_path):
+    labels = np.full(20, 0x110000, np.uint32).view("<U1")
+    path = save(tmp_path / "mine.npz", X=np.zeros((20, 2)), y=labels)
+    with pytest.raises(DataError, match="the labels hold text that is not Unicode; write"):
+        datasets.load("mine", npz=path)
+
+
+def test_npz_that_is_not_there(tmp_path):
+    for path in (tmp_path / "no.npz", tmp_path, tmp_path / ("a" * 5000)):
+        message = rf"{re.escape(str(path))} does not exist; give the path of an \.npz file"
+        with pytest.raises(DataError, match=message):
+            datasets.load("mine", npz=path)
 
 
 def test_prepared_files_keep_images_and_labels_apart(tmp_path):
     line = prepare("digits", None, tmp_path)
     assert line == "digits: 1,437 training and 360 test samples of 8x8, uint8"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "data.sha256",
         "test-images.npy",
         "test-labels.npy",
         "train-images.npy",

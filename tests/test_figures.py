@@ -28,6 +28,7 @@ def made_up(seeds=3):
                 {
                     **setting,
                     "seed": seed,
+                    "path": f"{method}/{K}-{M}/{seed}",
                     "status": "finished",
                     "accuracy_hungarian": accuracy,
                     "accuracy_exemplar": exemplar,
@@ -46,7 +47,7 @@ def made_up(seeds=3):
                 ]
     types = {"K": "Int64", "M": "Int64"}
     return (
-        pd.DataFrame(runs, columns=RUN_COLUMNS).astype(types),
+        pd.DataFrame(runs, columns=[*RUN_COLUMNS, "train_seconds"]).astype(types),
         pd.DataFrame(curves, columns=CURVE_COLUMNS).astype(types),
     )
 
@@ -100,7 +101,8 @@ def test_cost_has_a_point_for_each_setting_that_has_the_score():
 @pytest.mark.parametrize("name", figures.available())
 def test_files_can_be_read_by_people(tmp_path, name):
     runs, curves = made_up()
-    runs.to_csv(tmp_path / "runs.csv", index=False)
+    runs.drop(columns="train_seconds").to_csv(tmp_path / "runs.csv", index=False)
+    runs[["path", "train_seconds"]].to_csv(tmp_path / "times.csv", index=False)
     curves.to_csv(tmp_path / "curves.csv", index=False)
     figures.write_figure(name, tmp_path, "a remark")
     svg = (tmp_path / f"{name}.svg").read_text()

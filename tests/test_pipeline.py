@@ -24,15 +24,6 @@ pytestmark = pytest.mark.xdist_group("pipeline")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A copy of the project in which the smoke grid has run."""
-    folder = copy_project(tmp_path_factory.mktemp("project"))
-    result = snakemake(folder, "all", "--cores", "2", "--configfile", SMOKE)
-    assert result.returncode == 0, output(result)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def runs():
     return make_runs(load_config(ROOT / SMOKE))
 

@@ -5,38 +5,27 @@ from __future__ import annotations
 import math
 import os
 import re
-import reprlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 
 from gmvae.bench import datasets
 from gmvae.bench.errors import ConfigError, did_you_mean
+from gmvae.bench.schema import cut, join, problems, shortened, validator
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 DEFAULTS = ROOT / "config" / "config.yaml"
-TYPE_NAMES = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "array": "a list in square brackets",
-    "object": "keys with values",
-    "boolean": "true or false",
-    "null": "nothing (null)",
-}
 MAX_FILE_BYTES = 1 << 20
 MAX_VALUES = 100_000
 MAX_DEPTH = 20
 MAX_RUNS = 100_000
 MAX_PROBLEMS = 20
-MAX_FOUND = 80
 
 
 @dataclass(frozen=True)
@@ -111,40 +100,6 @@ def load_config(path: str | Path) -> Config:
     return parse_config({**_read_yaml(DEFAULTS), **_read_yaml(path)})
 
 
-def validator(schema: Mapping[str, Any]) -> Any:
-    """A validator of jsonschema to which 10.0 is no integer and a line's end no part of a name."""
-    base = jsonschema.Draft202012Validator
-    # JSON takes 10.0 for an integer; a folder named K10.0 would be the result.
-    types = base.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    )
-    rules = {"uniqueItems": _unique_items, "pattern": _pattern}
-    return jsonschema.validators.extend(base, rules, type_checker=types)(schema)
-
-
-def problems(checker: Any, value: Any, whole: str = "configuration") -> list[str]:
-    """What is wrong with `value`, called `whole`, by a validator of `validator`; a line each."""
-    errors = sorted(checker.iter_errors(value), key=lambda error: list(map(str, error.path)))
-    # A key that is missing is found once for each key that is.
-    return list(dict.fromkeys(line for error in errors for line in _explain(error, whole)))
-
-
-def shortened(value: Any) -> str:
-    """`repr` of a value in at most 80 characters, however large or deep the value is."""
-    text = _SHORT.repr(value)
-    return text if len(text) <= MAX_FOUND else f"{text[: MAX_FOUND - 3]}..."
-
-
-class _Short(reprlib.Repr):
-    def repr_int(self, x: int, level: int) -> str:
-        # Python refuses to print numbers of thousands of digits.
-        return f"<a number of {x.bit_length()} bits>" if x.bit_length() > 200 else repr(x)
-
-
-_SHORT = _Short()
-_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, MAX_FOUND, MAX_FOUND
-
-
 class _Loader(yaml.SafeLoader):
     """PyYAML's loader of plain values, which does not let merge keys ("<<") multiply forever."""
 
@@ -172,32 +127,26 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read as YAML: it is nested too deeply") from error
     except yaml.constructor.ConstructorError as error:
         raise ConfigError(
-            f"{path} cannot be read as YAML: {error}\nonly text, numbers, dates in quotes, lists "
-            "and mappings are read; remove tags that begin with '!'"
+            f"{path} cannot be read as YAML: {_reason(error)}\nonly text, numbers, dates in "
+            "quotes, lists and mappings are read; remove tags that begin with '!'"
         ) from error
     # Beside YAMLError, PyYAML lets pass what Python says of impossible dates, numbers and tags.
     except (OSError, yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
-        raise ConfigError(f"{path} cannot be read as YAML: {error}") from error
+        raise ConfigError(f"{path} cannot be read as YAML: {_reason(error)}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} should hold keys with values, like config/config.yaml")
     return raw
 
 
+def _reason(error: Exception) -> str:
+    """Text of an error of PyYAML, which can quote a file at length and ends with the place."""
+    text = str(error)
+    return text if len(text) <= 600 else f"{text[:200]}...{text[-400:]}"
+
+
 @cache
 def _validator() -> Any:
     return validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
-
-
-def _unique_items(_: Any, unique: bool, items: Any, schema: Any) -> Iterator[Any]:
-    # jsonschema's own compares each item with each where they cannot be sorted.
-    if unique and isinstance(items, list) and len({repr(item) for item in items}) < len(items):
-        yield jsonschema.ValidationError("holds a value twice")
-
-
-def _pattern(_: Any, pattern: str, text: Any, schema: Any) -> Iterator[Any]:
-    # "$" also stands before a line's end.
-    if isinstance(text, str) and (text.endswith("\n") or not re.search(pattern, text)):
-        yield jsonschema.ValidationError("does not match")
 
 
 def _refuse(lines: list[str]) -> None:
@@ -228,7 +177,7 @@ def _not_plain(raw: Any) -> list[str]:
         if isinstance(value, dict):
             keys = [shortened(key) for key in value if not isinstance(key, str)]
             found += [f"{name}: the key {key} is not text; put it in quotes" for key in keys]
-            waiting += [(_join(place, key), value[key], depth + 1) for key in reversed(value)]
+            waiting += [(join(place, key), value[key], depth + 1) for key in reversed(value)]
         elif isinstance(value, list):
             children = list(enumerate(value))
             waiting += [(f"{place}[{i}]", child, depth + 1) for i, child in reversed(children)]
@@ -268,13 +217,14 @@ def _dataset(raw: str | Mapping[str, str]) -> DatasetSpec:
             )
         if not os.path.isfile(raw["npz"]):
             raise ConfigError(
-                f"datasets: {raw['name']}: {raw['npz']} does not exist; "
+                f"datasets: {cut(raw['name'])}: {cut(raw['npz'])} does not exist; "
                 "give the path of an .npz file"
             )
         return DatasetSpec(raw["name"], raw["npz"])
     if raw not in datasets.available():
         raise ConfigError(
-            f"datasets: unknown data set {raw!r}{did_you_mean(raw, datasets.available())}; "
+            f"datasets: unknown data set {shortened(raw)}"
+            f"{did_you_mean(raw, datasets.available())}; "
             f"choose from {', '.join(datasets.available())}, "
             "or give your own as {name: ..., npz: path}"
         )
@@ -295,63 +245,4 @@ def _method(raw: Mapping[str, Any]) -> MethodSpec:
 def _refuse_doubles(what: str, names: list[str]) -> None:
     double = next((name for name, count in Counter(names).items() if count > 1), None)
     if double is not None:
-        raise ConfigError(f"{what} {double!r} is given twice; remove one of them")
-
-
-def _explain(error: jsonschema.ValidationError, whole: str) -> list[str]:
-    """The lines that tell a person what one violation of the schema is."""
-    path = _place(error)
-    place = path or whole
-    found = f"found {shortened(error.instance)}"
-    schema: Mapping[str, Any] = error.schema
-    match error.validator:
-        case "additionalProperties":
-            valid = list(schema["properties"])
-            return [
-                f"{_join(path, key)}: unknown key{did_you_mean(key, valid)}; "
-                f"valid here: {', '.join(valid)}"
-                for key in error.instance
-                if key not in valid
-            ]
-        case "required":
-            missing = [key for key in error.validator_value if key not in error.instance]
-            return [f"{_join(path, key)}: is missing{_purpose(schema, key)}" for key in missing]
-        case "type":
-            wanted = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-            names = " or ".join(TYPE_NAMES[name] for name in wanted)
-            return [f"{place}: should be {names}; {found}"]
-        case "enum":
-            choices = ", ".join(map(str, schema["enum"]))
-            hint = did_you_mean(shortened(error.instance), list(map(str, schema["enum"])))
-            return [f"{place}: should be one of {choices}; {found}{hint}"]
-        case "minimum":
-            return [f"{place}: should be at least {schema['minimum']}; {found}"]
-        case "exclusiveMinimum":
-            return [f"{place}: should be above {schema['exclusiveMinimum']}; {found}"]
-        case "maximum":
-            return [f"{place}: should be at most {schema['maximum']}; {found}"]
-        case "minItems" | "minLength":
-            return [f"{place}: is empty; give at least one value"]
-        case "uniqueItems":
-            return [f"{place}: holds a value twice; {found}"]
-        case "pattern":
-            words = schema.get("$comment", "a name of letters, digits, '_' and '-'")
-            return [f"{place}: should be {words}; {found}"]
-    return [f"{place}: {shortened(error.message)}"]
-
-
-def _place(error: jsonschema.ValidationError) -> str:
-    place = ""
-    for part in error.path:
-        place = f"{place}[{part}]" if isinstance(part, int) else _join(place, part)
-    return place
-
-
-def _join(place: str, key: object) -> str:
-    text = key if isinstance(key, str) and len(key) <= MAX_FOUND else shortened(key)
-    return f"{place}.{text}" if place else text
-
-
-def _purpose(schema: Mapping[str, Any], key: str) -> str:
-    description = schema["properties"][key].get("description")
-    return f" ({description})" if description else ""
+        raise ConfigError(f"{what} {shortened(double)} is given twice; remove one of them")

@@ -21,15 +21,18 @@ class IdxFile:
     ----------
     name : str
         Without ``.gz``.
-    content_sha256 : str
+    content_sha256 : str or None
         Of the decompressed content, so that it holds however the file was packed.
     download_hash : str
         Of the published ``.gz``, as pooch takes it.
+    shape : tuple of int or None
+        What the header has to declare, since the checksum is known only after all is read.
     """
 
     name: str
-    content_sha256: str
+    content_sha256: str | None
     download_hash: str
+    shape: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,10 @@ def load_idx_dataset(source: IdxSource) -> tuple[tuple, tuple]:
         (source.train_images, source.train_labels),
         (source.test_images, source.test_labels),
     ):
-        images = read_idx(_locate(images_file, folder, source), images_file.content_sha256)
-        labels = read_idx(_locate(labels_file, folder, source), labels_file.content_sha256)
+        images, labels = (
+            read_idx(_locate(file, folder, source), file.content_sha256, file.shape)
+            for file in (images_file, labels_file)
+        )
         if images.ndim != 3 or labels.shape != images.shape[:1]:
             raise DataError(
                 f"{images_file.name} and {labels_file.name} of {source.name} do not belong "

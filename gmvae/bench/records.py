@@ -157,7 +157,7 @@ def _refuse_other_formats(path: str | Path, record: dict[str, Any]) -> None:
     other = found != FORMAT and (isinstance(found, str) if "format" in record else "run" in record)
     if not other:
         return
-    from gmvae.bench.config import shortened
+    from gmvae.bench.schema import shortened
 
     named = "not named" if found is None else shortened(found)
     raise OlderFormatError(
@@ -167,7 +167,7 @@ def _refuse_other_formats(path: str | Path, record: dict[str, Any]) -> None:
 
 
 def _checked(path: str | Path, value: Any, kind: str) -> dict[str, Any]:
-    from gmvae.bench.config import problems
+    from gmvae.bench.schema import problems
 
     found = problems(_validator(kind), value, whole="the file")
     if found:
@@ -182,6 +182,6 @@ def _checked(path: str | Path, value: Any, kind: str) -> dict[str, Any]:
 @cache
 def _validator(kind: str) -> Any:
     # Late, since jsonschema takes a tenth of a second and not every command reads a record.
-    from gmvae.bench.config import validator
+    from gmvae.bench.schema import validator
 
     return validator({"run": RUN_SCHEMA, "metrics": METRICS_SCHEMA}[kind])

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,18 @@ from gmvae.bench.errors import ConfigError, RunError
 from gmvae.bench.grid import Run
 from gmvae.bench.limits import TimeLimitError, time_limit
 from gmvae.bench.run_files import Fit, training_clusters, write_run
-from gmvae.checkpoints import SECONDS, Checkpoints
+
+if TYPE_CHECKING:
+    from gmvae.checkpoints import Checkpoints
 
 CHECKPOINTS = "checkpoints"
+
+
+class NoCheckpoints:
+    """What a method has that keeps none: nothing was spent before."""
+
+    restored_seconds = 0.0
+    resumed = 0
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ def train_run(run: Run, job: Job, folder: Path) -> dict[str, Any]:
     train, test = job.samples(estimator)
     fit, recorder = Fit(run, estimator), EpochRecorder(test)
     context = {**job.context(), "precision": run.parameters.get("precision")}
-    with _checkpoints(run, folder) as checkpoints:
+    with _checkpoints(run, folder, estimator) as checkpoints:
         offered = {"on_epoch": recorder, "checkpoint": checkpoints}
         accepted = inspect.signature(estimator.fit).parameters
         started = time.perf_counter()
@@ -156,7 +165,7 @@ def train_runs_together(
         "precision": runs[0].parameters.get("precision"),
         "seeds_together": [run.seed for run in runs],
     }
-    with _checkpoints(runs[0], folders[0]) as checkpoints:
+    with _checkpoints(runs[0], folders[0], estimators[0]) as checkpoints:
         started = time.perf_counter()
         try:
             with time_limit(job.time_limit, lambda: checkpoints.restored_seconds):
@@ -184,13 +193,19 @@ def train_runs_together(
 
 
 @contextmanager
-def _checkpoints(run: Run, folder: Path) -> Iterator[Checkpoints]:
+def _checkpoints(run: Run, folder: Path, estimator: Any) -> Iterator[Checkpoints | NoCheckpoints]:
     """Those of a run, which one process at a time may use; the score rule removes them.
 
     They outlive the training, since a run whose end the pipeline did not see is asked for again.
     """
     place = folder / CHECKPOINTS
     with locks.waiting(place / "lock", f"{run.path} is being trained already; waiting for it"):
+        if "checkpoint" not in inspect.signature(estimator.fit).parameters:
+            yield NoCheckpoints()
+            return
+        # Late, since it loads torch, which others do not need.
+        from gmvae.checkpoints import SECONDS, Checkpoints
+
         identity = {
             "run": run.as_dict(),
             "sources": methods.source_checksum(run.class_path),

@@ -1,7 +1,7 @@
 """Data sets: one file each in this folder, found by its name.
 
-A file ``NAME.py`` here defines ``load() -> Dataset`` and is then data set ``NAME`` in a config. The
-one exception is ``npz.py``, which reads a file of the user's.
+A file ``NAME.py`` here defines ``load() -> Dataset`` and is then data set ``NAME`` in a config; but
+``npz.py`` reads a file of the user's, and names that begin with an underscore are none.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Dataset:
 def available() -> list[str]:
     """Names of the data sets that come with the package."""
     names = [module.name for module in pkgutil.iter_modules(__path__)]
-    return sorted(name for name in names if name != "npz")
+    return sorted(name for name in names if name != "npz" and not name.startswith("_"))
 
 
 def load(name: str, npz: str | Path | None = None) -> Dataset:

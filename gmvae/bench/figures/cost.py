@@ -25,7 +25,7 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     -------
     Figure
     """
-    finished = runs[runs["accuracy_hungarian"].notna()]
+    finished = runs[(runs["status"] == "finished") & runs["accuracy_hungarian"].notna()]
     if finished.empty:
         return notice("no run with labels is in this table")
     settings = _summarise(finished)
