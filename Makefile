@@ -1,11 +1,12 @@
 # Every thing a developer does, by name. Each target makes the virtual environment it needs, once.
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart full smoke test test-long fuzz bench lint format pytest lock clean
+.PHONY: help install quickstart full smoke test test-long fuzz soak bench lint format pytest lock clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 FUZZ_EXAMPLES ?= 3000
+ROUNDS ?= 9
 VENV := .venv
 READY := $(VENV)/installed
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
@@ -41,6 +42,9 @@ test-long: $(READY) ## what takes longer: bfloat16 against float32 on MNIST, ten
 
 fuzz: $(READY) ## damaged and random input to every reader, FUZZ_EXAMPLES of each of 12 kinds
 	@$(RUN) GMVAE_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) pytest tests/test_fuzz.py -s
+
+soak: $(READY) ## kill, fill the disk, truncate, resume, compare: 20 minutes; ROUNDS=3 for less (Linux)
+	@$(RUN) python tests/soak.py --rounds $(ROUNDS)
 
 bench: $(READY) ## our training step beside a textbook's and the hardware's bound: two minutes
 	@$(RUN) python tests/benchmark/bench.py

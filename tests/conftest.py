@@ -50,7 +50,7 @@ def small_model():
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):
-    """A copy of the project in which the smoke grid has run; for one xdist group alone."""
+    """A copy of the project in which the smoke grid has run; one file of tests uses it."""
     folder = copy_project(tmp_path_factory.mktemp("project"))
     result = snakemake(folder, "all", "--cores", "2", "--configfile", SMOKE)
     assert result.returncode == 0, output(result)

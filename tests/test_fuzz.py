@@ -25,7 +25,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_records import METRICS, RECORD
+from made_up import METRICS, RECORD
 
 from gmvae.bench.config import Config, load_config, parse_config
 from gmvae.bench.datasets.npz import read_npz

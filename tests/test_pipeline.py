@@ -19,9 +19,6 @@ from gmvae.bench.config import load_config
 from gmvae.bench.grid import make_runs
 from gmvae.bench.tables import TABLE_COLUMNS
 
-# All tests of this file share one folder, so one worker has to run them.
-pytestmark = pytest.mark.xdist_group("pipeline")
-
 
 @pytest.fixture(scope="module")
 def runs():
@@ -107,6 +104,63 @@ def test_second_call_has_nothing_to_do(project):
     assert result.returncode == 0
     assert "Nothing to be done" in output(result)
     assert "18 there, 0 to do" in output(result)
+
+
+def products(folder):
+    """Everything but times, logs and pictures, by name."""
+    results = folder / "results" / "smoke"
+    paths = [results / name for name in ("table1.csv", "runs.csv", "curves.csv")]
+    paths += [path for name in ("test.npz", "epochs.npz") for path in results.rglob(name)]
+    return {str(path.relative_to(results)): path.read_bytes() for path in sorted(paths)}
+
+
+def kill_twice(folder):
+    """Kill -9 the whole pipeline while it trains, each time after another number of checkpoints."""
+    for number in (1, 2):
+        process = subprocess.Popen(
+            command("all", "--cores", "2", "--configfile", SMOKE),
+            cwd=folder,
+            env={**os.environ, "GMVAE_CHECKPOINT_SECONDS": "0"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 120
+        seen = set()
+        while len(seen) < 20 * number:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            seen |= set(folder.glob("results/smoke/runs/*/*/*/*/checkpoints/*.safetensors"))
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_one_core_two_cores_killed_and_resumed(project, tmp_path):
+    one, killed = (copy_project(tmp_path / name) for name in ("one", "killed"))
+    variables = {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    arguments = ("all", "--configfile", SMOKE, "--cores")
+    # By the side of the other, on a machine that is busy then, which is one thing more to bear.
+    with subprocess.Popen(
+        command(*arguments, "1"),
+        cwd=one,
+        env={**os.environ, **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as alone:
+        kill_twice(killed)
+        result = snakemake(killed, *arguments, "2", PYTHONHASHSEED="2")
+        assert result.returncode == 0, output(result)
+        assert alone.wait() == 0
+    resumed = [path for path in killed.rglob("run.json") if '"resumed": 0' not in path.read_text()]
+    assert resumed, "no kill hit a training"
+    assert not list(killed.rglob("checkpoints")), "checkpoints of complete runs are removed"
+    expected = products(project)
+    assert len(expected) == 3 + 2 * 18
+    for folder in (one, killed):
+        found = products(folder)
+        assert list(found) == list(expected)
+        assert [name for name in expected if found[name] != expected[name]] == []
 
 
 def test_no_training_job_has_labels_among_its_inputs(project):
@@ -353,7 +407,7 @@ def test_truncated_idx_file(project, tmp_path):
             (folder / f"{split}-{kind}-ubyte.gz").write_bytes(content[:-12])
     config = write_config(project, datasets=["mnist"], data_dir=str(tmp_path))
     message = errors_of(project, config)
-    assert "train-images-idx3-ubyte.gz cannot be read" in message
+    assert "train-images-idx3-ubyte.gz holds other data: its shape should be (60000, 28" in message
     assert "replace the file, or remove it to have it downloaded" in message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime
 import fcntl
@@ -12,8 +13,6 @@ from typing import IO
 
 from gmvae.bench import files
 from gmvae.bench.errors import BusyError
-
-_held: dict[Path, IO[str]] = {}
 
 
 def hold(path: Path, what: str) -> None:
@@ -40,7 +39,7 @@ def hold(path: Path, what: str) -> None:
             "ended, or stop it and then repeat this command"
         )
     _sign(file)
-    _held[path] = file
+    atexit.register(file.close)  # which also keeps it open until then
 
 
 @contextlib.contextmanager

@@ -1,0 +1,263 @@
+"""Where numbers come from, and whether they are what the stored assignments give."""
+
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import gmvae
+from gmvae.bench import files, locks
+from gmvae.bench.__main__ import main
+from gmvae.bench.config import parse_config
+from gmvae.bench.errors import BusyError, DataError
+from gmvae.bench.grid import make_runs
+from gmvae.bench.limits import TimeLimitError, time_limit
+from gmvae.bench.manifests import damaged, read_manifest, write_manifest
+from gmvae.bench.prepare import prepare
+from gmvae.bench.recovery import begin
+from gmvae.bench.report_tables import write_tables
+from gmvae.bench.score import write_scores
+from gmvae.bench.tables import ScoredRun, build
+from gmvae.bench.trace import Cell, trace
+from gmvae.bench.train import Job, train_run
+from gmvae.bench.verify import verify
+
+CONFIG = {
+    "datasets": ["digits"],
+    "seeds": [0, 1],
+    "mark": "made by a test",
+    "methods": [
+        {"name": "kmeans", "K": [4]},
+        {"name": "gmvae", "K": [3], "M": [1], "parameters": {"epochs": 1, "n_init": 2}},
+    ],
+}
+KMEANS, GMVAE = Path("results/runs/digits/kmeans/K4"), Path("results/runs/digits/gmvae")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which all steps of a small grid were done, without Snakemake."""
+    folder = tmp_path_factory.mktemp("finished")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        config = parse_config(CONFIG)
+        runs = make_runs(config)
+        begin(config, runs)
+        prepare("digits", None, Path("data/digits"))
+        images = (Path(f"data/digits/{split}-images.npy") for split in ("train", "test"))
+        job = Job(*images, config=Path("results/config.json"))
+        folders = [Path("results") / run.path for run in runs]
+        for run, target in zip(runs, folders, strict=True):
+            train_run(run, job, target)
+            write_scores(target, Path("data/digits/test-labels.npy"))
+        write_tables(build(map(ScoredRun.read, folders)), Path("results"), config.mark)
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def grid(finished, tmp_path, monkeypatch):
+    """A copy of it, as the working folder."""
+    shutil.copytree(finished, tmp_path / "grid")
+    monkeypatch.chdir(tmp_path / "grid")
+    return tmp_path / "grid"
+
+
+def test_run_json_tells_where_a_number_comes_from(grid):
+    record = json.loads((KMEANS / "seed1/run.json").read_text())
+    assert record["program"]["version"] == gmvae.__version__
+    assert set(record["program"]) == {"version", "git_commit", "git_dirty"}
+    assert record["config"]["seeds"] == [0, 1]
+    assert record["config"]["methods"][0]["name"] == "kmeans"
+    assert record["run"]["seed"] == 1
+    assert record["libraries"]["python"] == platform.python_version()
+    assert record["libraries"]["torch"] == torch.__version__
+    assert record["machine"]["processor"]
+    for name, checksum in record["data_sha256"].items():
+        assert checksum == files.sha256(f"data/digits/{name}.npy")
+    assert record["threads"] == 1
+    assert record["status"] == "finished"
+    assert record["started"] <= record["finished"]
+    assert record["peak_memory_mb"] > 10
+    gmvae_record = json.loads((GMVAE / "fast-fc-K3-M1/seed0/run.json").read_text())
+    assert gmvae_record["precision"] == "float32"
+    assert gmvae_record["training_clusters"] >= 1
+
+
+def test_a_sound_folder_passes(grid, capsys):
+    assert main(["verify", "results"]) == 0
+    assert capsys.readouterr().out == "results: 4 runs and 4 tables recomputed, no differences\n"
+
+
+def replace_in(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def lift_a_metric(grid):
+    path = KMEANS / "seed0/metrics.json"
+    scores = json.loads(path.read_text())
+    scores["final"]["nmi"] = 0.999
+    files.write_json(path, scores)
+
+
+def swap_assignments(grid):
+    with np.load(KMEANS / "seed0/test.npz") as arrays:
+        clusters = arrays["clusters"]
+    files.write_arrays(KMEANS / "seed0/test.npz", clusters=clusters[::-1])
+
+
+def lift_the_table(grid):
+    text = Path("results/table1.csv").read_text()
+    value = re.search(r"kmeans,.*?,([0-9]+[.][0-9]+)", text)[1]
+    Path("results/table1.csv").write_text(text.replace(value, "99.99", 1))
+
+
+def exchange_two_runs(grid):
+    (KMEANS / "seed0").rename(KMEANS / "kept")
+    (KMEANS / "seed1").rename(KMEANS / "seed0")
+    (KMEANS / "kept").rename(KMEANS / "seed1")
+
+
+@pytest.mark.parametrize(
+    ("tamper", "expected"),
+    [
+        (lift_a_metric, r"seed0/metrics\.json: final\.nmi is 0\.999, recomputed 0\."),
+        (lift_a_metric, r"metrics\.json does not have the content that was written"),
+        (swap_assignments, r"seed0/test\.npz does not have the content that was written"),
+        (swap_assignments, r"table1\.csv, line 2: is 'digits,kmeans.*, recomputed 'digits,kmeans"),
+        (lift_the_table, r"^1 differences in results:\n  results/table1\.csv, line 2: is "),
+        (exchange_two_runs, r"K4/seed0 holds the result of runs/digits/kmeans/K4/seed1"),
+    ],
+)
+def test_whatever_was_changed_is_found(grid, tamper, expected):
+    tamper(grid)
+    with pytest.raises(DataError) as caught:
+        verify(Path("results"))
+    assert re.search(expected, str(caught.value)), str(caught.value)
+
+
+def test_what_cannot_be_verified(grid):
+    shutil.rmtree(KMEANS / "seed0")
+    with pytest.raises(DataError, match=r"1 of 4 runs of results/runs.csv are not there, like"):
+        verify(Path("results"))
+    with pytest.raises(DataError, match="give a folder in which the pipeline has finished"):
+        verify(Path("data"))
+
+
+def test_trace_shows_runs_and_the_command_that_repeats_one(grid):
+    text = trace(Path("results/table1.csv"), Cell(method="KMeans", K=4))
+    assert "dataset digits, method kmeans, K 4\n  2 runs, 0 failed; accuracy_hungarian " in text
+    assert "class baselines.kmeans.PixelKMeans" in text
+    for seed in (0, 1):
+        assert f"seed {seed}: finished; accuracy_hungarian" in text
+        assert f"{KMEANS}/seed{seed}/test.npz, SHA-256 " in text
+    assert f"SHA-256 {files.sha256('data/digits/train-images.npy')}" in text
+    train, compare = (line.strip() for line in text.splitlines()[-2:])
+    environment = {**os.environ, "PYTHONPATH": str(Path(gmvae.__file__).parents[1])}
+    words = [sys.executable, *shlex.split(train)[1:]]
+    subprocess.run(words, check=True, env=environment, capture_output=True)
+    subprocess.run(shlex.split(compare), check=True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (Cell(method="kmean"), r"has method kmean \(did you mean 'kmeans'\?\); there is: kmeans, "),
+        (Cell(K=7), "no run of this table has K 7; there is: 4, 3"),
+        (Cell(method="gmvae", M=5), "no run of this table has M 5; there is: 1"),
+    ],
+)
+def test_trace_of_what_is_not_there(grid, cell, expected):
+    with pytest.raises(DataError, match=expected):
+        trace(Path("results/table1.csv"), cell)
+    with pytest.raises(DataError, match=r"give the path of a table1\.csv with its runs\.csv"):
+        trace(Path("data/table1.csv"), cell)
+
+
+def test_trace_of_a_table_without_its_runs(grid):
+    shutil.rmtree("results/runs")
+    assert "its files are not below results" in trace(Path("results/table1.csv"), Cell(K=4))
+
+
+def test_lists_of_checksums_are_those_of_sha256sum(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    manifest = tmp_path / "logs" / "job.sha256"
+    write_manifest(manifest, [tmp_path / "a", tmp_path / "b"])
+    if shutil.which("sha256sum"):
+        command = ["sha256sum", "--check", "--strict", "job.sha256"]
+        subprocess.run(command, cwd=manifest.parent, check=True, capture_output=True)
+    assert damaged(manifest) == damaged(manifest, thorough=True) == []
+    written = (tmp_path / "a").stat()
+    (tmp_path / "a").write_text("x")
+    assert [path.resolve() for path in damaged(manifest)] == [tmp_path / "a"]
+    os.utime(tmp_path / "a", ns=(written.st_atime_ns, written.st_mtime_ns))
+    assert damaged(manifest) == [], "what was not written to since is not read again"
+    assert len(damaged(manifest, thorough=True)) == 1
+    (tmp_path / "a").unlink()
+    assert damaged(manifest, thorough=True) == [], "what is missing is no damage"
+    assert read_manifest(tmp_path / "none") == {}
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    path = tmp_path / "folder" / "lock"
+    script = (
+        "import sys, time; from pathlib import Path; from gmvae.bench.locks import hold\n"
+        "hold(Path(sys.argv[1]), 'work'); print('held', flush=True); time.sleep(60)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(gmvae.__file__).parents[1])}
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(BusyError, match=rf"work is under way already \(process {process.pid} "):
+            locks.hold(path, "work")
+        process.kill()
+    locks.hold(path, "work")
+
+
+def test_waiting_for_a_lock(tmp_path, capsys):
+    path = tmp_path / "lock"
+    script = (
+        "import sys, time; from pathlib import Path; from gmvae.bench.locks import waiting\n"
+        "with waiting(Path(sys.argv[1]), ''): print('held', flush=True); time.sleep(0.5)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(gmvae.__file__).parents[1])}
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout.readline() == b"held\n"
+        with locks.waiting(path, "somebody is at it"):
+            assert f"somebody is at it (process {process.pid} since" in capsys.readouterr().err
+        assert process.wait() == 0
+
+
+def test_time_limit_counts_what_was_spent_before():
+    def swallow():
+        while True:
+            try:
+                time.sleep(0.01)
+            except Exception:
+                continue
+
+    for limit, before in ((0.2, 0.0), (100.2, 100.0)):
+        started = time.monotonic()
+        with pytest.raises(TimeLimitError), time_limit(limit, lambda before=before: before):
+            swallow()
+        assert time.monotonic() - started < 5
+    with time_limit(0.2, lambda: 0.0):
+        pass
+    with time_limit(None, lambda: 0.0):
+        time.sleep(0.3)
