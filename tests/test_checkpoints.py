@@ -285,7 +285,7 @@ def test_kill_9_at_random_moments(blobs, tmp_path):
     kills, resumed = 0, 0
     while True:
         process = start("states", "killed.safetensors")
-        if kills < 4:
+        if kills < 2:
             while not list(tmp_path.glob("states/*.safetensors")) and process.poll() is None:
                 time.sleep(0.05)
             time.sleep(random.uniform(0, 0.5))

@@ -175,26 +175,28 @@ def test_no_space_left(folder, full_disk):
 
 def test_every_damaged_product_is_found_and_made_anew(folder):
     write_config(folder, methods=[KMEANS, {"name": "gmm", "K": [3]}])
-    assert run(folder).returncode == 0
+    model = "results/test/runs/digits/gmm/K3/seed0/model.safetensors"
+    targets = (TABLE, "results/test/cost.png", model)
+    assert run(folder, *targets).returncode == 0
     results = folder / "results/test"
     compared = {name: (results / name).read_bytes() for name in ("table1.csv", "runs.csv")}
-    kmeans, gmm = (results / f"runs/digits/{name}/seed0" for name in ("kmeans/K10", "gmm/K3"))
+    kmeans = results / "runs/digits/kmeans/K10/seed0"
     untouched = (kmeans / "run.json").stat().st_mtime_ns
-    damaged = [gmm / "model.safetensors", kmeans / "metrics.json", results / "table1.csv"]
+    damaged = [folder / model, kmeans / "metrics.json", results / "table1.csv"]
     damaged += [results / "cost.png", folder / "data/digits/train-images.npy"]
     for path in damaged:
         os.truncate(path, path.stat().st_size // 2)
-    looks = snakemake(folder, "-n", "all", "--configfile", "test.yaml")
+    looks = snakemake(folder, "-n", *targets, "--configfile", "test.yaml")
     assert "table1.csv does not have the content that was written" in output(looks)
     assert "a real run sets it aside" in output(looks)
-    result = run(folder)
+    result = run(folder, *targets)
     assert result.returncode == 0, output(result)
     for path in damaged:
         assert path.with_name(f"{path.name}.damaged").exists()
         assert f"it is now {path.name}.damaged and will be made anew" in output(result)
     assert {name: (results / name).read_bytes() for name in compared} == compared
     assert (kmeans / "run.json").stat().st_mtime_ns == untouched
-    assert "Nothing to be done" in output(run(folder))
+    assert "Nothing to be done" in output(run(folder, *targets))
 
 
 def test_results_of_an_older_version_are_not_overwritten(folder):
@@ -234,3 +236,12 @@ def test_fewer_samples_than_clusters(folder):
     assert "n_samples=10 should be >= n_clusters=50" in output(result)
     assert "at least n_clusters=50 (and never fewer than 2) samples are needed" in output(result)
     assert "Traceback" not in output(result)
+
+
+def test_whatever_a_run_has_lost_is_asked_for_again(folder):
+    write_config(folder, methods=[KMEANS])
+    lost = folder / "results/test/runs/digits/kmeans/K10/seed0/history.csv"
+    assert run(folder, TABLE).returncode == 0
+    lost.unlink()
+    plan = snakemake(folder, "-n", "all", "--configfile", "test.yaml")
+    assert "train kmeans K10 seed 0" in output(plan)
