@@ -23,6 +23,7 @@ SETTINGS = {
     "alone": (GMVAE, {"n_clusters": 3}),
     "restarts": (GMVAE, {"n_clusters": 3, "n_init": 3, "init_epochs": 2, "n_samples_mc": 2}),
     "exact": (GMVAE, {"n_clusters": 3, "objective": "exact", "precision": "bfloat16"}),
+    "conv": (GMVAE, {"n_clusters": 3, "network": "fast-conv", "precision": "bfloat16"}),
     "vae": (VAEGaussianMixture, {"n_clusters": 3}),
 }
 
@@ -83,6 +84,8 @@ def note(model, epoch):
 def test_killed_after_any_step_it_ends_with_the_same_bits(setting, blobs, kill, tmp_path):
     """Every attempt ends at another step, from the first to the last, until one comes through."""
     samples = blobs[0][:200]
+    if setting == "conv":
+        samples = np.random.default_rng(0).integers(0, 256, (200, 64), dtype=np.uint8)
     expected = make(setting).fit(samples)
     watched = isinstance(expected, GMVAE)
     attempts = 0
