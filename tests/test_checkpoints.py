@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from baselines.vae_gmm import VAEGaussianMixture
 from gmvae import GMVAE
 from gmvae.checkpoints import Checkpoints, CheckpointWarning, State
+from gmvae.together import StepTogether
 from gmvae.training import TrainingStep
 
 NETWORK = {"network": "paper-fc", "epochs": 3, "batch_size": 64, "random_state": 5}
@@ -35,9 +36,10 @@ class KilledError(BaseException):
 @pytest.fixture
 def kill(monkeypatch):
     """Let the training end after so many further steps, as a kill would end it."""
-    step = TrainingStep.__call__
+    originals = {}
 
-    def after(steps):
+    def after(steps, cls=TrainingStep):
+        step = originals.setdefault(cls, cls.__call__)
         left = [steps]
 
         def call(self, *arguments):
@@ -46,7 +48,7 @@ def kill(monkeypatch):
             left[0] -= 1
             return step(self, *arguments)
 
-        monkeypatch.setattr(TrainingStep, "__call__", call)
+        monkeypatch.setattr(cls, "__call__", call)
 
     yield after
     monkeypatch.undo()
@@ -108,27 +110,16 @@ def test_killed_after_any_step_it_ends_with_the_same_bits(setting, blobs, kill, 
         np.testing.assert_array_equal(last, model.predict_proba(samples[:7]))
 
 
-def test_together_too(blobs, tmp_path, monkeypatch):
-    from gmvae.together import StepTogether
-
+def test_together_too(blobs, kill, tmp_path):
     def estimators():
         more = {"n_clusters": 3, "n_init": 2, "init_epochs": 2}
         return [GMVAE(**{**NETWORK, **more, "random_state": seed}) for seed in (1, 2)]
 
     expected = estimators()
     GMVAE.fit_together(expected, blobs[0])
-    step, left = StepTogether.__call__, [0]
-
-    def call(self, *arguments):
-        if left[0] == 0:
-            raise KilledError
-        left[0] -= 1
-        return step(self, *arguments)
-
-    monkeypatch.setattr(StepTogether, "__call__", call)
     kills = 0
     while True:
-        left[0] = 2
+        kill(2, StepTogether)
         models = estimators()
         try:
             GMVAE.fit_together(models, blobs[0], checkpoint=Checkpoints(tmp_path, seconds=0))
