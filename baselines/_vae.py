@@ -168,12 +168,14 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         training = Training(
             TrainingStep(model, objective, samples, settings, generator), settings, checkpoints
         )
-        training.run(self.epochs)
-        history = training.histories[0]
+        try:
+            training.run(self.epochs)
+        finally:
+            history = training.histories[0] if training.histories else {}
+            self.history_ = {name: np.asarray(values) for name, values in history.items()}
         reconstruction, kl = evaluate(
             lambda y: model.terms(y, objective.draw_noise(model, len(y))), samples, samples.device
         )
-        self.history_ = {name: np.asarray(values) for name, values in history.items()}
         self.elbo_ = finite_elbo(reconstruction - kl, history)
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import re
-import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
+from gmvae import __version__
 from gmvae.atomic import replacing
 
 FORMAT = "checkpoint-1"
@@ -33,7 +33,10 @@ MAX_SHARE = 0.05
 KEPT = 2
 """The last, and the one before it in case the last is damaged."""
 
-_FILE = re.compile(r"[.](?P<number>[0-9]{6,})[.](?P<checksum>[0-9a-f]{64})[.]safetensors$")
+_FILE = re.compile(
+    r"(?P<name>.+)[.](?P<tag>[0-9a-f]{8})[.](?P<number>[0-9]{6,})[.](?P<checksum>[0-9a-f]{64})"
+    r"[.](safetensors|damaged)"
+)
 
 
 class CheckpointWarning(UserWarning):
@@ -71,8 +74,8 @@ class Checkpoints:
     ----------
     folder : str or Path
     identity : mapping of str to object
-        Everything that decides the result, as JSON can hold it. A state that was written under
-        another identity is not used.
+        Everything that decides the result, as JSON can hold it. States that were written under
+        another identity are neither used nor touched.
     seconds : float, default=30
         A state is written when so many seconds have passed, and at the end of each epoch that is
         long enough for the writing not to matter; 0 writes after every step.
@@ -106,12 +109,31 @@ class Checkpoints:
         """The successive states of the training `name`."""
         return Series(self, name)
 
+    @property
+    def tag(self) -> str:
+        """Part of the names of all states of this fit, and of no others."""
+        text = json.dumps(self.identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
     def remove(self) -> None:
-        """Delete the folder: the fit is complete."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the states of this fit, which is complete, and the folder if it is empty then."""
+        for path, parts in self._states():
+            if parts["tag"] == self.tag:
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def warn_of_others(self) -> None:
+        """Tell that there are states of other fits, in case this one was meant to go on."""
+        if any(parts["tag"] != self.tag for _, parts in self._states()):
+            _warn(f"checkpoints of another fit are in {self.folder}; they are left alone")
+
+    def _states(self) -> list[tuple[Path, re.Match[str]]]:
+        found = [(path, _FILE.fullmatch(path.name)) for path in self.folder.glob("*.*")]
+        return [(path, parts) for path, parts in found if parts is not None]
 
     def _note_restored(self, values: Mapping[str, Any], since: float) -> None:
-        self.restored_seconds += values["seconds"] - since
+        self.restored_seconds += values["wall_seconds"] - since
         self.resumed = max(self.resumed, values["resumed"] + 1)
 
 
@@ -144,16 +166,19 @@ class Series:
             "identity": json.dumps(self._checkpoints.identity),
             "values": json.dumps({**state.values, "resumed": self._checkpoints.resumed}),
         }
-        tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+        # Copies, since no two tensors of a file may share memory.
+        tensors = {
+            name: value.detach().cpu().contiguous().clone() for name, value in state.tensors.items()
+        }
         content = save(tensors, header)
         there = self._files()
-        number = _number(there[-1]) + 1 if there else 1
+        number = int(there[-1][1]["number"]) + 1 if there else 1
         checksum = hashlib.sha256(content).hexdigest()
-        name = f"{self._name}.{number:06d}.{checksum}.safetensors"
+        name = f"{self._name}.{self._checkpoints.tag}.{number:06d}.{checksum}.safetensors"
         try:
             with replacing(self._checkpoints.folder / name) as temporary:
                 temporary.write_bytes(content)
-            for path in self._files()[:-KEPT]:
+            for path, _ in self._files()[:-KEPT]:
                 path.unlink(missing_ok=True)
         except OSError as error:
             _warn(f"no checkpoint could be written in {self._checkpoints.folder}: {error}")
@@ -166,43 +191,43 @@ class Series:
         Parameters
         ----------
         since : float
-            Seconds of training that are in the state and were already accounted for.
+            Seconds of training that are in the state and were accounted for before.
         """
-        for path in reversed(self._files()):
-            state = self._read(path)
+        for path, parts in reversed(self._files()):
+            state = self._read(path, parts["checksum"])
             if state is not None:
                 self._checkpoints._note_restored(state.values, since)
                 self._last = time.monotonic()
                 return state
         return None
 
-    def _read(self, path: Path) -> State | None:
+    def _read(self, path: Path, checksum: str) -> State | None:
         try:
             content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != _checksum(path):
+            if hashlib.sha256(content).hexdigest() != checksum:
                 raise ValueError("its checksum is wrong")
             with safe_open(path, framework="pt") as file:
                 header = file.metadata()
             if header["format"] != FORMAT:
                 raise ValueError(f"its format is {header['format']}, not {FORMAT}")
-            identity, values = json.loads(header["identity"]), json.loads(header["values"])
-            tensors = load(content)
+            if json.loads(header["identity"]) != self._checkpoints.identity:
+                raise ValueError("it is of another fit")
+            return State(load(content), json.loads(header["values"]))
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             aside = path.with_suffix(".damaged")
             path.rename(aside)
             _warn(f"checkpoint {path} cannot be used ({error}); it is now {aside.name}")
             return None
-        others = _differences(self._checkpoints.identity, identity)
-        if others:
-            path.unlink()
-            _warn(f"checkpoint {path} is of another run ({', '.join(others)} differ); removed")
-            return None
-        return State(tensors, values)
 
-    def _files(self) -> list[Path]:
-        """Oldest first."""
-        found = self._checkpoints.folder.glob(f"{self._name}.*.safetensors")
-        return sorted((path for path in found if _FILE.search(path.name)), key=_number)
+    def _files(self) -> list[tuple[Path, re.Match[str]]]:
+        """Sound or not, oldest first."""
+        found = [
+            (path, parts)
+            for path, parts in self._checkpoints._states()
+            if (parts["name"], parts["tag"]) == (self._name, self._checkpoints.tag)
+            and path.suffix == ".safetensors"
+        ]
+        return sorted(found, key=lambda state: int(state[1]["number"]))
 
 
 @contextlib.contextmanager
@@ -253,9 +278,15 @@ def _identify(checkpoints: Checkpoints, estimators: Sequence[Any], samples: Tens
             for one in estimators
         ],
         samples=_fingerprint(samples),
-        torch=torch.__version__,
+        device=_device_name(samples.device),
         threads=torch.get_num_threads(),
+        versions={"gmvae": __version__, "torch": torch.__version__},
     )
+    checkpoints.warn_of_others()
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _fingerprint(samples: Tensor) -> str:
@@ -266,22 +297,6 @@ def _fingerprint(samples: Tensor) -> str:
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
     """What `values` are when they come back from a file."""
     return json.loads(json.dumps(dict(values), default=lambda number: number.item()))
-
-
-def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    return [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
-
-
-def _number(path: Path) -> int:
-    found = _FILE.search(path.name)
-    assert found is not None
-    return int(found["number"])
-
-
-def _checksum(path: Path) -> str:
-    found = _FILE.search(path.name)
-    assert found is not None
-    return found["checksum"]
 
 
 def _warn(message: str) -> None:

@@ -179,7 +179,8 @@ class Training:
         self.records: list[list[Record]] = []
         self.errors: list[DivergenceError | None] = []
         self._checkpoints, self._name = checkpoints, name
-        self._seconds = 0.0
+        self._seconds = 0.0  # the share of one network
+        self._wall_seconds = 0.0
         self._epoch = 0
         # Of the epoch that is under way, if one is.
         self._order: Tensor | None = None
@@ -251,15 +252,19 @@ class Training:
             add_to(self._sums, step(rows, self._epoch + self._batch / n_batches))
             self._batch += 1
             if series and series.due():
-                self._seconds += (time.perf_counter() - started) / n_networks
+                self._spend(time.perf_counter() - started, n_networks)
                 series.save(self._state())
                 started = time.perf_counter()
         means = {n: (total / n_batches).reshape(-1).tolist() for n, total in self._sums.items()}
-        self._seconds += (time.perf_counter() - started) / n_networks
+        self._spend(time.perf_counter() - started, n_networks)
         self._epoch += 1
         self._order = None
         step.set_training(False)
         self._record(means)
+
+    def _spend(self, seconds: float, n_networks: int) -> None:
+        self._wall_seconds += seconds
+        self._seconds += seconds / n_networks
 
     def _record(self, means: Mapping[str, list[float]]) -> None:
         n_networks = len(means["loss"])
@@ -278,7 +283,7 @@ class Training:
         for index, error in enumerate(self.errors):
             if on_epoch is not None and error is None:
                 noted = on_epoch(index, self._epoch)
-                self.records[index].append(noted if isinstance(noted, dict) else {})
+                self.records[index].append(as_record(noted) if isinstance(noted, dict) else {})
 
     def _state(self) -> State:
         tensors = named("step", self.step.state()) | named("sums", self._sums)
@@ -296,6 +301,8 @@ class Training:
             "epoch": self._epoch,
             "batch": self._batch,
             "seconds": self._seconds,
+            "wall_seconds": self._wall_seconds,
+            "sums": list(self._sums),
             "histories": self.histories,
             "errors": [error and str(error) for error in self.errors],
             "n_records": [len(epochs) for epochs in self.records],
@@ -303,7 +310,7 @@ class Training:
         return State(tensors, values)
 
     def _resume(self, series: Series | None) -> None:
-        state = series.load(since=self._seconds) if series else None
+        state = series.load(since=self._wall_seconds) if series else None
         if state is None:
             return
         overwrite(self.step.state(), state.part("step"))
@@ -311,10 +318,12 @@ class Training:
             generator.set_state(state.tensors[f"generator.{number}"])
         device = self.step.samples.device
         self._order = state.tensors["order"].to(device) if "order" in state.tensors else None
-        self._sums = {name: value.to(device) for name, value in state.part("sums").items()}
-        values = state.values
+        values, sums = state.values, state.part("sums")
+        # Their order is that of the columns of the history.
+        self._sums = {name: sums[name].to(device) for name in values["sums"]}
         self._epoch, self._batch = values["epoch"], values["batch"]
-        self._seconds, self.histories = values["seconds"], values["histories"]
+        self._seconds, self._wall_seconds = values["seconds"], values["wall_seconds"]
+        self.histories = values["histories"]
         self.errors = [
             None if message is None else DivergenceError(message, history)
             for message, history in zip(values["errors"], self.histories, strict=True)
@@ -339,6 +348,23 @@ def overwrite(tensors: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> No
     """Copy stored values into tensors of the same names, which keep their place in memory."""
     for name, value in tensors.items():
         value.copy_(stored[name])
+
+
+def as_record(noted: Mapping[str, Any]) -> Record:
+    """What `on_epoch` returned, if a checkpoint can hold it.
+
+    Raises
+    ------
+    ValueError
+        If it is not made of numbers.
+    """
+    arrays = {str(name): np.ascontiguousarray(value) for name, value in noted.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise ValueError(
+                f"on_epoch should return arrays of numbers, but {name!r} is of type {array.dtype}"
+            )
+    return arrays
 
 
 def as_arrays(tensors: Mapping[str, Tensor]) -> Record:

@@ -1,5 +1,6 @@
 """Where numbers come from, and whether they are what the stored assignments give."""
 
+import gc
 import json
 import os
 import platform
@@ -8,7 +9,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -233,15 +236,50 @@ def test_waiting_for_a_lock(tmp_path, capsys):
     path = tmp_path / "lock"
     script = (
         "import sys, time; from pathlib import Path; from gmvae.bench.locks import waiting\n"
-        "with waiting(Path(sys.argv[1]), ''): print('held', flush=True); time.sleep(0.5)"
+        "with waiting(Path(sys.argv[1]), ''): print('held', flush=True); sys.stdin.readline()"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(gmvae.__file__).parents[1])}
     command = [sys.executable, "-c", script, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+    pipes = {"stdout": subprocess.PIPE, "stdin": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, env=environment) as process:
         assert process.stdout.readline() == b"held\n"
+        release = threading.Timer(0.5, process.stdin.close)
+        release.start()
         with locks.waiting(path, "somebody is at it"):
             assert f"somebody is at it (process {process.pid} since" in capsys.readouterr().err
+            assert release.finished.is_set()
         assert process.wait() == 0
+
+
+def test_a_lock_whose_file_was_removed_is_taken_anew(tmp_path):
+    """Who waits for a file that is gone must not be inside together with who made it again."""
+    path = tmp_path / "lock"
+    with locks.waiting(path, ""):
+        entered = []
+
+        def enter():
+            with locks.waiting(path, ""):
+                entered.append(path.exists())
+
+        thread = threading.Thread(target=enter)
+        thread.start()
+        time.sleep(0.3)
+        path.unlink()
+    thread.join(timeout=10)
+    assert entered == [True]
+
+
+def test_time_limit_is_not_lost_where_python_swallows_exceptions():
+    class Slow:
+        def __del__(self):
+            time.sleep(0.4)
+
+    with warnings.catch_warnings(), pytest.raises(TimeLimitError):
+        warnings.simplefilter("ignore", pytest.PytestUnraisableExceptionWarning)
+        with time_limit(0.2, lambda: 0.0):
+            Slow()
+            time.sleep(5)
+    gc.collect()
 
 
 def test_time_limit_counts_what_was_spent_before():

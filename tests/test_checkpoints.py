@@ -181,19 +181,37 @@ def test_a_damaged_state_is_set_aside_and_the_one_before_it_used(
     assert_same(model, make("alone").fit(blobs[0]))
 
 
-@pytest.mark.parametrize(
-    ("changes", "what"),
-    [({"epochs": 4}, "parameters"), ({"random_state": 6}, "parameters"), ({}, "samples")],
-)
-def test_a_state_of_another_fit_is_not_used(changes, what, blobs, kill, tmp_path):
+@pytest.mark.parametrize("changes", [{"learning_rate": 0.01}, {"random_state": 6}, {}])
+def test_a_state_of_another_fit_is_left_alone(changes, blobs, kill, tmp_path):
     samples = blobs[0]
-    stop_with_states(kill, samples if changes else samples + 1, tmp_path)
-    # Another number of epochs is another series; what is compared here is the identity.
-    for path in tmp_path.glob("*until3*"):
-        path.rename(path.with_name(path.name.replace("until3", f"until{changes.get('epochs', 3)}")))
-    with pytest.warns(CheckpointWarning, match=rf"is of another run \({what} differ\); removed"):
-        model = make("alone").set_params(**changes).fit(samples, checkpoint=Checkpoints(tmp_path))
-    assert_same(model, make("alone").set_params(**changes).fit(samples))
+    others = stop_with_states(kill, samples if changes else samples + 1, tmp_path)
+    changed = make("alone").set_params(**changes)
+    with pytest.warns(CheckpointWarning, match="checkpoints of another fit are in .*left alone"):
+        changed.fit(samples, checkpoint=tmp_path)
+    assert_same(changed, make("alone").set_params(**changes).fit(samples))
+    assert sorted(tmp_path.iterdir()) == others
+
+
+def test_what_else_is_in_the_folder_stays(blobs, tmp_path):
+    (tmp_path / "thesis.txt").write_text("three years of work")
+    make("alone").fit(blobs[0], checkpoint=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_columns_of_a_history_keep_their_order(blobs, kill, tmp_path):
+    stop_with_states(kill, blobs[0], tmp_path, steps=3)
+    model = make("alone").fit(blobs[0], checkpoint=tmp_path)
+    assert list(model.history_) == list(make("alone").fit(blobs[0]).history_)
+
+
+def test_what_on_epoch_may_return(blobs, tmp_path):
+    values = np.arange(6)
+    noted = {"a": values, "the same": values, "backwards": values[::-1], "one": 1.5}
+    checkpoints = Checkpoints(tmp_path, seconds=0)
+    model = make("alone").fit(blobs[0], on_epoch=lambda *_: noted, checkpoint=checkpoints)
+    np.testing.assert_array_equal(model.records_[2]["backwards"], values[::-1])
+    with pytest.raises(ValueError, match="on_epoch should return arrays of numbers, but 'name' is"):
+        make("alone").fit(blobs[0], on_epoch=lambda *_: {"name": "x"})
 
 
 def test_folder_given_by_its_path_is_removed_in_the_end(blobs, tmp_path):

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 
 class TimeLimitError(BaseException):
@@ -36,8 +37,8 @@ def time_limit(seconds: float | None, spent_before: Callable[[], float]) -> Iter
     started = time.monotonic()
 
     def look(number: int, frame: FrameType | None) -> None:
+        # Again and again: Python swallows what is raised in the middle of a __del__.
         if time.monotonic() - started + spent_before() >= seconds:
-            signal.setitimer(signal.ITIMER_REAL, 0)
             raise TimeLimitError
 
     previous = signal.signal(signal.SIGALRM, look)
@@ -47,5 +48,12 @@ def time_limit(seconds: float | None, spent_before: Callable[[], float]) -> Iter
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        _disarm(previous)
+
+
+def _disarm(previous: Any) -> None:
+    while True:
+        with contextlib.suppress(TimeLimitError):  # one that came before the timer was stopped
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+            return

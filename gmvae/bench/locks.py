@@ -54,12 +54,16 @@ def waiting(path: Path, tell: str) -> Iterator[None]:
     """
     from gmvae.progress import tell as say
 
-    with _open(path) as file:
-        if not _take(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            say(f"{tell} ({file.read().strip() or 'another process'})")
-            _take(file, fcntl.LOCK_EX)
-        _sign(file)
-        yield
+    while True:
+        with _open(path) as file:
+            if not _take(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                say(f"{tell} ({file.read().strip() or 'another process'})")
+                _take(file, fcntl.LOCK_EX)
+            if not _is_there(file, path):
+                continue  # it was removed meanwhile, and others do not see it any more
+            _sign(file)
+            yield
+            return
 
 
 def _open(path: Path) -> IO[str]:
@@ -77,6 +81,13 @@ def _take(file: IO[str], operation: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _is_there(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _sign(file: IO[str]) -> None:
