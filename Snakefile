@@ -19,4 +19,4 @@ rule all:
         TABLES,
         FIGURES,
         # All that a run leaves: what got lost is made again, even where the tables are there.
-        RUN_PRODUCTS,
+        PRODUCTS_OF_RUNS,

@@ -57,3 +57,11 @@ def write_config(folder, name="test.yaml", **changes):
     }
     (folder / name).write_text(yaml.safe_dump(raw))
     return name
+
+
+def products(folder):
+    """Everything but times, logs and pictures, by name."""
+    results = folder / "results" / "smoke"
+    paths = [results / name for name in ("table1.csv", "runs.csv", "curves.csv")]
+    paths += [path for name in ("test.npz", "epochs.npz") for path in results.rglob(name)]
+    return {str(path.relative_to(results)): path.read_bytes() for path in sorted(paths)}

@@ -27,16 +27,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+from running import SMOKE, command, copy_project, products
 
-ROOT = Path(__file__).parents[1]
-PARTS = ("gmvae", "baselines", "workflow", "config", "profiles", "Snakefile", "environment.yml")
-RESULTS = Path("results/smoke")
 # What a user types, first as after a fault.
-COMMAND = [
-    *(sys.executable, "-m", "snakemake", "all", "--cores", "2"),
-    *("--configfile", "config/smoke.yaml"),
-]
-COMPARED = ("table1.csv", "runs.csv", "curves.csv")
+COMMAND = command("all", "--cores", "2", "--configfile", SMOKE)
 DISK_MEGABYTES = 400
 MOST_ATTEMPTS = 8
 FULL_SECONDS = 8
@@ -107,7 +101,7 @@ class Pipeline:
         return sorted(path for path in named if path.is_file() and path.stat().st_size)
 
 
-def kill_a_training(pipeline: Pipeline, chance: random.Random) -> None:
+def kill_a_training(pipeline: Pipeline, chance: random.Random) -> bool:
     """Kill -9 one training process, as the system does when memory runs out."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
@@ -116,24 +110,29 @@ def kill_a_training(pipeline: Pipeline, chance: random.Random) -> None:
             time.sleep(chance.uniform(0, 2.5))
             with contextlib.suppress(psutil.NoSuchProcess):
                 chance.choice(found).kill()
-                return
+                return True
         pipeline.start()
         time.sleep(0.02)
+    return False
 
 
-def kill_the_pipeline(pipeline: Pipeline, chance: random.Random) -> None:
+def kill_the_pipeline(pipeline: Pipeline, chance: random.Random) -> bool:
     """Kill -9 Snakemake with all of its jobs, or alone, so that its jobs go on as orphans."""
     assert pipeline.process is not None
+    if pipeline.process.poll() is not None:
+        return False
     with contextlib.suppress(ProcessLookupError):
         if chance.random() < 0.7:
             os.killpg(pipeline.process.pid, signal.SIGKILL)
         else:
             os.kill(pipeline.process.pid, signal.SIGKILL)
-    pipeline.process.wait()
+    return pipeline.process.wait() == -signal.SIGKILL
 
 
-def fill_the_disk(pipeline: Pipeline, chance: random.Random) -> None:
+def fill_the_disk(pipeline: Pipeline, chance: random.Random) -> bool:
     """Leave no byte free for some seconds."""
+    assert pipeline.process is not None
+    struck = pipeline.process.poll() is None
     filler = pipeline.folder.with_name("filler")
     with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
         while True:
@@ -143,9 +142,10 @@ def fill_the_disk(pipeline: Pipeline, chance: random.Random) -> None:
             file.write(b"x")
     time.sleep(chance.uniform(FULL_SECONDS / 2, FULL_SECONDS))
     filler.unlink()
+    return struck
 
 
-def truncate_a_product(pipeline: Pipeline, chance: random.Random) -> None:
+def truncate_a_product(pipeline: Pipeline, chance: random.Random) -> bool:
     """Cut a random finished output short."""
     deadline = time.monotonic() + 60
     while not (found := pipeline.products()) and time.monotonic() < deadline:
@@ -153,6 +153,7 @@ def truncate_a_product(pipeline: Pipeline, chance: random.Random) -> None:
         time.sleep(0.2)
     path = chance.choice(found)
     os.truncate(path, chance.randrange(path.stat().st_size))
+    return True
 
 
 KINDS = (kill_a_training, kill_the_pipeline, fill_the_disk, truncate_a_product)
@@ -164,9 +165,11 @@ def play_round(folder: Path, faults: list, chance: random.Random, tally: Tally) 
         shutil.rmtree(folder / name, ignore_errors=True)
     pipeline = Pipeline(folder, tally)
     for fault in faults:
-        pipeline.start()
-        time.sleep(chance.uniform(2, 18))
-        fault(pipeline, chance)
+        struck = False
+        while not struck:  # what hit nothing does not count
+            pipeline.start()
+            time.sleep(chance.uniform(2, 18))
+            struck = fault(pipeline, chance)
         tally.faults[fault.__name__] += 1
         print(f"  {fault.__name__.replace('_', ' ')}", flush=True)
     pipeline.finish()
@@ -175,27 +178,6 @@ def play_round(folder: Path, faults: list, chance: random.Random, tally: Tally) 
     tally.set_aside += len(list(folder.rglob("*.damaged")))
     for path in folder.rglob("run.json"):
         tally.resumed += json.loads(path.read_text())["resumed"] > 0
-
-
-def fingerprints(folder: Path) -> dict[str, bytes]:
-    """Everything that has to be the same, by name."""
-    results = folder / RESULTS
-    paths = [results / name for name in COMPARED]
-    paths += [path for name in ("test.npz", "epochs.npz") for path in results.rglob(name)]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(paths)}
-
-
-def copy_project(folder: Path) -> Path:
-    """A copy of what the pipeline needs."""
-    folder.mkdir()
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, folder / part, ignore=ignored)
-        else:
-            shutil.copy(source, folder / part)
-    return folder
 
 
 @contextlib.contextmanager
@@ -236,7 +218,7 @@ def main() -> int:
     with small_disk() as disk:
         folder = copy_project(disk / "project")
         Pipeline(folder, Tally()).finish()
-        expected = fingerprints(folder)
+        expected = products(folder)
         print(f"undisturbed run: {len(expected)} files to compare", flush=True)
         for number in range(1, options.rounds + 1):
             faults = []
@@ -245,7 +227,7 @@ def main() -> int:
                 faults.append(kinds.pop())
             print(f"round {number}", flush=True)
             play_round(folder, faults, chance, tally)
-            found = fingerprints(folder)
+            found = products(folder)
             different = [n for n in {*expected, *found} if expected.get(n) != found.get(n)]
             tally.differences += [f"round {number}: {name}" for name in sorted(different)]
             print(f"  differences: {len(different)}", flush=True)

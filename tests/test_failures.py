@@ -66,18 +66,18 @@ def test_failures_are_results_with_a_reason_and_the_others_go_on(folder):
 
 def test_a_run_out_of_time_goes_on_with_a_longer_limit(folder):
     slow = {"name": "gmvae", "K": [3], "M": [1], "parameters": {"epochs": 30}}
-    write_config(folder, time_limit=2, methods=[slow])
+    write_config(folder, time_limit=0.5, methods=[slow])
     assert run(folder, TABLE, GMVAE_CHECKPOINT_SECONDS="0.2").returncode == 0
     path = "results/test/runs/digits/gmvae/fast-fc-K3-M1/seed0/run.json"
     record = folder / path
     assert json.loads(record.read_text())["status"] == "timed_out"
     write_config(folder, methods=[slow])
-    record.unlink()
     result = run(folder, path, TABLE)
     assert result.returncode == 0, output(result)
+    assert "is of a run that ended at a time limit of 0.5 s" in output(result)
     second = json.loads(record.read_text())
     assert (second["status"], second["resumed"]) == ("finished", 1)
-    assert second["train_seconds"] > 2
+    assert second["train_seconds"] > 0.5
     whole = copy_project(folder.with_name("whole"))
     write_config(whole, methods=[slow])
     assert run(whole, TABLE).returncode == 0
@@ -109,13 +109,15 @@ def test_two_pipelines_in_one_folder(folder):
         fcntl.flock(file, fcntl.LOCK_EX)
         result = run(folder)
         assert result.returncode != 0
+        place = folder / ".snakemake"
         assert (
-            "a run of this pipeline in this folder is under way already (process 1234 since noon); "
+            f"a run of this pipeline in {place} is under way already (process 1234 since noon); "
             "wait until it has ended, or stop it and then repeat this command"
         ) in output(result)
         assert "Traceback" not in output(result)
-        looks = snakemake(folder, "-n", "all", "--configfile", "test.yaml")
-        assert looks.returncode == 0, "looking at the plan disturbs nobody"
+        for option in ("-n", "--summary", "--rulegraph", "--list-rules"):
+            looks = snakemake(folder, "all", "--configfile", "test.yaml", option)
+            assert looks.returncode == 0, "looking disturbs nobody"
     assert run(folder, TABLE).returncode == 0, "a lock whose process is gone is none"
 
 
@@ -183,7 +185,7 @@ def test_every_damaged_product_is_found_and_made_anew(folder):
     kmeans = results / "runs/digits/kmeans/K10/seed0"
     untouched = (kmeans / "run.json").stat().st_mtime_ns
     damaged = [folder / model, kmeans / "metrics.json", results / "table1.csv"]
-    damaged += [results / "cost.png", folder / "data/digits/train-images.npy"]
+    damaged.append(results / "cost.png")
     for path in damaged:
         os.truncate(path, path.stat().st_size // 2)
     looks = snakemake(folder, "-n", *targets, "--configfile", "test.yaml")
@@ -199,7 +201,33 @@ def test_every_damaged_product_is_found_and_made_anew(folder):
     assert "Nothing to be done" in output(run(folder, *targets))
 
 
-def test_results_of_an_older_version_are_not_overwritten(folder):
+def test_looking_changes_nothing_and_a_target_beside_partial_is_real_work(folder):
+    write_config(folder, methods=[KMEANS])
+    assert run(folder, TABLE).returncode == 0
+    (folder / TABLE).write_text("damage")
+    for option in ("--summary", "--rulegraph", "--detailed-summary", "--list-rules"):
+        snakemake(folder, "all", "--configfile", "test.yaml", option)
+        assert (folder / TABLE).read_text() == "damage"
+    result = run(folder, TABLE, "partial")
+    assert result.returncode == 0, output(result)
+    assert (folder / TABLE).read_text().count("kmeans") == 1
+
+
+def test_lost_data_are_repaired_from_the_folder_of_the_config(folder):
+    random = np.random.default_rng(0)
+    np.savez(folder / "mine.npz", X=random.standard_normal((60, 3)), y=np.arange(60) % 3)
+    small = {"name": "kmeans", "K": [3]}
+    write_config(folder, datasets=[{"name": "mine", "npz": "mine.npz"}], methods=[small])
+    assert run(folder, TABLE).returncode == 0
+    (folder / "data/mine/train-images.npy").unlink()
+    os.truncate(folder / "data/mine/test-labels.npy", 10)
+    result = run(folder, TABLE)
+    assert result.returncode == 0, output(result)
+    assert output(result).count("was lost or damaged and has been made anew") == 2
+    assert "Nothing to be done" in output(result), "the same data train nothing anew"
+
+
+def test_results_of_another_version_are_not_overwritten(folder):
     write_config(folder, methods=[KMEANS])
     run_folder = folder / "results/test/runs/digits/kmeans/K10/seed0"
     run_folder.mkdir(parents=True)
@@ -207,7 +235,7 @@ def test_results_of_an_older_version_are_not_overwritten(folder):
     (run_folder / "run.json").write_text(json.dumps(old))
     result = run(folder)
     assert result.returncode != 0
-    assert "1 runs of an older version of this project" in output(result)
+    assert "1 runs of another version of this project" in output(result)
     assert "move the folder away, or choose another by 'results' in the config" in output(result)
     assert json.loads((run_folder / "run.json").read_text()) == old
 

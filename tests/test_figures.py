@@ -148,3 +148,22 @@ def test_nothing_to_draw_is_said(module):
 @pytest.mark.parametrize("module", [stability_grid, stability_curves, cost])
 def test_one_seed_is_enough(module):
     module.draw(*made_up(seeds=1)).canvas.draw()
+
+
+def test_failed_runs_are_in_no_figure():
+    """A collapsed run has scores, and is no part of what a method reaches."""
+    runs, curves = made_up()
+    expected = [figure.draw(runs, curves) for figure in (cost, stability_curves, stability_grid)]
+    failed_runs, failed_curves = runs[runs.seed == 0].copy(), curves[curves.seed == 0].copy()
+    for frame in (failed_runs, failed_curves):
+        frame["seed"] = 99
+        frame["accuracy_exemplar"] = 10.0
+    failed_runs["accuracy_hungarian"] = 10.0
+    failed_runs["status"] = "collapsed"
+    more = pd.concat([runs, failed_runs]), pd.concat([curves, failed_curves])
+    for module, without in zip((cost, stability_curves, stability_grid), expected, strict=True):
+        with_failed = module.draw(*more)
+        for one, other in zip(without.axes, with_failed.axes, strict=True):
+            lines = [[line.get_ydata() for line in axes.lines] for axes in (one, other)]
+            for first, second in zip(*lines, strict=True):
+                np.testing.assert_array_equal(first, second)

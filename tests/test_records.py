@@ -85,7 +85,7 @@ def test_files_that_are_not_there(tmp_path, read):
         ({"data_sha256": {"a": "0" * 64 + "\n"}}, "data_sha256.a: should be a SHA-256 of 64 hexa"),
         ({"config": 1}, "config: should be keys with values or nothing (null); found 1"),
         ({"format": 2}, "format: should be one of run-2; found 2"),
-        ({"format": "run-1"}, "older version of this project (its format is 'run-1', this one"),
+        ({"format": "run-1"}, "another version of this project (its format is 'run-1', this one"),
     ],
 )
 def test_records_that_are_damaged(tmp_path, changes, message):
@@ -103,7 +103,7 @@ def test_no_key_of_a_record_may_be_missing(tmp_path, key):
 def test_record_of_an_older_version(tmp_path):
     path = write(tmp_path / "run.json", without(RECORD, "format"))
     assert refusal(read_record, path) == (
-        f"{path} was written by an older version of this project (its format is not named, this "
+        f"{path} was written by another version of this project (its format is not named, this "
         "one reads 'run-2'); delete the file and run the same command again"
     )
     path = write(tmp_path / "b.json", {"a": 1})

@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--test-images", type=Path, required=True)
         command.add_argument("--threads", type=int, default=1)
         command.add_argument("--time-limit", type=float, help="seconds")
+        command.add_argument("--fresh", action="store_true", help="without any checkpoints")
         command.add_argument("--config", type=Path, help="resolved config, copied into run.json")
         command.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
@@ -126,6 +127,7 @@ def _job(options: argparse.Namespace) -> Job:
         verbose=not options.quiet,
         time_limit=options.time_limit,
         config=options.config,
+        fresh=options.fresh,
     )
 
 

@@ -65,6 +65,28 @@ class Config:
     time_limit: float | None = None
 
 
+def config_from_dict(values: Mapping[str, Any]) -> Config:
+    """The configuration of which ``dataclasses.asdict`` gave `values`, also by way of JSON.
+
+    Raises
+    ------
+    ConfigError
+        If they are not those of a configuration of this version.
+    """
+    try:
+        specs = [
+            {**spec, "K": tuple(spec["K"]), "M": tuple(spec["M"])} for spec in values["methods"]
+        ]
+        read = {
+            "datasets": tuple(DatasetSpec(**spec) for spec in values["datasets"]),
+            "seeds": tuple(values["seeds"]),
+            "methods": tuple(MethodSpec(**spec) for spec in specs),
+        }
+        return Config(**{**values, **read})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"this is no configuration of this version ({error!r})") from error
+
+
 def parse_config(raw: Mapping[str, Any]) -> Config:
     """Check a mapping as YAML gives it and turn it into a `Config`.
 

@@ -24,8 +24,8 @@ class DataError(UserError):
     """A data set is missing or damaged."""
 
 
-class OlderFormatError(DataError):
-    """A file of an older version of this project."""
+class OtherFormatError(DataError):
+    """A file of another version of this project."""
 
 
 class RunError(UserError):

@@ -71,9 +71,10 @@ def read_json(path: str | Path) -> Any:
     """Read JSON; a damaged file ends in a DataError that names it."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise DataError(
-            f"{path} is not valid JSON ({error}); delete the file and run the same command again"
+            f"{path} cannot be read as JSON ({error}); delete the file and run the same command "
+            "again"
         ) from error
 
 

@@ -38,7 +38,26 @@ def read_manifest(path: Path) -> dict[Path, str]:
     except (OSError, UnicodeDecodeError):
         return {}
     parts = [line.split("  ", 1) for line in lines]
-    return {path.parent / part[1]: part[0] for part in parts if len(part) == LINE_PARTS}
+    return {
+        Path(os.path.normpath(path.parent / part[1])): part[0]
+        for part in parts
+        if len(part) == LINE_PARTS
+    }
+
+
+def incomplete(path: Path, names: Iterable[str]) -> list[Path]:
+    """Files beside a list that it should name and does not, or that are not there.
+
+    Parameters
+    ----------
+    path : Path
+        Of the list.
+    names : iterable of str
+        Of all products of its job.
+    """
+    listed = read_manifest(path)
+    products = [path.parent / name for name in names]
+    return [product for product in products if product not in listed or not product.is_file()]
 
 
 def damaged(path: Path, *, thorough: bool = False) -> list[Path]:

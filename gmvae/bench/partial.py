@@ -7,8 +7,8 @@ from pathlib import Path
 from gmvae.bench import figures
 from gmvae.bench.errors import DataError
 from gmvae.bench.grid import Run, is_finished
+from gmvae.bench.layout import DATA
 from gmvae.bench.records import read_record
-from gmvae.bench.recovery import DATA
 from gmvae.bench.report_tables import write_tables
 from gmvae.bench.score import score_run
 from gmvae.bench.tables import ScoredRun, build

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gmvae.bench import datasets, files
+from gmvae.bench.layout import DATA_LIST
 from gmvae.bench.manifests import write_manifest
 
 
@@ -33,7 +34,7 @@ def prepare(name: str, npz: str | None, folder: Path) -> str:
         labels = np.zeros(0, np.int64) if split.labels is None else split.labels
         files.write_array(folder / f"{split_name}-labels.npy", labels)
         products += [folder / f"{split_name}-{kind}.npy" for kind in ("images", "labels")]
-    write_manifest(folder / "data.sha256", products)
+    write_manifest(folder / DATA_LIST, products)
     shape = "x".join(map(str, data.train.images.shape[1:]))
     return (
         f"{name}: {len(data.train.images):,} training and {len(data.test.images):,} test samples "

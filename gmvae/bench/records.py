@@ -8,11 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gmvae.bench.errors import DataError, OlderFormatError
+from gmvae.bench.errors import DataError, OtherFormatError
 
 FORMAT = "run-2"
-PRODUCTS = ("run.json", "test.npz", "epochs.npz", "history.csv", "model.safetensors")
-"""Files that training leaves in the folder of a run."""
 STATUSES = ("finished", "diverged", "collapsed", "timed_out")
 MAX_PROBLEMS = 3
 AGAIN = "delete the file and run the same command again"
@@ -160,8 +158,8 @@ def _refuse_other_formats(path: str | Path, record: dict[str, Any]) -> None:
     from gmvae.bench.schema import shortened
 
     named = "not named" if found is None else shortened(found)
-    raise OlderFormatError(
-        f"{path} was written by an older version of this project (its format is {named}, this one "
+    raise OtherFormatError(
+        f"{path} was written by another version of this project (its format is {named}, this one "
         f"reads {FORMAT!r}); {AGAIN}"
     )
 

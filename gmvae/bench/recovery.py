@@ -1,34 +1,41 @@
 """What is done each time the pipeline starts, before it makes its plan.
 
 A job that was killed leaves no half-written product under its name, since all are moved there when
-they are complete. What can still be wrong with a product happened afterwards: it was truncated,
-overwritten, or written by an older version. Such products are set aside here, so that the pipeline,
-which looks at names and times alone, makes them anew.
+they are complete. What can still be wrong with a product happened afterwards: it was truncated or
+overwritten. Such products are set aside here, so that the pipeline, which looks at names and times
+alone, makes them anew.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from gmvae.bench import files, locks
 from gmvae.bench.config import Config, DatasetSpec
-from gmvae.bench.errors import DataError, OlderFormatError
+from gmvae.bench.errors import DataError, OtherFormatError
 from gmvae.bench.grid import Run
+from gmvae.bench.layout import (
+    CHECKPOINTS,
+    DATA,
+    DATA_LIST,
+    LISTS_OF_A_RUN,
+    LOCK,
+    LOGS,
+    METRICS,
+    RESOLVED_CONFIG,
+)
 from gmvae.bench.manifests import damaged, read_manifest
 from gmvae.bench.records import AGAIN, read_metrics, read_record
 
-DATA = Path("data")
-LOCK = Path(".snakemake/gmvae.lock")
-RESOLVED = "config.json"
 ASIDE = ".damaged"
 LEFT_OVER_SECONDS = 600
-READERS = {"run.json": read_record, "metrics.json": read_metrics}
+OTHER_CONTENT = "does not have the content that was written (its SHA-256 is another)"
 
 
 def begin(config: Config, runs: Iterable[Run]) -> list[str]:
@@ -52,87 +59,96 @@ def begin(config: Config, runs: Iterable[Run]) -> list[str]:
     StorageError
         If the results folder cannot be written.
     DataError
-        If it holds runs of an older version of this project, which would be lost.
+        If it holds runs of another version of this project, which would be lost.
     """
-    locks.hold(LOCK, "a run of this pipeline in this folder")
     results = Path(config.results)
+    folders = [results / run.path for run in runs]
     _require_writable(results)
-    listed = list(runs)
-    _refuse_older([results / run.path for run in listed])
+    for lock in (LOCK, results / ".lock"):
+        locks.hold(lock, f"a run of this pipeline in {lock.parent.resolve()}")
+    _refuse_other_versions(folders)
     lines = [line for spec in config.datasets for line in _repair(spec)]
-    lines += [_set_aside(path, reason) for path, reason in find_damage(config, listed)]
-    _remove_left_overs([results, *(results / run.path for run in listed)])
-    files.write_json(results / RESOLVED, dataclasses.asdict(config))
+    for path, reason in find_damage(config, folders):
+        path.replace(path.with_name(path.name + ASIDE))
+        lines.append(f"{path} {reason}; it is now {path.name}{ASIDE} and will be made anew")
+    checkpoints = [folder / CHECKPOINTS for folder in folders]
+    data = [DATA / spec.name for spec in config.datasets]
+    _remove_left_overs([*data, results, results / LOGS, *folders, *checkpoints])
+    files.write_json(results / RESOLVED_CONFIG, dataclasses.asdict(config))
     return lines
 
 
-def find_damage(config: Config, runs: Iterable[Run]) -> Iterator[tuple[Path, str]]:
-    """Products that are there and cannot be trusted, each with what is wrong.
+def find_damage(config: Config, folders: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Products that are there and are to be made anew, each with the reason.
 
     Parameters
     ----------
     config : Config
-    runs : iterable of Run
+    folders : iterable of Path
+        Of all runs.
     """
-    results = Path(config.results)
-    lists = [DATA / spec.name / "data.sha256" for spec in config.datasets]
-    lists += sorted((results / "logs").glob("*.sha256"))
-    folders = [results / run.path for run in runs]
-    lists += [folder / name for folder in folders for name in ("train.sha256", "score.sha256")]
-    found = set(itertools.chain.from_iterable(map(damaged, lists)))
-    for path in sorted(found):
-        yield path, "does not have the content that was written (its SHA-256 is another)"
+    for path in sorted((Path(config.results) / LOGS).glob("*.sha256")):
+        yield from ((product, OTHER_CONTENT) for product in damaged(path))
     for folder in folders:
-        for name, read in READERS.items():
-            path = folder / name
-            if path.exists() and path not in found:
-                try:
-                    read(path)
-                except DataError as error:
-                    yield path, str(error).removeprefix(f"{path} ").removesuffix(f"; {AGAIN}")
+        found = [product for name in LISTS_OF_A_RUN for product in damaged(folder / name)]
+        yield from ((product, OTHER_CONTENT) for product in found)
+        for path, read in ((folder / "run.json", read_record), (folder / METRICS, read_metrics)):
+            if not path.exists() or path in found:
+                continue
+            try:
+                record = read(path)
+            except DataError as error:
+                yield path, str(error).removeprefix(f"{path} ").removesuffix(f"; {AGAIN}")
+                continue
+            if path.name == "run.json" and _may_go_on(record, config.time_limit):
+                yield path, f"is of a run that ended at a time limit of {record['time_limit']:g} s"
 
 
-def _refuse_older(folders: Iterable[Path]) -> None:
-    older = []
+def _may_go_on(record: dict[str, Any], limit: float | None) -> bool:
+    """Whether a run was out of time, and would have more of it now."""
+    before = record["time_limit"]
+    return record["status"] == "timed_out" and before and (limit is None or limit > before)
+
+
+def _refuse_other_versions(folders: Iterable[Path]) -> None:
+    others = []
     for folder in folders:
         try:
             read_record(folder / "run.json")
-        except OlderFormatError:
-            older.append(folder)
+        except OtherFormatError:
+            others.append(folder)
         except DataError:
             pass  # missing or damaged, and dealt with elsewhere
-    if older:
+    if others:
         raise DataError(
-            f"{len(older)} runs of an older version of this project are here, like {older[0]}, and "
-            "would be overwritten; move the folder away, or choose another by 'results' in the "
-            "config"
+            f"{len(others)} runs of another version of this project are here, like {others[0]}, "
+            "and would be overwritten; move the folder away, or choose another by 'results' in "
+            "the config"
         )
 
 
 def _repair(spec: DatasetSpec) -> list[str]:
-    """Make damaged arrays of a data set anew, as old as they were if they are what they were.
+    """Make lost or damaged arrays of a data set anew, as old as they were if they are the same.
 
     The pipeline would take them for new data, and train everything again.
     """
-    manifest = DATA / spec.name / "data.sha256"
-    found = damaged(manifest)
-    if not found:
+    manifest = DATA / spec.name / DATA_LIST
+    before = read_manifest(manifest)
+    wrong = {*damaged(manifest), *(path for path in before if not path.is_file())}
+    if not wrong:
         return []
     from gmvae.bench.prepare import prepare
 
-    before, written = read_manifest(manifest), manifest.stat().st_mtime_ns
-    lines = [_set_aside(path, "does not have the content that was written") for path in found]
-    prepare(spec.name, spec.npz, manifest.parent)
-    if read_manifest(manifest) == before:
-        for path in (*before, manifest):
-            os.utime(path, ns=(written, written))
-    return lines
-
-
-def _set_aside(path: Path, reason: str) -> str:
-    aside = path.with_name(path.name + ASIDE)
-    path.replace(aside)
-    return f"{path} {reason}; it is now {aside.name} and will be made anew"
+    written = manifest.stat().st_mtime_ns
+    with tempfile.TemporaryDirectory(dir=DATA, prefix=f".{spec.name}-") as name:
+        prepare(spec.name, spec.npz, Path(name))
+        made = read_manifest(Path(name) / DATA_LIST)
+        now = {manifest.parent / path.name: checksum for path, checksum in made.items()}
+        for path in sorted(Path(name).iterdir()):
+            if now == before:
+                os.utime(path, ns=(written, written))
+            path.replace(manifest.parent / path.name)
+    return [f"{path} was lost or damaged and has been made anew" for path in sorted(wrong)]
 
 
 def _require_writable(folder: Path) -> None:

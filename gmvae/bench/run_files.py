@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from gmvae.bench import files, provenance
 from gmvae.bench.assignments import exemplars, stacked
 from gmvae.bench.grid import Run
+from gmvae.bench.layout import RUN_PRODUCTS, TRAIN_LIST
 from gmvae.bench.manifests import write_manifest
-from gmvae.bench.records import FORMAT, PRODUCTS
-
-MANIFEST = "train.sha256"
+from gmvae.bench.records import FORMAT
 
 
 @dataclass
@@ -100,7 +99,7 @@ def write_run(
         _save_model(fit.estimator if fitted else None, temporary)
     # After the others, since it says that the run is complete.
     files.write_json(folder / "run.json", record)
-    write_manifest(folder / MANIFEST, [folder / name for name in PRODUCTS])
+    write_manifest(folder / TRAIN_LIST, [folder / name for name in RUN_PRODUCTS])
     return record
 
 

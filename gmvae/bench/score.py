@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gmvae.bench import files, metrics
 from gmvae.bench.errors import DataError
+from gmvae.bench.layout import CHECKPOINTS, METRICS, SCORE_LIST
 from gmvae.bench.manifests import write_manifest
 from gmvae.bench.records import read_record
 
@@ -32,11 +33,11 @@ def write_scores(folder: Path, labels_path: Path) -> None:
         Test labels.
     """
     scores = score_run(folder, labels_path)
-    files.write_json(folder / "metrics.json", scores)
-    write_manifest(folder / "score.sha256", [folder / "metrics.json"])
+    files.write_json(folder / METRICS, scores)
+    write_manifest(folder / SCORE_LIST, [folder / METRICS])
     # A run that ran out of time can go on from there, with another limit.
     if scores["status"] != "timed_out":
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
 def score_run(folder: Path, labels_path: Path) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from gmvae.bench.errors import DataError, did_you_mean
+from gmvae.bench.layout import DATA, LISTS_OF_A_RUN
 from gmvae.bench.manifests import read_manifest
 from gmvae.bench.records import read_record
-from gmvae.bench.recovery import DATA
 from gmvae.bench.tables import SETTING
 
 FIGURES = [
@@ -66,7 +66,7 @@ def trace(table: Path, cell: Cell) -> str:
         lines += _settings(table.parent, group.iloc[0])
         for row in group.to_dict("records"):
             lines += [f"  {line}" for line in _run(table.parent, row)]
-    return "\n".join([*lines, *_how_to_repeat(table.parent, runs.iloc[0])])
+    return "\n".join([*lines, *_how_to_repeat(table.parent, runs)])
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -87,7 +87,9 @@ def _matching(runs: pd.DataFrame, cell: Cell) -> pd.DataFrame:
             continue
         there = found[name].dropna().unique().tolist()
         if isinstance(wanted, str):
-            chosen = found[found[name].astype(str).str.lower() == wanted.lower()]
+            # In table1.csv a variant can carry the mark of its config in brackets.
+            plain = wanted.lower().partition(" (")[0]
+            chosen = found[found[name].astype(str).str.lower() == plain]
         else:
             chosen = found[found[name] == wanted]
         if chosen.empty:
@@ -126,11 +128,12 @@ def _run(results: Path, row: Mapping[str, Any]) -> Iterator[str]:
     yield f"seed {row['seed']}: {row['status']}{reason}; {', '.join(shown)}"
     folder = results / row["path"]
     if not (folder / "run.json").is_file():
-        yield f"  its files are not below {results} (it would be {row['path']})"
+        yield f"  its files are not here (expected in {folder})"
         return
     record = read_record(folder / "run.json")
     program, machine = record["program"], record["machine"]
     changed = {True: ", with changes", False: "", None: ""}[program.get("git_dirty")]
+    yield f"  everything about it, the whole config included, is in {folder / 'run.json'}"
     yield (
         f"  {record['train_seconds']:.1f} s of training, {record['peak_memory_mb']:g} MB, from "
         f"{record['started']} to {record['finished']}, resumed {record['resumed']} times"
@@ -144,25 +147,39 @@ def _run(results: Path, row: Mapping[str, Any]) -> Iterator[str]:
         f"precision {record['precision']}"
     )
     for name, checksum in record["data_sha256"].items():
-        yield f"  data/{record['run']['dataset']}/{name}.npy, SHA-256 {checksum}"
-    for name in ("train.sha256", "score.sha256"):
+        yield f"  {DATA}/{record['run']['dataset']}/{name}.npy, SHA-256 {checksum}"
+    for name in LISTS_OF_A_RUN:
         for path, checksum in read_manifest(folder / name).items():
             yield f"  {path}, SHA-256 {checksum}"
 
 
-def _how_to_repeat(results: Path, row: Mapping[str, Any]) -> list[str]:
-    folder = results / str(row["path"])
-    if not (folder / "run.json").is_file():
+def _how_to_repeat(results: Path, runs: pd.DataFrame) -> list[str]:
+    """Commands that repeat a run that finished, if there is one, and compare."""
+    there = runs[[(results / path / "run.json").is_file() for path in runs["path"]]]
+    if there.empty:
         return []
-    record = read_record(folder / "run.json")
+    finished = there[there["status"] == "finished"]
+    path = Path((there if finished.empty else finished).iloc[0]["path"])
+    record = read_record(results / path / "run.json")
+    seeds = record.get("seeds_together")
+    repeated = [
+        ({**record["run"], "seed": seed}, results / "repeated" / path.parent / f"seed{seed}")
+        for seed in seeds or [record["run"]["seed"]]
+    ]
+    described = [run for run, _ in repeated] if seeds else repeated[0][0]
     data = DATA / record["run"]["dataset"]
-    target = Path("repeated") / str(row["path"])
-    run = shlex.quote(json.dumps(record["run"], sort_keys=True))
+    words = [
+        *("python", "-m", "gmvae.bench", "train-together" if seeds else "train"),
+        json.dumps(described, sort_keys=True),
+        *(str(folder) for _, folder in repeated),
+        *("--train-images", str(data / "train-images.npy")),
+        *("--test-images", str(data / "test-images.npy")),
+        *("--threads", str(record["threads"]), "--fresh"),
+    ]
+    again = results / "repeated" / path / "test.npz"
     return [
         "",
-        f"to repeat seed {row['seed']} into another folder and compare:",
-        f"  python -m gmvae.bench train {run} {shlex.quote(str(target))} "
-        f"--train-images {data / 'train-images.npy'} --test-images {data / 'test-images.npy'} "
-        f"--threads {record['threads']}",
-        f"  cmp {shlex.quote(str(target / 'test.npz'))} {shlex.quote(str(folder / 'test.npz'))}",
+        f"to repeat {path} in another folder and compare (no output means: the same):",
+        f"  {shlex.join(words)}",
+        f"  {shlex.join(['cmp', str(again), str(results / path / 'test.npz')])}",
     ]

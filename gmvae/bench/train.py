@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import inspect
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,13 +21,12 @@ from gmvae.bench.assignments import EpochRecorder
 from gmvae.bench.environment import CHECKPOINT_VARIABLE
 from gmvae.bench.errors import ConfigError, RunError
 from gmvae.bench.grid import Run
+from gmvae.bench.layout import CHECKPOINTS
 from gmvae.bench.limits import TimeLimitError, time_limit
 from gmvae.bench.run_files import Fit, training_clusters, write_run
 
 if TYPE_CHECKING:
     from gmvae.checkpoints import Checkpoints
-
-CHECKPOINTS = "checkpoints"
 
 
 class NoCheckpoints:
@@ -52,6 +52,8 @@ class Job:
         Seconds after which a run ends without a result.
     config : Path or None
         The resolved configuration, of which a copy goes into ``run.json``.
+    fresh : bool
+        Neither use nor leave checkpoints.
     """
 
     train_images: Path
@@ -60,6 +62,7 @@ class Job:
     verbose: bool = False
     time_limit: float | None = None
     config: Path | None = None
+    fresh: bool = False
 
     def samples(self, estimator: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         """Training and test samples, flat, as `estimator` takes them."""
@@ -104,8 +107,8 @@ def train_run(run: Run, job: Job, folder: Path) -> dict[str, Any]:
     train, test = job.samples(estimator)
     fit, recorder = Fit(run, estimator), EpochRecorder(test)
     context = {**job.context(), "precision": run.parameters.get("precision")}
-    with _checkpoints(run, folder, estimator) as checkpoints:
-        offered = {"on_epoch": recorder, "checkpoint": checkpoints}
+    with _checkpoints(run, folder, job, estimator) as checkpoints:
+        offered = {"on_epoch": recorder, "checkpoint": _given(checkpoints)}
         accepted = inspect.signature(estimator.fit).parameters
         started = time.perf_counter()
         try:
@@ -165,12 +168,12 @@ def train_runs_together(
         "precision": runs[0].parameters.get("precision"),
         "seeds_together": [run.seed for run in runs],
     }
-    with _checkpoints(runs[0], folders[0], estimators[0]) as checkpoints:
+    with _checkpoints(runs[0], folders[0], job, estimators[0]) as checkpoints:
         started = time.perf_counter()
         try:
             with time_limit(job.time_limit, lambda: checkpoints.restored_seconds):
                 errors = estimators[0].fit_together(
-                    estimators, train, on_epoch=recorder, checkpoint=checkpoints
+                    estimators, train, on_epoch=recorder, checkpoint=_given(checkpoints)
                 )
             for fit, failure in zip(fits, errors, strict=True):
                 if failure is not None:
@@ -183,8 +186,7 @@ def train_runs_together(
             raise _refusal(runs[0], error) from error
         spent = time.perf_counter() - started - recorder.seconds
         for fit in fits:
-            # What was restored is a share already.
-            fit.seconds = spent / len(fits) + checkpoints.restored_seconds
+            fit.seconds = (spent + checkpoints.restored_seconds) / len(fits)
             fit.history = getattr(fit.estimator, "history_", {})
             fit.resumed = checkpoints.resumed
             _note_collapse(fit)
@@ -193,15 +195,19 @@ def train_runs_together(
 
 
 @contextmanager
-def _checkpoints(run: Run, folder: Path, estimator: Any) -> Iterator[Checkpoints | NoCheckpoints]:
+def _checkpoints(
+    run: Run, folder: Path, job: Job, estimator: Any
+) -> Iterator[Checkpoints | NoCheckpoints]:
     """Those of a run, which one process at a time may use; the score rule removes them.
 
     They outlive the training, since a run whose end the pipeline did not see is asked for again.
     """
     place = folder / CHECKPOINTS
     with locks.waiting(place / "lock", f"{run.path} is being trained already; waiting for it"):
-        if "checkpoint" not in inspect.signature(estimator.fit).parameters:
+        if "checkpoint" not in inspect.signature(estimator.fit).parameters or job.fresh:
             yield NoCheckpoints()
+            if job.fresh:
+                shutil.rmtree(place)
             return
         # Late, since it loads torch, which others do not need.
         from gmvae.checkpoints import SECONDS, Checkpoints
@@ -209,10 +215,15 @@ def _checkpoints(run: Run, folder: Path, estimator: Any) -> Iterator[Checkpoints
         identity = {
             "run": run.as_dict(),
             "sources": methods.source_checksum(run.class_path),
+            "libraries": provenance.libraries(),
             "processor": provenance.machine()["processor"],
         }
         seconds = float(os.environ.get(CHECKPOINT_VARIABLE) or SECONDS)
         yield Checkpoints(place, identity, seconds=seconds)
+
+
+def _given(checkpoints: Checkpoints | NoCheckpoints) -> Checkpoints | None:
+    return None if isinstance(checkpoints, NoCheckpoints) else checkpoints
 
 
 def _note_collapse(fit: Fit) -> None:

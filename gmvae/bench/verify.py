@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from gmvae.bench import files
+from gmvae.bench.config import config_from_dict
 from gmvae.bench.errors import DataError
-from gmvae.bench.manifests import damaged
+from gmvae.bench.grid import Run, is_finished, make_runs
+from gmvae.bench.layout import DATA, LISTS_OF_A_RUN, LOGS, METRICS, RESOLVED_CONFIG
+from gmvae.bench.manifests import damaged, incomplete, read_manifest
 from gmvae.bench.records import read_metrics, read_record
-from gmvae.bench.recovery import DATA, RESOLVED
-from gmvae.bench.report_tables import as_csv
+from gmvae.bench.report_tables import as_csv, markdown
 from gmvae.bench.score import score_run
 from gmvae.bench.tables import ScoredRun, build
 
@@ -26,7 +28,7 @@ def verify(results: Path, data: Path = DATA) -> str:
     Parameters
     ----------
     results : Path
-        With ``runs.csv``, which says what runs there are.
+        In which the pipeline has finished; ``config.json`` says what runs there should be.
     data : Path
         Where ``{dataset}/test-labels.npy`` are.
 
@@ -40,52 +42,65 @@ def verify(results: Path, data: Path = DATA) -> str:
     DataError
         With all differences, if there is one; or if something needed is missing.
     """
-    folders = _folders(results)
-    differences: list[str] = []
+    path = results / RESOLVED_CONFIG
+    if not path.is_file():
+        raise DataError(
+            f"{path} is not there: {results} is no folder in which the pipeline has finished; give "
+            "such a folder"
+        )
+    config = config_from_dict(files.read_json(path))
     scored: list[ScoredRun] = []
-    for folder in folders:
-        record = read_record(folder / "run.json")
-        scores = score_run(folder, data / record["run"]["dataset"] / "test-labels.npy")
-        scored.append(ScoredRun(folder, record, scores))
-        differences += _differences_of_run(folder, scored[-1])
-    differences += _differences_of_tables(results, scored)
+    differences: list[str] = []
+    runs = make_runs(config)
+    for run in runs:
+        differences += _check_run(results, data, run, scored)
+    if len(scored) == len(runs):
+        differences += _check_tables(results, scored, config.mark)
+    differences += _check_lists(results)
     if differences:
         raise DataError(
             "\n".join([f"{len(differences)} differences in {results}:", *differences])
             + "\ndelete what differs and run the pipeline again, which makes it anew"
         )
-    return f"{results}: {len(scored)} runs and 4 tables recomputed, no differences"
+    return f"{results}: {len(scored)} runs and all tables recomputed, no differences"
 
 
-def _folders(results: Path) -> list[Path]:
-    path = results / "runs.csv"
-    try:
-        paths = pd.read_csv(path)["path"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path} cannot be read ({error}); give a folder in which the pipeline has finished"
-        ) from error
-    folders = [results / part for part in paths]
-    missing = [folder for folder in folders if not (folder / "run.json").is_file()]
-    if missing:
-        raise DataError(
-            f"{len(missing)} of {len(folders)} runs of {path} are not there, like {missing[0]}; "
-            "only a folder with all of its runs can be checked"
-        )
-    return folders
-
-
-def _differences_of_run(folder: Path, scored: ScoredRun) -> Iterator[str]:
-    for name in ("train.sha256", "score.sha256"):
-        if not (folder / name).is_file():
-            yield f"  {folder / name} is missing: the files of this run cannot be checked"
+def _check_run(results: Path, data: Path, run: Run, scored: list[ScoredRun]) -> Iterator[str]:
+    """Differences of one run, which is added to `scored` if it can be read."""
+    folder = results / run.path
+    for name, products in LISTS_OF_A_RUN.items():
+        for path in incomplete(folder / name, products):
+            yield f"  {path} is missing, or not in {name}"
         for path in damaged(folder / name, thorough=True):
             yield f"  {path} does not have the content that was written"
-    if folder.parts[-len(Path(scored.path).parts) :] != Path(scored.path).parts:
-        yield f"  {folder} holds the result of {scored.path}"
-    stored = read_metrics(folder / "metrics.json")
-    for place, was, is_now in _unequal("", stored, scored.scores):
-        yield f"  {folder / 'metrics.json'}: {place} is {was}, recomputed {is_now}"
+    try:
+        record, stored = read_record(folder / "run.json"), read_metrics(folder / METRICS)
+        scores = score_run(folder, data / run.dataset / "test-labels.npy")
+        yield from _check_assignments(folder)
+    except DataError as error:
+        yield f"  {error}"
+        return
+    scored.append(ScoredRun(folder, record, scores))
+    if not is_finished(run, folder):
+        yield f"  {folder} holds the result of {scored[-1].path}, {record['run']['parameters']}"
+    for place, was, is_now in _unequal("", stored, scores):
+        yield f"  {folder / METRICS}: {place} is {was}, recomputed {is_now}"
+
+
+def _check_assignments(folder: Path) -> Iterator[str]:
+    """Whether clusters and exemplars are the most probable, up to the rounding to float32."""
+    arrays = files.read_arrays(folder / "test.npz")
+    if "probabilities" not in arrays:
+        return
+    probabilities, clusters = arrays["probabilities"], arrays["clusters"]
+    chosen = probabilities[np.arange(len(clusters)), clusters]
+    if (chosen < probabilities.max(axis=1)).any():
+        yield f"  {folder / 'test.npz'}: clusters are not the most probable ones"
+    which, samples = arrays["exemplars"].T
+    if (probabilities[samples, which] < probabilities.max(axis=0)[which]).any():
+        yield f"  {folder / 'test.npz'}: exemplars are not the most probable samples"
+    if set(which) != set(clusters):
+        yield f"  {folder / 'test.npz'}: not every cluster in use has an exemplar"
 
 
 def _unequal(place: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -96,9 +111,9 @@ def _unequal(place: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]
         yield place, one, other
 
 
-def _differences_of_tables(results: Path, scored: list[ScoredRun]) -> Iterator[str]:
-    config = files.read_json(results / RESOLVED)
-    for name, text in as_csv(build(scored), config.get("mark")).items():
+def _check_tables(results: Path, scored: list[ScoredRun], mark: str | None) -> Iterator[str]:
+    tables = build(scored)
+    for name, text in {**as_csv(tables, mark), "table1.md": markdown(tables, mark or "")}.items():
         path = results / name
         stored = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         expected = text.splitlines()
@@ -115,3 +130,13 @@ def _differences_of_tables(results: Path, scored: list[ScoredRun]) -> Iterator[s
 
 def _line(lines: list[str], number: int) -> str:
     return repr(lines[number - 1]) if number <= len(lines) else "missing"
+
+
+def _check_lists(results: Path) -> Iterator[str]:
+    """Tables and figures against the checksums that their jobs left."""
+    for path in sorted((results / LOGS).glob("*.sha256")):
+        missing = [product for product in read_manifest(path) if not product.is_file()]
+        for product in missing:
+            yield f"  {product} is missing"
+        for product in damaged(path, thorough=True):
+            yield f"  {product} does not have the content that was written"

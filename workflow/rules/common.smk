@@ -15,32 +15,49 @@ from gmvae.bench.environment import prepare_jobs
 from gmvae.bench.errors import UserError
 from gmvae.bench.grid import make_runs, summary
 from gmvae.bench.methods import BUILT_IN, source_files
-from gmvae.bench.recovery import RESOLVED, begin, find_damage
-from gmvae.bench.records import PRODUCTS
+from gmvae.bench.layout import METRICS, RESOLVED_CONFIG, RUN_PRODUCTS
+from gmvae.bench.recovery import begin, find_damage
 
-# Calls that look at the pipeline, and may do so while another one is at work.
-LOOKING = {"partial", "--lint", "--report", "--summary", "--unlock", "--list-rules"}
-ONLY_LOOKS = workflow.output_settings.dryrun or not LOOKING.isdisjoint(sys.argv)
+# Options with which Snakemake runs no job.
+LOOKING = (
+    "--archive --cleanup-metadata --cleanup-shadow --containerize --d3dag --dag --detailed-summary"
+    " --export-cwl --filegraph --generate-unit-tests --help --lint --list-changes --list-input-changes"
+    " --list-params-changes --list-rules --list-target-rules --list-untracked --report --rulegraph"
+    " --summary --unlock --version -D -S -l"
+).split()
+
+
+def only_looks(results):
+    """Whether this call runs no job, or the one alone that disturbs no other."""
+    words = [word.split("=")[0] for word in sys.argv[1:]]
+    options = [word for word in words if word.startswith("-")]
+    if any(option.startswith(word) for word in options for option in LOOKING):
+        return True
+    others = [word for word in words if word in ("all", "tables")]
+    others += [word for word in words if word.startswith((f"{results}/", "data/"))]
+    return "partial" in words and not others
+
 
 try:
     CONFIG = parse_config(config)
     RUNS = {run.path: run for run in make_runs(CONFIG)}
-    if workflow.is_main_process and not ONLY_LOOKS:
+    RESULTS = CONFIG.results
+    RUN_PATHS = [f"{RESULTS}/{path}" for path in RUNS]
+    prepare_jobs(CONFIG.data_dir)
+    if not workflow.is_main_process or only_looks(RESULTS):
+        pass
+    elif workflow.output_settings.dryrun:
+        for path, reason in find_damage(CONFIG, map(Path, RUN_PATHS)):
+            print(f"{path} {reason}; a real run sets it aside", file=sys.stderr)
+    else:
         for line in begin(CONFIG, RUNS.values()):
             print(line, file=sys.stderr)
-    elif workflow.is_main_process:
-        for path, reason in find_damage(CONFIG, RUNS.values()):
-            print(f"{path} {reason}; a real run sets it aside", file=sys.stderr)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-prepare_jobs(CONFIG.data_dir)
-
-RESULTS = CONFIG.results
 NPZ = {spec.name: spec.npz for spec in CONFIG.datasets}
-RUN_PATHS = [f"{RESULTS}/{path}" for path in RUNS]
-RUN_PRODUCTS = [
-    f"{path}/{name}" for path in RUN_PATHS for name in (*PRODUCTS, "metrics.json")
+PRODUCTS_OF_RUNS = [
+    f"{path}/{name}" for path in RUN_PATHS for name in (*RUN_PRODUCTS, METRICS)
 ]
 TABLES = [
     f"{RESULTS}/{name}"
@@ -53,7 +70,7 @@ FIGURES = [
 ]
 
 # What all training commands take, and what makes no run out of date.
-TRAINING_OPTIONS = f"--config {shlex.quote(f'{RESULTS}/{RESOLVED}')}" + (
+TRAINING_OPTIONS = f"--config {shlex.quote(f'{RESULTS}/{RESOLVED_CONFIG}')}" + (
     "" if CONFIG.time_limit is None else f" --time-limit {CONFIG.time_limit}"
 )
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gmvae.bench.figures.style import METRIC_LABELS, WIDTH, finish, notice
+from gmvae.bench.tables import SETTING
 
 METRIC = "accuracy_exemplar"
 
@@ -26,6 +27,10 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     Figure
     """
     shown = curves[(curves["method"] == "gmvae") & curves[METRIC].notna()]
+    if not shown.empty:
+        run = [*SETTING, "seed"]
+        finished = runs.loc[(runs["status"] == "finished") & (runs["method"] == "gmvae"), run]
+        shown = shown.merge(finished, on=run)
     if shown.empty:
         return notice("no GMVAE run with labels is in this table")
     rows = list(shown[["dataset", "variant", "M"]].drop_duplicates().itertuples(index=False))

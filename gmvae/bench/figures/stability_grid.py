@@ -26,7 +26,8 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
     -------
     Figure
     """
-    shown = runs[(runs["method"] == "gmvae") & runs["accuracy_hungarian"].notna()]
+    finished = runs[(runs["status"] == "finished") & runs["accuracy_hungarian"].notna()]
+    shown = finished[finished["method"] == "gmvae"]
     if shown.empty:
         return notice("no GMVAE run with labels is in this table")
     groups = shown.groupby(["dataset", "variant"], sort=False)
