@@ -27,7 +27,8 @@ from gmvae.networks import Trunk, full_precision
 from gmvae.observation import Observation, ObservationModel
 from gmvae.parameters import check_parameters
 from gmvae.samples import as_samples, fitting_samples
-from gmvae.training import Training, TrainingSettings, TrainingStep, finite_elbo
+from gmvae.steps import TrainingSettings, TrainingStep
+from gmvae.training import Training, finite_elbo
 
 
 class _VAEModel(nn.Module):
@@ -53,7 +54,7 @@ class _VAEModel(nn.Module):
 
 
 class _VAEObjective:
-    """The negative bound, in the form that `gmvae.training.TrainingStep` takes."""
+    """The negative bound, in the form that `gmvae.steps.TrainingStep` takes."""
 
     def draw_noise(
         self, network: _VAEModel, n_rows: int, generator: torch.Generator | None = None

@@ -180,7 +180,7 @@ def exact_loss(values: Terms) -> Tensor:
 
 @dataclass(frozen=True)
 class GMVAEObjective:
-    """What GMVAE minimises, in the form that `gmvae.training.TrainingStep` takes.
+    """What GMVAE minimises, in the form that `gmvae.steps.TrainingStep` takes.
 
     Attributes
     ----------

@@ -24,14 +24,8 @@ from gmvae.model import GMVAEModel
 from gmvae.parameters import check_parameters, require_integer
 from gmvae.restarts import Restart, best_first, warn_of_failure
 from gmvae.samples import as_samples, fitting_samples
-from gmvae.training import (
-    DivergenceError,
-    Record,
-    Training,
-    TrainingSettings,
-    TrainingStep,
-    finite_elbo,
-)
+from gmvae.steps import TrainingSettings, TrainingStep
+from gmvae.training import DivergenceError, Record, Training, finite_elbo
 
 
 class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from gmvae.training import TrainingSettings
+    from gmvae.steps import TrainingSettings
 
 History = dict[str, list[float]]
 """Epoch means by name; ``epoch`` and ``seconds`` among them."""

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from gmvae.checkpoints import Checkpoints, checkpoints_of
 from gmvae.restarts import Restart, warn_of_failure
+from gmvae.steps import TrainingSettings
 from gmvae.together import StepTogether
-from gmvae.training import DivergenceError, Record, Training, TrainingSettings
+from gmvae.training import DivergenceError, Record, Training
 
 if TYPE_CHECKING:
     from gmvae.estimator import GMVAE

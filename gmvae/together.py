@@ -19,11 +19,11 @@ from torch.utils._pytree import tree_map
 from gmvae.devices import autocast
 from gmvae.networks import as_batch
 from gmvae.optimizer import FusedAdam
-from gmvae.training import Objective, TrainingSettings, learning_rate_at, named
+from gmvae.steps import Objective, TrainingSettings, learning_rate_at, named
 
 
 class StepTogether:
-    """One step of Adam on a batch for each of S networks; see `gmvae.training.TrainingStep`.
+    """One step of Adam on a batch for each of S networks; see `gmvae.steps.TrainingStep`.
 
     Parameters
     ----------

@@ -11,34 +11,20 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from gmvae.checkpoints import Checkpoints, Series, State
-from gmvae.devices import autocast, has_native_bfloat16, repeatable_kernels
-from gmvae.networks import as_batch
-from gmvae.optimizer import FusedAdam
+from gmvae.devices import has_native_bfloat16, repeatable_kernels
 from gmvae.progress import History, progress_bar, tell
+from gmvae.steps import TrainingSettings, named
 
 Record = dict[str, NDArray[Any]]
 """Arrays that were noted after an epoch, by name."""
-
-
-class Objective(Protocol):
-    """What is minimised: random numbers are an argument, drawn apart from the computation."""
-
-    def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Any:
-        """Tensors of noise that the call below takes for a batch of `n_rows` samples."""
-
-    def __call__(
-        self, network: Any, y: Tensor, noise: Any, progress: float
-    ) -> Mapping[str, Tensor]:
-        """Scalar ``loss`` and scalars to log, of a batch (B, y_dim) after `progress` epochs."""
 
 
 class DivergenceError(FloatingPointError):
@@ -55,100 +41,12 @@ class DivergenceError(FloatingPointError):
         self.history: History = history or {}
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Everything about a training run that is not the model.
-
-    Attributes
-    ----------
-    epochs, batch_size : int
-    learning_rate : float
-        Of Adam, at the start.
-    schedule : {"constant", "cosine"}
-        "cosine" lowers the learning rate to zero over the run.
-    precision : {"float32", "bfloat16"}
-        Of matrix products and convolutions; parameters and losses stay in float32.
-    device : str
-        "cpu", "cuda" or "auto" (CUDA where there is one).
-    verbose : bool
-        Show progress: a bar on a terminal, else a line an epoch, on standard error.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    schedule: str = "constant"
-    precision: str = "float32"
-    device: str = "cpu"
-    verbose: bool = False
-
-    @classmethod
-    def of(cls, estimator: Any) -> TrainingSettings:
-        """The settings that an estimator holds among its parameters."""
-        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
-
-
-class TrainingStep:
-    """One step of Adam on a batch of one network.
-
-    Nothing in a step waits for a result of the device.
-
-    Parameters
-    ----------
-    network : Module
-        Holds the parameters.
-    objective : Objective
-    samples : Tensor, shape (N, y_dim)
-        float32 or uint8, on the device of `network`; uint8 is scaled batch by batch.
-    settings : TrainingSettings
-    generator : torch.Generator
-        Of the order of the samples and of the noise, on the device of `network`.
-    """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        objective: Objective,
-        samples: Tensor,
-        settings: TrainingSettings,
-        generator: torch.Generator,
-    ):
-        self.network, self.objective, self.samples = network, objective, samples
-        self.settings, self.generators = settings, [generator]
-        self.batch_size = min(settings.batch_size, len(samples))
-        self.optimizer = FusedAdam(network.parameters())
-
-    def new_order(self) -> Tensor:
-        """Numbers of all samples in a random order, shape (N,)."""
-        device = self.samples.device
-        return torch.randperm(len(self.samples), generator=self.generators[0], device=device)
-
-    def set_training(self, training: bool) -> None:
-        """Put the network into training or into evaluation mode."""
-        self.network.train(training)
-
-    def state(self) -> dict[str, Tensor]:
-        """The tensors that steps change, themselves, by name."""
-        network = named("network", self.network.state_dict())
-        return network | named("optimizer", self.optimizer.state())
-
-    def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
-        """Train on the samples numbered `rows`; returns what the objective gave, detached."""
-        y = as_batch(self.samples.index_select(0, rows))
-        noise = self.objective.draw_noise(self.network, len(rows), self.generators[0])
-        with autocast(self.settings.precision, y.device):
-            values = self.objective(self.network, y, noise, progress)
-        values["loss"].backward()
-        self.optimizer.step(learning_rate_at(self.settings, progress))
-        return {name: value.detach() for name, value in values.items()}
-
-
 class Training:
     """A training, of one network or of several in step, that can be run epoch by epoch.
 
     Parameters
     ----------
-    step : TrainingStep or gmvae.together.StepTogether
+    step : gmvae.steps.TrainingStep or gmvae.together.StepTogether
     settings : TrainingSettings
     checkpoints : Checkpoints, optional
         Where its states go, and where it finds them again.
@@ -338,11 +236,6 @@ class Training:
             tell(f"goes on after {self._epoch} epochs{batches}")
 
 
-def named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors under longer names."""
-    return {f"{prefix}.{name}": value for name, value in tensors.items()}
-
-
 @torch.no_grad()
 def overwrite(tensors: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
     """Copy stored values into tensors of the same names, which keep their place in memory."""
@@ -370,13 +263,6 @@ def as_record(noted: Mapping[str, Any]) -> Record:
 def as_arrays(tensors: Mapping[str, Tensor]) -> Record:
     """Tensors as arrays of NumPy."""
     return {name: value.numpy() for name, value in tensors.items()}
-
-
-def learning_rate_at(settings: TrainingSettings, progress: float) -> float:
-    """Learning rate after `progress` epochs."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress / settings.epochs))
 
 
 def add_to(sums: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:

@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 from baselines.vae_gmm import VAEGaussianMixture
 from gmvae import GMVAE
 from gmvae.checkpoints import Checkpoints, CheckpointWarning, State
+from gmvae.steps import TrainingStep
 from gmvae.together import StepTogether
-from gmvae.training import TrainingStep
 
 NETWORK = {"network": "paper-fc", "epochs": 3, "batch_size": 64, "random_state": 5}
 SETTINGS = {

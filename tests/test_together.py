@@ -12,8 +12,9 @@ from gmvae import GMVAE, DivergenceError, training
 from gmvae.architectures import architecture
 from gmvae.elbo import GMVAEObjective
 from gmvae.model import GMVAEModel
+from gmvae.steps import TrainingSettings, TrainingStep
 from gmvae.together import StepTogether
-from gmvae.training import Training, TrainingSettings, TrainingStep
+from gmvae.training import Training
 
 OBJECTIVE = GMVAEObjective("paper", 2, z_prior_threshold=0.5, z_prior_warmup_epochs=2)
 SETTINGS = TrainingSettings(epochs=2, batch_size=10, learning_rate=1e-3, schedule="cosine")

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from gmvae import devices, evaluation, training
+from gmvae import devices, evaluation, steps, training
 from gmvae.optimizer import FusedAdam
 
 
 def settings(**changes):
     values = {"epochs": 3, "batch_size": 4, "learning_rate": 0.01}
-    return training.TrainingSettings(**{**values, **changes})
+    return steps.TrainingSettings(**{**values, **changes})
 
 
 class Mean(nn.Module):
@@ -32,7 +32,7 @@ class Mean(nn.Module):
 
 def train(model, samples, settings):
     generator = torch.Generator().manual_seed(0)
-    step = training.TrainingStep(model, model, samples, settings, generator)
+    step = steps.TrainingStep(model, model, samples, settings, generator)
     run = training.Training(step, settings)
     run.run(settings.epochs)
     return run.histories[0]
@@ -102,10 +102,10 @@ def test_history_averages_over_batches():
 
 def test_cosine_schedule_goes_from_the_learning_rate_to_zero():
     cosine = settings(schedule="cosine", epochs=4)
-    rates = [training.learning_rate_at(cosine, progress) for progress in (0, 1, 2, 3, 4)]
+    rates = [steps.learning_rate_at(cosine, progress) for progress in (0, 1, 2, 3, 4)]
     expected = 0.005 * (1 + np.cos(np.pi * np.arange(5) / 4))
     np.testing.assert_allclose(rates, expected, atol=1e-12)
-    assert training.learning_rate_at(settings(), 2.5) == 0.01
+    assert steps.learning_rate_at(settings(), 2.5) == 0.01
 
 
 def test_divergence_names_epoch_and_value():

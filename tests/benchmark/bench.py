@@ -34,7 +34,7 @@ from gmvae.bench import provenance
 from gmvae.bench.environment import keep_freed_memory
 from gmvae.elbo import GMVAEObjective
 from gmvae.model import GMVAEModel
-from gmvae.training import TrainingSettings, TrainingStep
+from gmvae.steps import TrainingSettings, TrainingStep
 
 CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 NETWORKS = ("fast-fc", "fast-conv")

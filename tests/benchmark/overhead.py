@@ -51,18 +51,18 @@ def main(run: str, folder: str) -> None:
     from gmvae.bench.environment import set_threads
 
     set_threads(1)
-    from gmvae import training
+    from gmvae import steps
     from gmvae.bench import __main__ as command
 
     times: list[float] = []
-    step = training.TrainingStep.__call__
+    step = steps.TrainingStep.__call__
 
     def noted(self, rows, progress):
         values = step(self, rows, progress)
         times.append(time.time())
         return values
 
-    training.TrainingStep.__call__ = noted
+    steps.TrainingStep.__call__ = noted
     images = [f"--{name}-images={folder}/{name}.npy" for name in ("train", "test")]
     command.main(["train", run, f"{folder}/run", *images, "--quiet"])
     record = json.loads((Path(folder) / "run" / "run.json").read_text(encoding="utf-8"))
