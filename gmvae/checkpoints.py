@@ -96,6 +96,8 @@ class Checkpoints:
         seconds: float = SECONDS,
     ):
         self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(f"checkpoint should be a folder, but {folder} is a file")
         self.identity = _as_json(identity or {})
         self.seconds = seconds
         self.restored_seconds = 0.0

@@ -70,7 +70,11 @@ def _number(*, above_zero: bool) -> Rule:
         if number and math.isfinite(value) and (value > 0 or (value == 0 and not above_zero)):
             return
         # YAML reads 1e-3 as text.
-        hint = "; in YAML write it with a point, like 1.0e-3" if isinstance(value, str) else ""
+        hint = (
+            "; in YAML write it with a point and a sign, like 1.0e-3"
+            if isinstance(value, str)
+            else ""
+        )
         raise ValueError(f"{name} must be a finite number {bound}, got {value!r}{hint}")
 
     return check

@@ -232,8 +232,8 @@ class Training:
         ]
         self.step.set_training(False)
         if self.settings.verbose:
-            batches = "" if self._order is None else f" and {self._batch} batches"
-            tell(f"goes on after {self._epoch} epochs{batches}")
+            batches = "" if self._order is None else f", batch {self._batch} of the next"
+            tell(f"goes on after epoch {self._epoch}{batches}")
 
 
 @torch.no_grad()

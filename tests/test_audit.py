@@ -258,8 +258,35 @@ def test_no_space_left_wherever_it_happens(tmp_path, monkeypatch):
 def test_trace_of_what_is_not_there(grid, cell, expected):
     with pytest.raises(DataError, match=expected):
         trace(Path("results/table1.csv"), cell)
-    with pytest.raises(DataError, match=r"give the path of a table1\.csv with its runs\.csv"):
+    with pytest.raises(DataError, match=r"is not there; give the path of a table1\.csv"):
         trace(Path("data/table1.csv"), cell)
+
+
+def test_trace_tells_what_was_changed(grid, capsys):
+    swap_assignments(grid)
+    text = trace(Path("results/table1.csv"), Cell(method="kmeans"))
+    assert text.count("; WHAT IS THERE NOW IS SOMETHING ELSE") == 1
+    Path("results/runs.csv").write_text("a,b\n1,2\n")
+    assert main(["trace", "results/table1.csv"]) == 1
+    assert "give the path of a table1.csv with its runs.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("trace results/table1.csv | true", ""),
+        ("train foo out --train-images a --test-images b", "is not valid JSON"),
+        ("train '{}' out --train-images a --test-images b", "a run needs the values dataset, "),
+    ],
+)
+def test_no_tracebacks_on_the_command_line(grid, command, expected):
+    environment = {**os.environ, "PYTHONPATH": str(Path(gmvae.__file__).parents[1])}
+    words = f"{shlex.quote(sys.executable)} -m gmvae.bench {command}"
+    result = subprocess.run(
+        words, shell=True, env=environment, capture_output=True, text=True, check=False
+    )
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_trace_of_a_table_without_its_runs(grid):

@@ -372,6 +372,10 @@ def test_npz_with_its_own_test_split(tmp_path):
             "labels of both splits should be of one kind, but are int64 and <U1",
         ),
         ({"X": np.zeros((20, 2)), "X_test": np.zeros((20, 3))}, "shape and type of the training"),
+        (
+            {"X": np.zeros((20, 2)), "y": np.arange(20), "X_test": np.zeros((20, 2))},
+            "has labels for one of its two splits alone; give 'labels' and 'labels_test'",
+        ),
         ({"X": np.array([{}] * 20)}, "without unpickling"),
     ],
 )
@@ -481,7 +485,8 @@ def test_npz_in_every_form_that_numpy_writes(tmp_path, save_as, dtype, order):
     images = images / 255 if dtype != "u1" else images
     images = np.asarray(images, dtype=dtype, order=order)
     labels = np.arange(30, dtype=">i2") % 2
-    save_as(tmp_path / "mine.npz", images=images, labels=labels, images_test=images)
+    test = {"images_test": images, "labels_test": labels}
+    save_as(tmp_path / "mine.npz", images=images, labels=labels, **test)
     data = datasets.load("mine", npz=tmp_path / "mine.npz")
     np.testing.assert_array_equal(data.train.images, images.astype(data.train.images.dtype))
     assert data.test.images.dtype == (np.uint8 if dtype == "u1" else np.float32)

@@ -225,7 +225,10 @@ def test_sample_refuses(fitted, arguments, message):
         ({"device": "tpu"}, "device must be one of cpu, cuda, auto"),
         ({"verbose": 1}, "verbose must be True or False"),
         ({"learning_rate": 0}, "learning_rate must be a finite number above 0, got 0"),
-        ({"learning_rate": "1e-3"}, "got '1e-3'; in YAML write it with a point, like 1.0e-3"),
+        (
+            {"learning_rate": "1e-3"},
+            "in YAML write it with a point and a sign, like 1.0e-3",
+        ),
         ({"learning_rate": np.inf}, "learning_rate must be a finite number above 0, got inf"),
         ({"batch_size": 1}, "batch_size must be an integer of at least 2, got 1"),
         ({"schedule": "linear"}, "schedule must be one of cosine, constant"),

@@ -20,12 +20,19 @@ from gmvae.bench.errors import UserError
 if TYPE_CHECKING:
     from gmvae.bench.train import Job
 
+INTERRUPTED = 130
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        print(options.command(options))
+        print(options.command(options), flush=True)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
@@ -49,13 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     data.set_defaults(command=_data)
 
     train = commands.add_parser("train", help="train one run on images, without labels")
-    train.add_argument("run", type=json.loads, help="the run as JSON (see run.json of another)")
+    train.add_argument("run", type=_json, help="the run as JSON (see run.json of another)")
     train.add_argument("folder", type=Path, help="where the files of the run go")
     train.set_defaults(command=_train)
     together = commands.add_parser(
         "train-together", help="train runs that differ in their seed alone as one computation"
     )
-    together.add_argument("runs", type=json.loads, help="list of runs as JSON")
+    together.add_argument("runs", type=_json, help="list of runs as JSON")
     together.add_argument("folders", type=Path, nargs="+", help="one for each run")
     together.set_defaults(command=_train_together)
     for command in (train, together):
@@ -89,6 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the labels")
     verify.set_defaults(command=_verify)
     return parser
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"is not valid JSON ({error}): {text[:60]!r}") from error
 
 
 def _data(options: argparse.Namespace) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 
 def did_you_mean(word: object, valid: Iterable[str]) -> str:
     """The nearest valid word as a remark in brackets, or nothing if none is near."""
-    close = difflib.get_close_matches(str(word), list(valid), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    by_lower = {name.lower(): name for name in valid}
+    close = difflib.get_close_matches(str(word).lower(), list(by_lower), n=1)
+    return f" (did you mean {by_lower[close[0]]!r}?)" if close else ""
 
 
 class UserError(Exception):

@@ -25,6 +25,8 @@ CHUNK = 1 << 20
 REMEDIES = {
     errno.ENOSPC: "free some space and run the same command again, which goes on from there",
     errno.EDQUOT: "free some of your quota and run the same command again, to go on",
+    errno.EEXIST: "a file is in the way; choose another folder by 'results' in the config",
+    errno.ENOTDIR: "a file is in the way; choose another folder by 'results' in the config",
     errno.EROFS: "choose a folder on a disk that can be written, by 'results' in the config",
     errno.EACCES: "make the folder writable, or choose another by 'results' in the config",
     errno.EPERM: "make the folder writable, or choose another by 'results' in the config",

@@ -61,8 +61,20 @@ class Run:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
-        """Inverse of `as_dict`."""
-        return cls(**values)
+        """Inverse of `as_dict`.
+
+        Raises
+        ------
+        ConfigError
+            If a value is missing or unknown.
+        """
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ConfigError(
+                f"a run needs the values {', '.join(cls.__dataclass_fields__)}, as under 'run' in "
+                f"the run.json of another run; got {str(values)[:200]}"
+            ) from error
 
 
 def make_runs(config: Config) -> list[Run]:

@@ -21,7 +21,8 @@ LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "safetensors")
 def program() -> dict[str, Any]:
     """Version of this project, and its git commit where it runs from a checkout."""
     commit = _git("rev-parse", "HEAD")
-    changes = _git("status", "--porcelain")
+    # Of what can change a result: a config of the user's beside it does not.
+    changes = _git("status", "--porcelain", "--", ":/gmvae", ":/baselines", ":/workflow")
     return {
         "version": gmvae.__version__,
         "git_commit": commit or None,

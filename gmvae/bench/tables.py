@@ -49,6 +49,7 @@ TABLE_COLUMNS = [
     "published_std",
     "published_source",
 ]
+WHOLE_NUMBERS = ("K", "M", "clusters_used", "n_parameters")
 DECIMALS = {"train_seconds": 2, "peak_memory_mb": 1}
 
 
@@ -123,7 +124,7 @@ def build(scored: Iterable[ScoredRun]) -> Tables:
 
 
 def _frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    whole = {name: "Int64" for name in ("K", "M", "n_parameters") if name in columns}
+    whole = {name: "Int64" for name in WHOLE_NUMBERS if name in columns}
     return pd.DataFrame(list(rows), columns=columns).astype(whole)
 
 

@@ -13,9 +13,9 @@ import pandas as pd
 
 from gmvae.bench.errors import DataError, did_you_mean
 from gmvae.bench.layout import DATA, LISTS_OF_A_RUN
-from gmvae.bench.manifests import read_manifest
+from gmvae.bench.manifests import damaged, read_manifest
 from gmvae.bench.records import read_record
-from gmvae.bench.tables import SETTING
+from gmvae.bench.tables import RUN_COLUMNS, SETTING
 
 FIGURES = [
     "accuracy_hungarian",
@@ -58,6 +58,8 @@ def trace(table: Path, cell: Cell) -> str:
     DataError
         If there is no such row, or no table.
     """
+    if not table.is_file():
+        raise DataError(f"{table} is not there; give the path of a table1.csv")
     runs = _matching(_read(table.parent / "runs.csv"), cell)
     lines: list[str] = []
     for setting, group in runs.groupby(SETTING, sort=False, dropna=False):
@@ -71,8 +73,9 @@ def trace(table: Path, cell: Cell) -> str:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype={"K": "Int64", "M": "Int64", "clusters_used": "Int64"})
-    except (OSError, ValueError) as error:
+        runs = pd.read_csv(path, dtype={"K": "Int64", "M": "Int64", "clusters_used": "Int64"})
+        return runs[RUN_COLUMNS]
+    except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path} cannot be read ({error}); give the path of a table1.csv with its runs.csv "
             "beside it"
@@ -125,7 +128,8 @@ def _run(results: Path, row: Mapping[str, Any]) -> Iterator[str]:
     shown = [f"{name} {row[name]:g}" for name in FIGURES if not pd.isna(row[name])]
     reason = "" if pd.isna(row["reason"]) else f" ({row['reason']})"
     yield ""
-    yield f"seed {row['seed']}: {row['status']}{reason}; {', '.join(shown)}"
+    scores = "; " + ", ".join(shown) if shown else ""
+    yield f"seed {row['seed']}: {row['status']}{reason}{scores}"
     folder = results / row["path"]
     if not (folder / "run.json").is_file():
         yield f"  its files are not here (expected in {folder})"
@@ -136,7 +140,7 @@ def _run(results: Path, row: Mapping[str, Any]) -> Iterator[str]:
     yield f"  everything about it, the whole config included, is in {folder / 'run.json'}"
     yield (
         f"  {record['train_seconds']:.1f} s of training, {record['peak_memory_mb']:g} MB, from "
-        f"{record['started']} to {record['finished']}, resumed {record['resumed']} times"
+        f"{record['started']} to {record['finished']}, in {record['resumed'] + 1} attempts"
     )
     yield (
         f"  gmvae {program.get('version')}, commit {program.get('git_commit')}{changed}; "
@@ -149,8 +153,11 @@ def _run(results: Path, row: Mapping[str, Any]) -> Iterator[str]:
     for name, checksum in record["data_sha256"].items():
         yield f"  {DATA}/{record['run']['dataset']}/{name}.npy, SHA-256 {checksum}"
     for name in LISTS_OF_A_RUN:
+        others = damaged(folder / name, thorough=True)
         for path, checksum in read_manifest(folder / name).items():
-            yield f"  {path}, SHA-256 {checksum}"
+            remark = "" if path.is_file() else "; IT IS NOT THERE"
+            remark = "; WHAT IS THERE NOW IS SOMETHING ELSE" if path in others else remark
+            yield f"  {path}, SHA-256 {checksum}{remark}"
 
 
 def _how_to_repeat(results: Path, runs: pd.DataFrame) -> list[str]:
@@ -158,8 +165,9 @@ def _how_to_repeat(results: Path, runs: pd.DataFrame) -> list[str]:
     there = runs[[(results / path / "run.json").is_file() for path in runs["path"]]]
     if there.empty:
         return []
-    finished = there[there["status"] == "finished"]
-    path = Path((there if finished.empty else finished).iloc[0]["path"])
+    if (there["status"] == "finished").any():
+        there = there[there["status"] == "finished"]
+    path = Path(there.iloc[0]["path"])
     record = read_record(results / path / "run.json")
     seeds = record.get("seeds_together")
     repeated = [

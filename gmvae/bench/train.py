@@ -115,7 +115,7 @@ def train_run(run: Run, job: Job, folder: Path) -> dict[str, Any]:
             with time_limit(job.time_limit, lambda: checkpoints.restored_seconds):
                 estimator.fit(train, **{n: v for n, v in offered.items() if n in accepted})
             fit.history = getattr(estimator, "history_", {})
-        except FloatingPointError as error:
+        except (FloatingPointError, np.linalg.LinAlgError) as error:
             fit.fail("diverged", str(error))
             fit.history = getattr(error, "history", {})
         except TimeLimitError:

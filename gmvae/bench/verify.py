@@ -44,9 +44,10 @@ def verify(results: Path, data: Path = DATA) -> str:
     """
     path = results / RESOLVED_CONFIG
     if not path.is_file():
+        others = ", ".join(str(other.parent) for other in sorted(results.glob(f"*/{path.name}")))
         raise DataError(
             f"{path} is not there: {results} is no folder in which the pipeline has finished; give "
-            "such a folder"
+            f"such a folder{others and f', like {others}'}"
         )
     config = config_from_dict(files.read_json(path))
     scored: list[ScoredRun] = []
@@ -60,7 +61,7 @@ def verify(results: Path, data: Path = DATA) -> str:
     if differences:
         raise DataError(
             "\n".join([f"{len(differences)} differences in {results}:", *differences])
-            + "\ndelete what differs and run the pipeline again, which makes it anew"
+            + "\nrun the pipeline again, which remakes what was changed; delete what differs then"
         )
     return f"{results}: {len(scored)} runs and all tables recomputed, no differences"
 

@@ -72,6 +72,11 @@ def _headers(archive: Archive) -> tuple[Member, Member | None, Member | None, Me
                 f"{_type(test_images)}"
             )
         test_labels = _find(archive, "labels_test", "y_test")
+        if (labels is None) != (test_labels is None):
+            raise DataError(
+                f"{archive.path} has labels for one of its two splits alone; give 'labels' and "
+                "'labels_test' ('y' and 'y_test'), or neither"
+            )
         _check_labels(archive, test_labels, test_images)
     found = (images, test_images, labels, test_labels)
     _check_sizes(archive, [member for member in found if member is not None])
