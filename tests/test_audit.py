@@ -58,7 +58,7 @@ def finished(tmp_path_factory):
         begin(config, runs)
         prepare("digits", None, Path("data/digits"))
         images = (Path(f"data/digits/{split}-images.npy") for split in ("train", "test"))
-        job = Job(*images, config=Path("results/config.json"))
+        job = Job(*images, config=files.read_json("results/config.json"))
         folders = [Path("results") / run.path for run in runs]
         for run, target in zip(runs, folders, strict=True):
             train_run(run, job, target)

@@ -14,7 +14,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gmvae.bench.environment import DEBUG_VARIABLE, keep_freed_memory, set_threads
+from gmvae.bench.environment import (
+    CONFIG_VARIABLE,
+    DEBUG_VARIABLE,
+    keep_freed_memory,
+    set_threads,
+)
 from gmvae.bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -132,15 +137,21 @@ def _job(options: argparse.Namespace) -> Job:
     """What both training commands are told; sets the threads before anything loads."""
     set_threads(options.threads)
     keep_freed_memory()
+    from gmvae.bench.files import read_json
     from gmvae.bench.train import Job
 
+    named = options.config or os.environ.get(CONFIG_VARIABLE)
+    config = None if named is None else read_json(named)
+    limit = options.time_limit
+    if limit is None and config is not None:
+        limit = config.get("time_limit")
     return Job(
         options.train_images,
         options.test_images,
         threads=options.threads,
         verbose=not options.quiet,
-        time_limit=options.time_limit,
-        config=options.config,
+        time_limit=limit,
+        config=config,
         fresh=options.fresh,
     )
 

@@ -15,19 +15,23 @@ from pathlib import Path
 DATA_DIR_VARIABLE = "GMVAE_DATA_DIR"
 DEBUG_VARIABLE = "GMVAE_DEBUG"
 CHECKPOINT_VARIABLE = "GMVAE_CHECKPOINT_SECONDS"
+CONFIG_VARIABLE = "GMVAE_CONFIG"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def prepare_jobs(data_dir: str | None) -> None:
-    """Let jobs find this interpreter as ``python``, and local data below `data_dir`.
+def prepare_jobs(data_dir: str | None, config: str) -> None:
+    """Let jobs find this interpreter as ``python``, local data below `data_dir`, and their config.
 
     Parameters
     ----------
     data_dir : str or None
         None leaves the variable as the user has set it.
+    config : str
+        Path of the resolved configuration: its time limit, too, makes no run out of date.
     """
     here = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
+    os.environ[CONFIG_VARIABLE] = str(Path(config).resolve())
     if data_dir is not None:
         os.environ[DATA_DIR_VARIABLE] = data_dir
 

@@ -50,7 +50,7 @@ class Job:
         Whether a method shows its progress on standard error.
     time_limit : float or None
         Seconds after which a run ends without a result.
-    config : Path or None
+    config : mapping or None
         The resolved configuration, of which a copy goes into ``run.json``.
     fresh : bool
         Neither use nor leave checkpoints.
@@ -61,7 +61,7 @@ class Job:
     threads: int = 1
     verbose: bool = False
     time_limit: float | None = None
-    config: Path | None = None
+    config: Mapping[str, Any] | None = None
     fresh: bool = False
 
     def samples(self, estimator: Any) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -82,7 +82,7 @@ class Job:
             "program": provenance.program(),
             "libraries": provenance.libraries(),
             "machine": provenance.machine(),
-            "config": None if self.config is None else files.read_json(self.config),
+            "config": self.config,
         }
 
 

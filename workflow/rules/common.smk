@@ -43,7 +43,7 @@ try:
     RUNS = {run.path: run for run in make_runs(CONFIG)}
     RESULTS = CONFIG.results
     RUN_PATHS = [f"{RESULTS}/{path}" for path in RUNS]
-    prepare_jobs(CONFIG.data_dir)
+    prepare_jobs(CONFIG.data_dir, f"{RESULTS}/{RESOLVED_CONFIG}")
     if not workflow.is_main_process or only_looks(RESULTS):
         pass
     elif workflow.output_settings.dryrun:
@@ -68,11 +68,6 @@ FIGURES = [
     for name in bench_figures.available()
     for ending in ("svg", "png")
 ]
-
-# What all training commands take, and what makes no run out of date.
-TRAINING_OPTIONS = f"--config {shlex.quote(f'{RESULTS}/{RESOLVED_CONFIG}')}" + (
-    "" if CONFIG.time_limit is None else f" --time-limit {CONFIG.time_limit}"
-)
 
 # Runs in {results}/runs/{dataset}/{method}/{setting}/seed{seed}.
 SETTING = f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}"

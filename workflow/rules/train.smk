@@ -27,7 +27,7 @@ rule train:
         "train {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}; progress in {log}"
     shell:
         "python -m gmvae.bench train {params.run:q} {params.folder:q} --train-images {input.train:q}"
-        " --test-images {input.test:q} --threads {params.threads} {TRAINING_OPTIONS} 2> {log:q}"
+        " --test-images {input.test:q} --threads {params.threads} 2> {log:q}"
 
 
 rule train_together:
@@ -63,7 +63,7 @@ rule train_together:
     shell:
         "python -m gmvae.bench train-together {params.runs:q} {params.folders:q}"
         " --train-images {input.train:q} --test-images {input.test:q}"
-        " --threads {params.threads} {TRAINING_OPTIONS} 2> {log:q}"
+        " --threads {params.threads} 2> {log:q}"
 
 
 rule score:
