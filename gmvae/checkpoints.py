@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import re
 import time
@@ -23,7 +24,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from gmvae import __version__
 from gmvae.atomic import replacing
 
 FORMAT = "checkpoint-1"
@@ -282,9 +282,17 @@ def _identify(checkpoints: Checkpoints, estimators: Sequence[Any], samples: Tens
         samples=_fingerprint(samples),
         device=_device_name(samples.device),
         threads=torch.get_num_threads(),
-        versions={"gmvae": __version__, "torch": torch.__version__},
+        versions={"gmvae": _version(), "torch": torch.__version__},
     )
     checkpoints.warn_of_others()
+
+
+def _version() -> str | None:
+    # Asked of the installation: an import would make the whole package a source of every method.
+    try:
+        return importlib.metadata.version("gmvae")
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _device_name(device: torch.device) -> str:
