@@ -101,13 +101,14 @@ def find_damage(config: Config, folders: Iterable[Path]) -> Iterator[tuple[Path,
                 yield path, str(error).removeprefix(f"{path} ").removesuffix(f"; {AGAIN}")
                 continue
             if path.name == "run.json" and _may_go_on(record, config.time_limit):
-                yield path, f"is of a run that ended at a time limit of {record['time_limit']:g} s"
+                yield path, f"is of a run that ended at a time limit of {record['time_limit'] or 0:g} s"
 
 
 def _may_go_on(record: dict[str, Any], limit: float | None) -> bool:
     """Whether a run was out of time, and would have more of it now."""
-    before = record["time_limit"]
-    return record["status"] == "timed_out" and before and (limit is None or limit > before)
+    if record["status"] != "timed_out":
+        return False
+    return limit is None or limit > (record["time_limit"] or 0)
 
 
 def _refuse_other_versions(folders: Iterable[Path]) -> None:

@@ -30,8 +30,9 @@ LOOKING = (
 def only_looks(results):
     """Whether this call runs no job, or the one alone that disturbs no other."""
     words = [word.split("=")[0] for word in sys.argv[1:]]
-    options = [word for word in words if word.startswith("-")]
-    if any(option.startswith(word) for word in options for option in LOOKING):
+    # Snakemake takes the beginning of a long option for the whole, but "--" alone is none.
+    begun = tuple(word for word in words if word.startswith("--") and len(word) > 3)
+    if any(option in words or option.startswith(begun) for option in LOOKING):
         return True
     others = [word for word in words if word in ("all", "tables")]
     others += [word for word in words if word.startswith((f"{results}/", "data/"))]
