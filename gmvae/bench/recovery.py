@@ -101,7 +101,8 @@ def find_damage(config: Config, folders: Iterable[Path]) -> Iterator[tuple[Path,
                 yield path, str(error).removeprefix(f"{path} ").removesuffix(f"; {AGAIN}")
                 continue
             if path.name == "run.json" and _may_go_on(record, config.time_limit):
-                yield path, f"is of a run that ended at a time limit of {record['time_limit'] or 0:g} s"
+                before = record["time_limit"] or 0
+                yield path, f"is of a run that ended at a time limit of {before:g} s"
 
 
 def _may_go_on(record: dict[str, Any], limit: float | None) -> bool:
