@@ -7,36 +7,37 @@ Kingma and Welling, arXiv:1312.6114; the clusterers on its latent means are ``va
 from __future__ import annotations
 
 from abc import abstractmethod
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from gmvae.architectures import Architecture, architecture
-from gmvae.checkpoints import Checkpoints, checkpoints_of
-from gmvae.devices import noise_generator, resolve_device, seeded
+from baselines._network import NetworkClusterer
+from gmvae.architectures import Architecture
+from gmvae.devices import noise_generator
 from gmvae.distributions import DiagonalNormal
 from gmvae.evaluation import evaluate
 from gmvae.networks import Trunk, full_precision
 from gmvae.observation import Observation, ObservationModel
-from gmvae.parameters import check_parameters
-from gmvae.samples import as_samples, fitting_samples
 from gmvae.steps import TrainingSettings, TrainingStep
-from gmvae.training import Training, finite_elbo
+from gmvae.training import finite_elbo
 
 
-class _VAEModel(nn.Module):
-    """p(x) = N(0, I), p(y | x) and q(x | y)."""
+class VAEModel(nn.Module):
+    """p(x) = N(0, I), p(y | x) and q(x | y).
+
+    Parameters
+    ----------
+    arch : Architecture
+    y_dim, x_dim : int
+    observation : {"bernoulli", "gaussian"}
+    """
 
     def __init__(self, arch: Architecture, y_dim: int, x_dim: int, observation: Observation):
         super().__init__()
-        self.x_dim = x_dim
+        self.x_dim, self.y_dim = x_dim, y_dim
         self.trunk = Trunk(arch, y_dim)
         self.head = nn.Linear(self.trunk.n_features, 2 * x_dim)
         self.p_y_given_x = ObservationModel(arch, x_dim, y_dim, observation)
@@ -52,19 +53,20 @@ class _VAEModel(nn.Module):
         q_x = self.q_x_given_y(y)
         return self.p_y_given_x(q_x.rsample(noise)).log_prob(y), q_x.kl_from_standard()
 
+    def draw_noise(self, n_rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Noise for one sample of x a row, shape (n_rows, x_dim)."""
+        device = self.head.weight.device
+        return torch.randn((n_rows, self.x_dim), generator=generator, device=device)
+
 
 class _VAEObjective:
     """The negative bound, in the form that `gmvae.steps.TrainingStep` takes."""
 
-    def draw_noise(
-        self, network: _VAEModel, n_rows: int, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Noise for one sample of x a row, shape (n_rows, x_dim)."""
-        device = network.head.weight.device
-        return torch.randn((n_rows, network.x_dim), generator=generator, device=device)
+    def draw_noise(self, network: VAEModel, n_rows: int, generator: torch.Generator) -> Tensor:
+        return network.draw_noise(n_rows, generator)
 
     def __call__(
-        self, network: _VAEModel, y: Tensor, noise: Tensor, progress: float
+        self, network: VAEModel, y: Tensor, noise: Tensor, progress: float
     ) -> dict[str, Tensor]:
         """Loss of a batch, and the means of both terms beside it."""
         reconstruction, kl = (term.mean() for term in network.terms(y, noise))
@@ -76,7 +78,7 @@ class _VAEObjective:
         }
 
 
-class VAEClusterer(ClusterMixin, BaseEstimator):
+class VAEClusterer(NetworkClusterer):
     """Train a VAE, then cluster its latent means by what a subclass gives.
 
     Parameters
@@ -92,7 +94,7 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
 
     Attributes
     ----------
-    model_ : Module
+    model_ : VAEModel
     clusterer_ : estimator
         Fitted to the latent means.
     labels_ : ndarray of int, shape (n_samples,)
@@ -100,8 +102,6 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
         Mean bound of the VAE on the training samples, nats a sample.
     history_ : dict of str to ndarray, shape (epochs,)
     """
-
-    accepts_bytes = True
 
     def __init__(
         self,
@@ -139,70 +139,39 @@ class VAEClusterer(ClusterMixin, BaseEstimator):
     def _fit_clusterer(self, clusterer: Any, latent: NDArray) -> Any:
         return clusterer.fit(latent)
 
-    def fit(
-        self,
-        Y: ArrayLike,
-        y: None = None,
-        *,
-        checkpoint: Checkpoints | str | Path | None = None,
-    ) -> Self:
-        """Train on samples `Y`, shape (n_samples, n_features); arguments as `gmvae.GMVAE.fit`."""
-        check_parameters(self.get_params())
-        samples = fitting_samples(self, Y).to(resolve_device(self.device))
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        with checkpoints_of(checkpoint, [self], samples) as checkpoints:
-            with seeded(seed, samples.device):
-                self._train(samples, checkpoints)
-            latent = self._latent_means(samples)
-            self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
-            self.labels_ = self.clusterer_.predict(latent)
-        return self
-
-    def _train(self, samples: Tensor, checkpoints: Checkpoints | None) -> None:
-        settings = TrainingSettings.of(self)
-        arch = architecture(self.network)
-        x_dim = arch.x_dim if self.x_dim is None else self.x_dim
-        model = _VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(samples.device)
+    def _learn(self, samples: Tensor, seed: int) -> None:
+        arch, x_dim = self._architecture()
+        model = VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(samples.device)
         model.p_y_given_x.set_units(samples)
-        self.model_, objective = model, _VAEObjective()
+        self.model_ = model
         generator = noise_generator(samples.device)
-        training = Training(
-            TrainingStep(model, objective, samples, settings, generator), settings, checkpoints
-        )
-        try:
-            training.run(self.epochs)
-        finally:
-            history = training.histories[0] if training.histories else {}
-            self.history_ = {name: np.asarray(values) for name, values in history.items()}
+        settings = TrainingSettings.of(self)
+        step = TrainingStep(model, _VAEObjective(), samples, settings, generator)
+        history = self._train("training", step, observed=False)
         reconstruction, kl = evaluate(
-            lambda y: model.terms(y, objective.draw_noise(model, len(y))), samples, samples.device
+            lambda y: model.terms(y, model.draw_noise(len(y))), samples, samples.device
         )
         self.elbo_ = finite_elbo(reconstruction - kl, history)
+        latent = evaluate(self._latent, samples, samples.device)[0]
+        self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
 
-    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
-        """Posterior means of x, shape (n_samples, x_dim)."""
-        check_is_fitted(self)
-        return self._latent_means(as_samples(self, Y))
+    def _latent(self, y: Tensor) -> tuple[Tensor]:
+        return (self.model_.q_x_given_y(y).mean,)
 
-    def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
-        """Cluster of each sample, shape (n_samples,)."""
-        latent = self.transform(Y)
-        return self.clusterer_.predict(latent)
+    def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
+        return self.clusterer_.predict(evaluate(self._latent, samples, samples.device)[0])
 
-    def save(self, path: Any) -> None:
-        """Write the networks and what the clusterer has learnt to one safetensors file."""
-        from safetensors.torch import save_file
-
-        tensors = {f"model.{name}": value for name, value in self.model_.state_dict().items()}
+    def _learnt(self) -> dict[str, Tensor]:
+        tensors = super()._learnt()
         for name, value in vars(self.clusterer_).items():
             if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype.kind == "f":
                 tensors[f"clusterer.{name}"] = torch.from_numpy(np.ascontiguousarray(value))
-        save_file(
-            {name: value.contiguous() for name, value in tensors.items()},
-            path,
-            {"format": "vae-2", "class": type(self).__name__},
-        )
+        return tensors
 
-    def _latent_means(self, samples: Tensor) -> NDArray[np.float32]:
-        device = next(self.model_.parameters()).device
-        return evaluate(lambda y: (self.model_.q_x_given_y(y).mean,), samples, device)[0]
+    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Posterior means of x, shape (n_samples, x_dim)."""
+        return self._read(self._latent, Y)[0]
+
+    def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
+        """Cluster of each sample, shape (n_samples,)."""
+        return self.clusterer_.predict(self.transform(Y))

@@ -51,6 +51,7 @@ class Architecture:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
+    "dec-fc": Architecture((), (500, 500, 2000), 500, x_dim=10, w_dim=2, batch_norm=False),
     "fast-conv": Architecture(
         (Convolution(16, 4, 2, 1), Convolution(32, 4, 2, 1)), (500,), 500, x_dim=10, w_dim=2
     ),

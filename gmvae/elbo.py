@@ -35,7 +35,7 @@ class Terms:
     elbo: Tensor
 
 
-def terms(model: GMVAEModel, y: Tensor, noise: Noise) -> Terms:
+def terms(model: GMVAEModel, y: Tensor, noise: Noise, seen: Tensor | None = None) -> Terms:
     """Estimate all terms with M samples of (x, w) for each sample of `y`.
 
     Parameters
@@ -44,12 +44,15 @@ def terms(model: GMVAEModel, y: Tensor, noise: Noise) -> Terms:
     y : Tensor, shape (B, y_dim)
     noise : Noise
         For the M samples, all of which go through the networks in one pass.
+    seen : Tensor, shape (B, y_dim), optional
+        What the encoder sees in place of `y`. It is another q, so that the bound on log p(y) stays
+        one (Im et al., arXiv:1511.06406, section 3).
 
     Returns
     -------
     Terms
     """
-    q_x, q_w = model.q_xw_given_y(y)
+    q_x, q_w = model.q_xw_given_y(y if seen is None else seen)
     x = q_x.rsample(noise.x)  # (M, B, x_dim)
     w = q_w.rsample(noise.w)  # (M, B, w_dim)
     log_p_x_given_wz, kl_x = component_log_densities_and_kls(x, q_x, model.p_x_given_wz(w))
@@ -206,7 +209,7 @@ class GMVAEObjective:
         self, network: GMVAEModel, y: Tensor, noise: Noise, progress: float
     ) -> dict[str, Tensor]:
         """Loss of a batch after `progress` epochs, and the means of all terms beside it."""
-        values = terms(network, y, noise)
+        values = self._terms(network, y, noise, progress)
         if self.form == "exact":
             loss = exact_loss(values)
         else:
@@ -217,3 +220,6 @@ class GMVAEObjective:
                 z_prior_weight=min(1.0, progress / warmup) if warmup else 1.0,
             )
         return {"loss": loss, **{name: value.mean() for name, value in vars(values).items()}}
+
+    def _terms(self, network: GMVAEModel, y: Tensor, noise: Any, progress: float) -> Terms:
+        return terms(network, y, noise)

@@ -62,7 +62,7 @@ class GMVAEModel(nn.Module):
         super().__init__()
         x_dim = arch.x_dim if x_dim is None else x_dim
         w_dim = arch.w_dim if w_dim is None else w_dim
-        self.x_dim, self.w_dim, self.n_clusters = x_dim, w_dim, n_clusters
+        self.x_dim, self.w_dim, self.y_dim, self.n_clusters = x_dim, w_dim, y_dim, n_clusters
         self.trunk = Trunk(arch, y_dim)
         self.head = nn.Linear(self.trunk.n_features, 2 * (x_dim + w_dim))
         self.beta = nn.Sequential(

@@ -18,12 +18,14 @@ class FusedAdam:
     Parameters
     ----------
     parameters : iterable of Tensor
+    betas : tuple of float, default=(0.9, 0.999)
+        Decay of the running means of the gradients and of their squares.
     """
 
-    BETAS = (0.9, 0.999)
     EPSILON = 1e-8
 
-    def __init__(self, parameters: Iterable[Tensor]):
+    def __init__(self, parameters: Iterable[Tensor], betas: tuple[float, float] = (0.9, 0.999)):
+        self.betas = betas
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
@@ -54,8 +56,8 @@ class FusedAdam:
             [],
             [self.n_steps] * len(self.parameters),
             lr=learning_rate,
-            beta1=self.BETAS[0],
-            beta2=self.BETAS[1],
+            beta1=self.betas[0],
+            beta2=self.betas[1],
             weight_decay=0.0,
             eps=self.EPSILON,
             amsgrad=False,

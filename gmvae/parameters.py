@@ -80,6 +80,12 @@ def _number(*, above_zero: bool) -> Rule:
     return check
 
 
+def _share(name: str, value: Any) -> None:
+    _number(above_zero=False)(name, value)
+    if value >= 1:
+        raise ValueError(f"{name} must be below 1, got {value!r}")
+
+
 def _boolean(name: str, value: Any) -> None:
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be True or False, got {value!r}")
@@ -107,6 +113,15 @@ RULES: dict[str, Rule] = {
     "z_prior_threshold": _number(above_zero=False),
     "z_prior_warmup_epochs": _number(above_zero=False),
     "epochs": _integer(1),
+    "pretrain_epochs": _integer(1),
+    "pretrain_learning_rate": _number(above_zero=True),
+    "jitter": _number(above_zero=False),
+    "masked": _share,
+    "tolerance": _number(above_zero=False),
+    "input_noise": _number(above_zero=False),
+    "code_dim": _integer(1),
+    "sharpness": _optional(_number(above_zero=True)),
+    "adversarial_weight": _number(above_zero=False),
     # Batch normalisation has nothing to normalise in a batch of one.
     "batch_size": _integer(2),
     "learning_rate": _number(above_zero=True),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import torch
@@ -59,6 +59,16 @@ class TrainingSettings:
         """The settings that an estimator holds among its parameters."""
         return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
 
+    @classmethod
+    def pretraining(cls, estimator: Any) -> TrainingSettings:
+        """Those of a first phase: ``pretrain_epochs``, and a rate that goes down to zero."""
+        return replace(
+            cls.of(estimator),
+            epochs=estimator.pretrain_epochs,
+            learning_rate=estimator.pretrain_learning_rate,
+            schedule="cosine",
+        )
+
 
 class TrainingStep:
     """One step of Adam on a batch of one network.
@@ -75,7 +85,16 @@ class TrainingStep:
     settings : TrainingSettings
     generator : torch.Generator
         Of the order of the samples and of the noise, on the device of `network`.
+    modules : sequence of Module or Parameter, optional
+        The parts of `network` that are trained, by default all.
+
+    Attributes
+    ----------
+    converged : bool
+        Whether training should end before its last epoch.
     """
+
+    converged = False
 
     def __init__(
         self,
@@ -84,11 +103,13 @@ class TrainingStep:
         samples: Tensor,
         settings: TrainingSettings,
         generator: torch.Generator,
+        *,
+        modules: Sequence[nn.Module | nn.Parameter] | None = None,
     ):
         self.network, self.objective, self.samples = network, objective, samples
         self.settings, self.generators = settings, [generator]
         self.batch_size = min(settings.batch_size, len(samples))
-        self.optimizer = FusedAdam(network.parameters())
+        self.optimizer = FusedAdam(parameters_of([network] if modules is None else modules))
 
     def new_order(self) -> Tensor:
         """Numbers of all samples in a random order, shape (N,)."""
@@ -99,6 +120,9 @@ class TrainingStep:
         """Put the network into training or into evaluation mode."""
         self.network.train(training)
 
+    def end_epoch(self) -> None:
+        """What is done between two epochs, the network in evaluation mode."""
+
     def state(self) -> dict[str, Tensor]:
         """The tensors that steps change, themselves, by name."""
         network = named("network", self.network.state_dict())
@@ -107,12 +131,25 @@ class TrainingStep:
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
         """Train on the samples numbered `rows`; returns what the objective gave, detached."""
         y = as_batch(self.samples.index_select(0, rows))
-        noise = self.objective.draw_noise(self.network, len(rows), self.generators[0])
+        noise = self.draw_noise(rows)
         with autocast(self.settings.precision, y.device):
             values = self.objective(self.network, y, noise, progress)
         values["loss"].backward()
         self.optimizer.step(learning_rate_at(self.settings, progress))
         return {name: value.detach() for name, value in values.items()}
+
+    def draw_noise(self, rows: Tensor) -> Any:
+        """What the objective takes besides the samples numbered `rows`."""
+        return self.objective.draw_noise(self.network, len(rows), self.generators[0])
+
+
+def parameters_of(modules: Sequence[nn.Module | nn.Parameter]) -> Iterator[nn.Parameter]:
+    """The parameters of several parts of a network."""
+    for module in modules:
+        if isinstance(module, nn.Parameter):
+            yield module
+        else:
+            yield from module.parameters()
 
 
 def learning_rate_at(settings: TrainingSettings, progress: float) -> float:

@@ -38,6 +38,8 @@ class StepTogether:
         One for each network.
     """
 
+    converged = False
+
     def __init__(
         self,
         networks: Sequence[nn.Module],
@@ -69,6 +71,9 @@ class StepTogether:
         """Put all networks into training or into evaluation mode."""
         for network in (self._shape, *self.networks):
             network.train(training)
+
+    def end_epoch(self) -> None:
+        """What is done between two epochs: nothing."""
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that steps change, themselves, by name."""

@@ -117,7 +117,7 @@ class Training:
         self._resume(series)
         kernels = repeatable_kernels() if device.type == "cuda" else contextlib.nullcontext()
         with progress_bar(self.settings, self._epoch, until) as report, kernels:
-            while self._epoch < until:
+            while self._epoch < until and not self.step.converged:
                 self._run_epoch(series)
                 report(self.histories[self.errors.index(None)])
                 self._observe(on_epoch)
@@ -159,6 +159,9 @@ class Training:
         self._order = None
         step.set_training(False)
         self._record(means)
+        started = time.perf_counter()
+        step.end_epoch()
+        self._spend(time.perf_counter() - started, n_networks)
 
     def _spend(self, seconds: float, n_networks: int) -> None:
         self._wall_seconds += seconds

@@ -108,6 +108,10 @@ def test_kernels_on_a_gpu_are_repeatable_and_in_full_float32(monkeypatch):
     class Step:
         samples = type("Samples", (), {"device": torch.device("cuda")})()
         batch_size = 1
+        converged = False
+
+        def end_epoch(self):
+            pass
 
         def new_order(self):
             return torch.arange(1)

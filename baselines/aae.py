@@ -1,0 +1,225 @@
+"""Adversarial autoencoder for clustering (AAE; Makhzani et al., arXiv:1511.05644, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baselines._adversarial import GameStep, Player
+from baselines._network import ProbabilisticClusterer
+from gmvae.architectures import Architecture, architecture
+from gmvae.devices import noise_generator
+from gmvae.networks import Trunk, full_precision
+from gmvae.observation import Observation, ObservationModel
+from gmvae.steps import TrainingSettings
+
+
+class _AAEModel(nn.Module):
+    """Encoder to a cluster and a style, decoder from both, an adversary for each."""
+
+    def __init__(
+        self,
+        arch: Architecture,
+        *,
+        y_dim: int,
+        x_dim: int,
+        observation: Observation,
+        n_clusters: int,
+        sharpness: float | None,
+    ):
+        super().__init__()
+        self.y_dim, self.x_dim, self.n_clusters = y_dim, x_dim, n_clusters
+        self.sharpness = sharpness
+        self.trunk = Trunk(arch, y_dim)
+        self.head = nn.Linear(self.trunk.n_features, n_clusters + x_dim)
+        self.norm = nn.BatchNorm1d(n_clusters, affine=False) if sharpness else nn.Identity()
+        self.p_y_given_zx = ObservationModel(arch, n_clusters + x_dim, y_dim, observation)
+        self.adversary_z = adversary(n_clusters, arch.hidden[0])
+        self.adversary_x = adversary(x_dim, arch.hidden[0])
+
+    def encode(self, y: Tensor, noise: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
+        """Cluster probabilities (B, K) and style (B, x_dim) of samples with noise on them."""
+        features = self.trunk(self.p_y_given_zx.standardise(y) + noise)
+        logits, x = full_precision(self.head(features)).split([self.n_clusters, self.x_dim], dim=-1)
+        return torch.softmax((self.sharpness or 1.0) * self.norm(logits), dim=-1), x
+
+    def log_likelihood(self, y: Tensor, z: Tensor, x: Tensor) -> Tensor:
+        """Log p(y | z, x) for probabilities or one-hot vectors z (B, K), shape (B,)."""
+        return self.p_y_given_zx(torch.cat([z, x], dim=-1)).log_prob(y)
+
+
+def adversary(n_inputs: int, width: int) -> nn.Sequential:
+    """Network whose output is the logit that a code was drawn from the prior.
+
+    Parameters
+    ----------
+    n_inputs, width : int
+        Of the code and of both hidden layers.
+    """
+    return nn.Sequential(
+        nn.Linear(n_inputs, width),
+        nn.ReLU(inplace=True),
+        nn.Linear(width, width),
+        nn.ReLU(inplace=True),
+        nn.Linear(width, 1),
+    )
+
+
+def detection(logits_of_prior: Tensor, logits_of_codes: Tensor) -> Tensor:
+    """What an adversary minimises: - E log D(prior) - E log(1 - D(code)), a scalar in nats.
+
+    2 log 2 if it cannot tell them apart (Goodfellow et al., arXiv:1406.2661, equation 1).
+    """
+    prior, codes = full_precision(logits_of_prior), full_precision(logits_of_codes)
+    return functional.softplus(-prior).mean() + functional.softplus(codes).mean()
+
+
+def deception(logits_of_codes: Tensor) -> Tensor:
+    """What the encoder minimises against an adversary: - E log D(code), log 2 at equilibrium."""
+    return functional.softplus(-full_precision(logits_of_codes)).mean()
+
+
+class _Noise(NamedTuple):
+    """Draws from both priors, (B, K) and (B, x_dim), and what is added to the samples."""
+
+    z: Tensor
+    x: Tensor
+    y: Tensor
+
+
+class _AAEGame:
+    """Reconstruction and deception by the autoencoder, detection by the adversaries."""
+
+    def __init__(self, input_noise: float, weight: float):
+        self.input_noise, self.weight = input_noise, weight
+
+    def draw_noise(self, network: _AAEModel, n_rows: int, generator: torch.Generator) -> _Noise:
+        device = network.head.weight.device
+        z = torch.randint(network.n_clusters, (n_rows,), generator=generator, device=device)
+        x, y = (
+            torch.randn((n_rows, dim), generator=generator, device=device)
+            for dim in (network.x_dim, network.y_dim)
+        )
+        return _Noise(functional.one_hot(z, network.n_clusters).float(), x, y)
+
+    def __call__(
+        self, network: _AAEModel, y: Tensor, noise: _Noise, progress: float
+    ) -> Iterator[dict[str, Tensor]]:
+        z, x = network.encode(y, self.input_noise * noise.y)
+        reconstruction = network.log_likelihood(y, z, x).mean()
+        deception_z = deception(network.adversary_z(z))
+        deception_x = deception(network.adversary_x(x))
+        yield {
+            "loss": self.weight * (deception_z + deception_x) - reconstruction,
+            "reconstruction": reconstruction,
+            "deception_z": deception_z,
+            "deception_x": deception_x,
+        }
+        z, x = z.detach(), x.detach()
+        yield {"loss": detection(network.adversary_z(noise.z), network.adversary_z(z))}
+        yield {"loss": detection(network.adversary_x(noise.x), network.adversary_x(x))}
+
+
+class AAE(ProbabilisticClusterer):
+    """Adversarial autoencoder with a categorical code, the cluster, and a Gaussian one, the style.
+
+    As published: the two codes and their adversaries (two hidden layers of ReLUs), which push their
+    distributions over the data towards the priors Cat(1/K) and N(0, I); reconstruction from both;
+    Gaussian noise on what the encoder sees. Different: the logits of the cluster are normalised
+    over the batch and multiplied by `sharpness`, without which most clusters die within the first
+    epoch (``sharpness: null``); Adam instead of SGD with momentum; the reconstruction and the
+    deception of the adversaries are one step, weighted by `adversarial_weight`, instead of two;
+    the likelihood of the pixels instead of the squared error; tens of epochs instead of thousands.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    network : str, default="fast-fc"
+        Architecture of encoder and decoder; the adversaries are as wide as its first layer.
+    x_dim : int, default=5
+        Size of the style.
+    sharpness : float or None, default=5
+        Scale of the normalised logits; None leaves them as they are.
+    input_noise : float, default=0.3
+        Standard deviation of the noise on the samples (real vectors: in standard deviations).
+    adversarial_weight : float, default=10
+        Of the deception, beside the reconstruction in nats.
+    observation : {"auto", "bernoulli", "gaussian"}, default="auto"
+        Family of p(y | z, x).
+    epochs, batch_size, learning_rate, schedule, precision, device, verbose
+        As for `gmvae.GMVAE`; the adversaries have the same learning rate.
+    random_state : int, RandomState or None, default=None
+
+    References
+    ----------
+    A. Makhzani et al., "Adversarial Autoencoders", arXiv:1511.05644.
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        network: str = "fast-fc",
+        x_dim: int = 5,
+        sharpness: float | None = 5.0,
+        input_noise: float = 0.3,
+        adversarial_weight: float = 10.0,
+        observation: str = "auto",
+        epochs: int = 25,
+        batch_size: int = 256,
+        learning_rate: float = 2e-3,
+        schedule: str = "cosine",
+        precision: str = "float32",
+        device: str = "cpu",
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_clusters = n_clusters
+        self.network = network
+        self.x_dim = x_dim
+        self.sharpness = sharpness
+        self.input_noise = input_noise
+        self.adversarial_weight = adversarial_weight
+        self.observation = observation
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _learn(self, samples: Tensor, seed: int) -> None:
+        model = _AAEModel(
+            architecture(self.network),
+            y_dim=self.n_features_in_,
+            x_dim=self.x_dim,
+            observation=self.observation_,
+            n_clusters=self.n_clusters,
+            sharpness=self.sharpness,
+        ).to(samples.device)
+        model.p_y_given_zx.set_units(samples)
+        self.model_ = model
+        players = [
+            Player("autoencoder", (model.trunk, model.head, model.p_y_given_zx)),
+            Player("adversary_z", (model.adversary_z,)),
+            Player("adversary_x", (model.adversary_x,)),
+        ]
+        game = _AAEGame(self.input_noise, self.adversarial_weight)
+        settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
+        step = GameStep(model, samples, settings, generator, game=game, players=players)
+        self._train("training", step)
+
+    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Styles, shape (n_samples, x_dim)."""
+        return self._read(lambda y: (self.model_.encode(y)[1],), Y)[0]
+
+    def _probabilities(self, y: Tensor) -> Tensor:
+        return self.model_.encode(y)[0]

@@ -1,0 +1,176 @@
+"""Categorical generative adversarial network (CatGAN; Springenberg, arXiv:1511.06390)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from baselines._adversarial import GameStep, Player
+from baselines._network import ProbabilisticClusterer
+from gmvae.architectures import Architecture, architecture
+from gmvae.devices import noise_generator
+from gmvae.networks import Trunk, full_precision
+from gmvae.observation import Observation, ObservationModel
+from gmvae.steps import TrainingSettings
+
+
+class _CatGANModel(nn.Module):
+    """Discriminator, from samples to clusters, and generator, from codes to samples."""
+
+    def __init__(
+        self,
+        arch: Architecture,
+        *,
+        y_dim: int,
+        code_dim: int,
+        observation: Observation,
+        n_clusters: int,
+    ):
+        super().__init__()
+        self.y_dim, self.code_dim = y_dim, code_dim
+        self.trunk = Trunk(arch, y_dim)
+        self.head = nn.Linear(self.trunk.n_features, n_clusters)
+        self.generator = ObservationModel(arch, code_dim, y_dim, observation)
+
+    def log_p_z(self, y: Tensor, noise: Tensor | float = 0.0) -> Tensor:
+        """Log p(z | y) of samples with noise on them, shape (B, K)."""
+        features = self.trunk(self.generator.standardise(y) + noise)
+        return torch.log_softmax(full_precision(self.head(features)), dim=-1)
+
+    def made(self, codes: Tensor) -> Tensor:
+        """Samples of the generator for codes (B, code_dim), shape (B, y_dim)."""
+        return self.generator(codes).mean
+
+
+def conditional_entropy(log_p: Tensor) -> Tensor:
+    """E_y H[ p(z | y) ] in nats, a scalar, for ``log p`` of shape (B, K)."""
+    return -(log_p.exp() * log_p).sum(-1).mean()
+
+
+def marginal_entropy(log_p: Tensor) -> Tensor:
+    """H[ E_y p(z | y) ] in nats, a scalar, for ``log p`` of shape (B, K)."""
+    mean = log_p.exp().mean(0)
+    return -torch.xlogy(mean, mean).sum()
+
+
+class _Noise(NamedTuple):
+    """Codes for the generator, and what is added to real and to made samples."""
+
+    code: Tensor
+    real: Tensor
+    made: Tensor
+
+
+class _CatGANGame:
+    """Equation 7 of the paper: what discriminator and generator minimise."""
+
+    def __init__(self, input_noise: float):
+        self.input_noise = input_noise
+
+    def draw_noise(self, network: _CatGANModel, n_rows: int, generator: torch.Generator) -> _Noise:
+        device = network.head.weight.device
+        code, real, made = (
+            torch.randn((n_rows, dim), generator=generator, device=device)
+            for dim in (network.code_dim, network.y_dim, network.y_dim)
+        )
+        return _Noise(code, self.input_noise * real, self.input_noise * made)
+
+    def __call__(
+        self, network: _CatGANModel, y: Tensor, noise: _Noise, progress: float
+    ) -> Iterator[dict[str, Tensor]]:
+        made = network.made(noise.code)
+        of_real = network.log_p_z(y, noise.real)
+        of_made = network.log_p_z(made.detach(), noise.made)
+        information = marginal_entropy(of_real) - conditional_entropy(of_real)
+        doubt = conditional_entropy(of_made)
+        yield {"loss": -information - doubt, "information": information, "doubt": doubt}
+        of_made = network.log_p_z(made, noise.made)
+        yield {"loss": conditional_entropy(of_made) - marginal_entropy(of_made)}
+
+
+class CatGAN(ProbabilisticClusterer):
+    """A discriminator that is sure and balanced about real samples, and unsure about made ones.
+
+    As published: the objective, in which clusters share as much information with real samples as
+    they can while a generator learns to make samples that the discriminator is sure of; batch
+    normalisation; Gaussian noise on what the discriminator sees. Different: the networks, which
+    are those of the other methods here; no noise within the discriminator, more on its input; tens
+    of epochs.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    network : str, default="fast-fc"
+        Architecture of the discriminator and, mirrored, of the generator.
+    code_dim : int, default=64
+        Size of the generator's code.
+    input_noise : float, default=0.5
+        Standard deviation of the noise on the samples (real vectors: in standard deviations).
+    observation : {"auto", "bernoulli", "gaussian"}, default="auto"
+        Whether the generator makes values from 0 to 1 or real ones.
+    epochs, batch_size, learning_rate, schedule, precision, device, verbose
+        As for `gmvae.GMVAE`, of both players.
+    random_state : int, RandomState or None, default=None
+
+    References
+    ----------
+    J. T. Springenberg, "Unsupervised and Semi-supervised Learning with Categorical Generative
+    Adversarial Networks", arXiv:1511.06390.
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        network: str = "fast-fc",
+        code_dim: int = 64,
+        input_noise: float = 0.5,
+        observation: str = "auto",
+        epochs: int = 20,
+        batch_size: int = 256,
+        learning_rate: float = 2e-3,
+        schedule: str = "cosine",
+        precision: str = "float32",
+        device: str = "cpu",
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_clusters = n_clusters
+        self.network = network
+        self.code_dim = code_dim
+        self.input_noise = input_noise
+        self.observation = observation
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _learn(self, samples: Tensor, seed: int) -> None:
+        model = _CatGANModel(
+            architecture(self.network),
+            y_dim=self.n_features_in_,
+            code_dim=self.code_dim,
+            observation=self.observation_,
+            n_clusters=self.n_clusters,
+        ).to(samples.device)
+        model.generator.set_units(samples)
+        self.model_ = model
+        players = [
+            Player("discriminator", (model.trunk, model.head)),
+            Player("generator", (model.generator,)),
+        ]
+        game = _CatGANGame(self.input_noise)
+        settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
+        step = GameStep(model, samples, settings, generator, game=game, players=players)
+        self._train("training", step)
+
+    def _probabilities(self, y: Tensor) -> Tensor:
+        return self.model_.log_p_z(y).exp()

@@ -1,0 +1,296 @@
+"""Deep embedded clustering (DEC; Xie, Girshick and Farhadi, arXiv:1511.06335).
+
+A denoising autoencoder, k-means on its codes, then an encoder and centres that sharpen their own
+assignment.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.cluster import KMeans
+from torch import Tensor, nn
+
+from baselines._autoencoder import Masking, Reconstruction
+from baselines._network import ProbabilisticClusterer
+from gmvae.architectures import Architecture
+from gmvae.devices import noise_generator
+from gmvae.evaluation import evaluate
+from gmvae.networks import Decoder, Trunk, as_batch, full_precision
+from gmvae.steps import TrainingSettings, TrainingStep
+
+
+class _DECModel(nn.Module):
+    """Encoder, decoder and centres."""
+
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, arch: Architecture, y_dim: int, x_dim: int, n_clusters: int):
+        super().__init__()
+        self.y_dim = y_dim
+        self.trunk = Trunk(arch, y_dim)
+        self.head = nn.Linear(self.trunk.n_features, x_dim)
+        self.decoder = Decoder(arch, x_dim, y_dim)
+        self.means = nn.Parameter(torch.zeros(n_clusters, x_dim))
+        self.register_buffer("centre", torch.zeros(y_dim))
+        self.register_buffer("scale", torch.ones(y_dim))
+
+    @torch.no_grad()
+    def set_units(self, samples: Tensor, *, pixels: bool) -> None:
+        """Let samples have a mean squared length of y_dim (section 4.3 of the paper)."""
+        exact = as_batch(samples).double()
+        if pixels:
+            self.scale.fill_(1 / exact.square().mean().sqrt().clamp(min=1e-6))
+            return
+        self.centre.copy_(exact.mean(0))
+        spread = exact.std(0, correction=0)
+        self.scale.copy_(torch.where(spread > 1e-6 * exact.abs().amax(0), 1 / spread, 1.0))
+
+    def in_units(self, y: Tensor) -> Tensor:
+        """Samples as the networks see and reconstruct them."""
+        return (y - self.centre) * self.scale
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """Codes (B, x_dim) of `inputs` that are in units."""
+        return full_precision(self.head(self.trunk(inputs)))
+
+    def negative_squared_error(self, seen: Tensor, y: Tensor) -> Tensor:
+        """Quality of the reconstruction, in units, shape (B,)."""
+        seen, target = self.in_units(seen), self.in_units(y)
+        output = full_precision(self.decoder(self.encode(seen)))
+        return -(output - target).square().mean(-1)
+
+    def log_q(self, y: Tensor) -> Tensor:
+        """Log of the soft assignment of each sample, shape (B, K)."""
+        return log_soft_assignment(self.encode(self.in_units(y)), self.means)
+
+
+def log_soft_assignment(codes: Tensor, means: Tensor) -> Tensor:
+    """Log q_ik: Student's t with one degree of freedom around each centre, normalised over k.
+
+    Equation 1 of the paper, with alpha = 1.
+
+    Parameters
+    ----------
+    codes : Tensor, shape (B, x_dim)
+    means : Tensor, shape (K, x_dim)
+
+    Returns
+    -------
+    Tensor, shape (B, K)
+    """
+    squared = (codes.unsqueeze(1) - means).square().sum(-1)  # (B, K)
+    return torch.log_softmax(-torch.log1p(squared), dim=-1)
+
+
+def target_distribution(q: Tensor) -> Tensor:
+    """The sharpened assignment p_ik that q_ik is drawn to (equation 3 of the paper).
+
+    Parameters
+    ----------
+    q : Tensor, shape (N, K)
+        Of the whole training set, since clusters are weighted by their total.
+
+    Returns
+    -------
+    Tensor, shape (N, K)
+    """
+    weight = q.square() / q.sum(0)
+    return weight / weight.sum(1, keepdim=True)
+
+
+class _Clustering:
+    """KL( P || Q ) of a batch for given targets (equation 2 of the paper)."""
+
+    def draw_noise(self, network: _DECModel, n_rows: int, generator: torch.Generator) -> Tensor:
+        raise NotImplementedError("the targets come from the step")
+
+    def __call__(
+        self, network: _DECModel, y: Tensor, noise: Tensor, progress: float
+    ) -> dict[str, Tensor]:
+        targets = noise  # (B, K)
+        kl = (torch.xlogy(targets, targets) - targets * network.log_q(y)).sum(-1).mean()
+        return {"loss": kl, "kl": kl}
+
+
+class _ClusteringStep(TrainingStep):
+    """A step towards targets that are made anew between epochs.
+
+    Parameters
+    ----------
+    network, samples, settings, generator
+        As for `gmvae.steps.TrainingStep`.
+    tolerance : float
+        Training has converged when a smaller share of the samples changes its cluster in an epoch.
+    """
+
+    def __init__(
+        self,
+        network: _DECModel,
+        samples: Tensor,
+        settings: TrainingSettings,
+        generator: torch.Generator,
+        *,
+        tolerance: float,
+    ):
+        modules = (network.trunk, network.head, network.means)
+        super().__init__(network, _Clustering(), samples, settings, generator, modules=modules)
+        self.tolerance = tolerance
+        network.eval()
+        q = self._soft_assignment()
+        self.targets, self.clusters = target_distribution(q), q.argmax(1)
+        self.changed = torch.ones((), device=samples.device)
+
+    @property
+    def converged(self) -> bool:  # type: ignore[override]
+        """Whether hardly any sample changed its cluster in the last epoch."""
+        return bool(self.changed < self.tolerance)
+
+    def draw_noise(self, rows: Tensor) -> Tensor:
+        """The targets of the samples, which are what the objective takes besides."""
+        return self.targets.index_select(0, rows)
+
+    def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
+        """Train on the samples numbered `rows`; `changed` is the share before this epoch."""
+        return {**super().__call__(rows, progress), "changed": self.changed.clone()}
+
+    def end_epoch(self) -> None:
+        """Make the targets anew and see what has changed."""
+        q = self._soft_assignment()
+        clusters = q.argmax(1)
+        self.changed.copy_((clusters != self.clusters).float().mean())
+        self.targets.copy_(target_distribution(q))
+        self.clusters.copy_(clusters)
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that steps change, themselves, by name."""
+        own = {"targets": self.targets, "clusters": self.clusters, "changed": self.changed}
+        return super().state() | own
+
+    def _soft_assignment(self) -> Tensor:
+        network: _DECModel = self.network  # type: ignore[assignment]
+        read = evaluate(lambda y: (network.log_q(y).exp(),), self.samples, self.samples.device)
+        return torch.from_numpy(read[0]).to(self.samples.device)
+
+
+class DEC(ProbabilisticClusterer):
+    """Deep embedded clustering.
+
+    As published: the network 784-500-500-2000-10 without batch normalisation, masking noise of 0.2,
+    k-means with 20 starts, Student's t, targets over the whole training set, the end when fewer
+    than 0.1 % of the samples change their cluster. Different: the autoencoder is trained end to end
+    by Adam in tens of epochs instead of layer by layer by SGD in some hundreds, with noise on the
+    samples alone; Adam in the second phase too; targets are made anew once an epoch.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    network : str, default="dec-fc"
+        Architecture of encoder and decoder.
+    x_dim : int, optional
+        Size of the code, by default that of `network`.
+    masked : float, default=0.2
+        Share of the values that the autoencoder does not see.
+    pretrain_epochs : int, default=25
+        Of the autoencoder.
+    pretrain_learning_rate : float, default=1e-3
+        Lowered to zero over the phase.
+    epochs : int, default=30
+        Of the clustering phase, at most.
+    learning_rate : float, default=1e-4
+        Of the clustering phase.
+    tolerance : float, default=1e-3
+        Share of the samples below whose change of cluster the second phase ends.
+    observation : {"auto", "bernoulli", "gaussian"}, default="auto"
+        "bernoulli" scales all values alike, "gaussian" each by its standard deviation.
+    batch_size, schedule, precision, device, verbose
+        As for `gmvae.GMVAE`; `schedule` is that of the second phase.
+    random_state : int, RandomState or None, default=None
+
+    References
+    ----------
+    J. Xie, R. Girshick and A. Farhadi, "Unsupervised Deep Embedding for Clustering Analysis",
+    arXiv:1511.06335.
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        network: str = "dec-fc",
+        x_dim: int | None = None,
+        masked: float = 0.2,
+        pretrain_epochs: int = 25,
+        pretrain_learning_rate: float = 1e-3,
+        epochs: int = 30,
+        learning_rate: float = 1e-4,
+        tolerance: float = 1e-3,
+        observation: str = "auto",
+        batch_size: int = 256,
+        schedule: str = "constant",
+        precision: str = "float32",
+        device: str = "cpu",
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_clusters = n_clusters
+        self.network = network
+        self.x_dim = x_dim
+        self.masked = masked
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_learning_rate = pretrain_learning_rate
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.tolerance = tolerance
+        self.observation = observation
+        self.batch_size = batch_size
+        self.schedule = schedule
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _learn(self, samples: Tensor, seed: int) -> None:
+        arch, x_dim = self._architecture()
+        model = _DECModel(arch, self.n_features_in_, x_dim, self.n_clusters).to(samples.device)
+        model.set_units(samples, pixels=self.observation_ == "bernoulli")
+        self.model_ = model
+        generators = [noise_generator(samples.device) for _ in range(2)]
+        self._learn_to_reconstruct(samples, generators[0])
+        codes = evaluate(self._codes, samples, samples.device)[0]
+        kmeans = KMeans(self.n_clusters, n_init=20, random_state=seed).fit(codes)
+        with torch.no_grad():
+            model.means.copy_(torch.from_numpy(kmeans.cluster_centers_))
+        step = _ClusteringStep(
+            model,
+            samples,
+            TrainingSettings.of(self),
+            generators[1],
+            tolerance=self.tolerance,
+        )
+        self._train("clustering", step)
+
+    def _learn_to_reconstruct(self, samples: Tensor, generator: torch.Generator) -> None:
+        model = self.model_
+        corruption = Masking(self.masked) if self.masked else None
+        step = TrainingStep(
+            model,
+            Reconstruction(_DECModel.negative_squared_error, corruption),
+            samples,
+            TrainingSettings.pretraining(self),
+            generator,
+            modules=(model.trunk, model.head, model.decoder),
+        )
+        self._train("autoencoder", step, observed=False)
+
+    def _codes(self, y: Tensor) -> tuple[Tensor]:
+        return (self.model_.encode(self.model_.in_units(y)),)
+
+    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Codes, the space that is clustered, shape (n_samples, x_dim)."""
+        return self._read(self._codes, Y)[0]
+
+    def _probabilities(self, y: Tensor) -> Tensor:
+        return self.model_.log_q(y).exp()

@@ -1,0 +1,208 @@
+"""GMVAE with a warm start, which is ours: an autoencoder and a Gaussian mixture come first.
+
+The model, its objective and all that follows the start are those of `gmvae.GMVAE`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from baselines._autoencoder import AffineJitter, Reconstruction, set_posterior_noise
+from baselines._gaussian_mixture import Mixture, mixture_of_codes
+from gmvae.checkpoints import Checkpoints
+from gmvae.devices import noise_generator, seeded
+from gmvae.elbo import GMVAEObjective, Terms, terms
+from gmvae.estimator import GMVAE
+from gmvae.evaluation import evaluate
+from gmvae.model import GMVAEModel, Noise
+from gmvae.restarts import Restart
+from gmvae.steps import TrainingSettings, TrainingStep
+from gmvae.training import Training
+
+JITTERED_SHARE = 2 / 3
+"""Of the epochs of the joint training, over which the jitter fades."""
+SLOPE = 0.1
+"""Factor of the weights of beta's last layer: components begin nearly independent of w."""
+
+
+class WarmGMVAE(GMVAE):
+    """GMVAE whose components begin at the clusters of an autoencoder's codes.
+
+    Trunk, head and decoder learn to reconstruct, with the mean of q(x | y) as the code. A Gaussian
+    mixture with full covariances, the most likely one of three starts, is fitted to the codes of all
+    training samples; its means and variances become the output biases of the network beta. Then all
+    is trained by the objective of `gmvae.GMVAE`.
+
+    For images there is `jitter`: the encoder sees each image moved, turned, stretched and sheared a
+    little, and the decoder has to give it as it is. A bound stays a bound under such a corruption
+    (Im et al., arXiv:1511.06406). In the second phase it fades, and the last epochs train the
+    paper's objective on the images themselves.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+        K.
+    jitter : float, default=0
+        Standard deviation of the noise on the six entries of an affine map, in half widths of the
+        image; 0.1 suits digits. Only for square images.
+    pretrain_epochs : int, default=10
+        Of the autoencoder.
+    pretrain_learning_rate : float, default=1e-3
+        Lowered to zero over that phase.
+    n_samples_mc, network, x_dim, w_dim, observation, objective, z_prior_threshold, \
+z_prior_warmup_epochs, epochs, batch_size, learning_rate, schedule, n_init, init_epochs, \
+precision, device, verbose, random_state
+        As for `gmvae.GMVAE`; `epochs` counts those after the start. Each of the `n_init` trainings
+        has a start of its own.
+
+    Attributes
+    ----------
+    labels_, elbo_, history_, records_, model_, best_init_, observation_, n_features_in_
+        As for `gmvae.GMVAE`; the history is that of the training after the start.
+    """
+
+    # Starts are made one by one.
+    fit_together = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        jitter: float = 0.0,
+        pretrain_epochs: int = 10,
+        pretrain_learning_rate: float = 1e-3,
+        n_samples_mc: int = 1,
+        network: str = "fast-fc",
+        x_dim: int | None = None,
+        w_dim: int | None = None,
+        observation: str = "auto",
+        objective: str = "paper",
+        z_prior_threshold: float = 0.5,
+        z_prior_warmup_epochs: float = 0,
+        epochs: int = 20,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        schedule: str = "cosine",
+        n_init: int = 1,
+        init_epochs: int | None = None,
+        precision: str = "float32",
+        device: str = "cpu",
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        super().__init__(
+            n_clusters,
+            n_samples_mc=n_samples_mc,
+            network=network,
+            x_dim=x_dim,
+            w_dim=w_dim,
+            observation=observation,
+            objective=objective,
+            z_prior_threshold=z_prior_threshold,
+            z_prior_warmup_epochs=z_prior_warmup_epochs,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            n_init=n_init,
+            init_epochs=init_epochs,
+            precision=precision,
+            device=device,
+            verbose=verbose,
+            random_state=random_state,
+        )
+        self.jitter = jitter
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_learning_rate = pretrain_learning_rate
+
+    def _objective(self) -> GMVAEObjective:
+        plain = super()._objective()
+        if not self.jitter:
+            return plain
+        until = JITTERED_SHARE * self.epochs
+        return _JitteredObjective(**vars(plain), jitter=AffineJitter(self.jitter), until=until)
+
+    def _restart(
+        self, number: int, seed: int, samples: Tensor, checkpoints: Checkpoints | None
+    ) -> Restart:
+        restart = super()._restart(number, seed, samples, checkpoints)
+        self._learn_to_reconstruct(restart, samples, checkpoints)
+        model = restart.network
+        codes = evaluate(lambda y: (model.q_xw_given_y(y).q_x.mean,), samples, samples.device)[0]
+        start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
+        set_posterior_noise(model.head, codes)
+        return restart
+
+    def _learn_to_reconstruct(
+        self, restart: Restart, samples: Tensor, checkpoints: Checkpoints | None
+    ) -> None:
+        settings = TrainingSettings.pretraining(self)
+        with seeded(restart.seed, samples.device):
+            noise_generator(samples.device)  # that of the training after it
+            generator = noise_generator(samples.device)
+        corruption = AffineJitter(self.jitter) if self.jitter else None
+        model = restart.network
+        step = TrainingStep(
+            model,
+            Reconstruction(log_likelihood_at_mean, corruption),
+            samples,
+            settings,
+            generator,
+            modules=(model.trunk, model.head, model.observation_model),
+        )
+        name = f"autoencoder{restart.number}"
+        Training(step, settings, checkpoints, name).run(settings.epochs)
+
+
+class _JitteredNoise(NamedTuple):
+    """Noise of the objective, and that of the corruption."""
+
+    plain: Noise
+    jitter: Tensor
+
+
+@dataclass(frozen=True)
+class _JitteredObjective(GMVAEObjective):
+    """The objective of GMVAE with an encoder that sees jittered images at first."""
+
+    jitter: AffineJitter
+    until: float
+
+    def draw_noise(  # type: ignore[override]
+        self, network: GMVAEModel, n_rows: int, generator: torch.Generator
+    ) -> _JitteredNoise:
+        plain = super().draw_noise(network, n_rows, generator)
+        return _JitteredNoise(plain, self.jitter.draw((n_rows, network.y_dim), generator))
+
+    def _terms(
+        self, network: GMVAEModel, y: Tensor, noise: _JitteredNoise, progress: float
+    ) -> Terms:
+        strength = max(0.0, 1.0 - progress / self.until)
+        seen = self.jitter(y, strength * noise.jitter) if strength else y
+        return terms(network, y, noise.plain, seen)
+
+
+def log_likelihood_at_mean(model: GMVAEModel, seen: Tensor, y: Tensor) -> Tensor:
+    """Log p(y | x) at the mean of q(x | seen), shape (B,): the model as an autoencoder."""
+    return model.p_y_given_x(model.q_xw_given_y(seen).q_x.mean).log_prob(y)
+
+
+@torch.no_grad()
+def start_from(model: GMVAEModel, mixture: Mixture) -> None:
+    """Let beta give the components of `mixture`, whatever w is, nearly.
+
+    Parameters
+    ----------
+    model : GMVAEModel
+    mixture : Mixture
+        Of as many components as the model has.
+    """
+    last: nn.Linear = model.beta[-1]  # type: ignore[assignment]
+    last.weight.mul_(SLOPE)
+    means_and_log_vars = np.stack([mixture.means, np.log(mixture.variances)])  # (2, K, x_dim)
+    last.bias.copy_(torch.from_numpy(means_and_log_vars).flatten())

@@ -1,0 +1,236 @@
+"""Variational deep embedding (VaDE; Jiang et al., arXiv:1611.05148).
+
+A VAE whose prior is a Gaussian mixture, both learnt together from the start that an autoencoder and
+a Gaussian mixture on its codes give.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from baselines._autoencoder import Masking, Reconstruction, set_posterior_noise
+from baselines._gaussian_mixture import Mixture, mixture_of_codes
+from baselines._network import ProbabilisticClusterer
+from baselines._vae import VAEModel
+from gmvae.architectures import Architecture
+from gmvae.devices import noise_generator
+from gmvae.distributions import DiagonalNormal
+from gmvae.evaluation import evaluate
+from gmvae.observation import Observation
+from gmvae.steps import TrainingSettings, TrainingStep
+from gmvae.training import finite_elbo
+
+
+class _Terms(NamedTuple):
+    """The bound of each sample, in nats, shape (B,): reconstruction - prior - cluster_prior."""
+
+    reconstruction: Tensor
+    prior: Tensor
+    cluster_prior: Tensor
+
+
+class _VaDEModel(VAEModel):
+    """p(z) = Cat(pi), p(x | z) = N(mu_z, diag sigma_z^2), p(y | x) and q(x | y)."""
+
+    def __init__(
+        self,
+        arch: Architecture,
+        y_dim: int,
+        x_dim: int,
+        observation: Observation,
+        n_clusters: int,
+    ):
+        super().__init__(arch, y_dim, x_dim, observation)
+        self.weight_logits = nn.Parameter(torch.zeros(n_clusters))
+        self.means = nn.Parameter(torch.zeros(n_clusters, x_dim))
+        self.log_vars = nn.Parameter(torch.zeros(n_clusters, x_dim))
+
+    @torch.no_grad()
+    def set_prior(self, mixture: Mixture) -> None:
+        """Start from a Gaussian mixture of the codes."""
+        self.weight_logits.copy_(torch.from_numpy(mixture.weights).log())
+        self.means.copy_(torch.from_numpy(mixture.means))
+        self.log_vars.copy_(torch.from_numpy(mixture.variances).log())
+
+    def p_x_given_z(self) -> DiagonalNormal:
+        """All components, parameters of shape (K, x_dim)."""
+        return DiagonalNormal(self.means, self.log_vars)
+
+    def log_p_xz(self, x: Tensor) -> Tensor:
+        """Log p(x, z) of codes (B, x_dim) for each z, shape (B, K)."""
+        log_p_z = torch.log_softmax(self.weight_logits, dim=0)
+        return log_p_z + self.p_x_given_z().log_prob(x.unsqueeze(-2))
+
+    def bound(self, y: Tensor, noise: Tensor) -> _Terms:
+        """Equation 9 of the paper, with one sample of x, and q(z | y) of equation 16."""
+        q_x = self.q_x_given_y(y)
+        x = q_x.rsample(noise)
+        log_p_z = torch.log_softmax(self.weight_logits, dim=0)
+        log_q_z = torch.log_softmax(self.log_p_xz(x), dim=-1)  # (B, K)
+        q_z = log_q_z.exp()
+        kl_x = self.kl_to_components(q_x)  # (B, K)
+        return _Terms(
+            self.p_y_given_x(x).log_prob(y),
+            (q_z * kl_x).sum(-1),
+            (q_z * (log_q_z - log_p_z)).sum(-1),
+        )
+
+    def kl_to_components(self, q_x: DiagonalNormal) -> Tensor:
+        """KL( q(x|y) || p(x|z) ) for each z, shape (B, K)."""
+        mean, log_var = q_x.mean.unsqueeze(-2), q_x.log_var.unsqueeze(-2)
+        squared = (mean - self.means).square() + log_var.exp()
+        return 0.5 * (squared * torch.exp(-self.log_vars) + self.log_vars - log_var - 1).sum(-1)
+
+    def elbo(self, y: Tensor, noise: Tensor) -> Tensor:
+        """The bound with z summed out exactly, from one sample of x, shape (B,)."""
+        q_x = self.q_x_given_y(y)
+        x = q_x.rsample(noise)
+        log_p_x = torch.logsumexp(self.log_p_xz(x), dim=-1)
+        return self.p_y_given_x(x).log_prob(y) + log_p_x - q_x.log_prob(x)
+
+    def log_likelihood_at_mean(self, seen: Tensor, y: Tensor) -> Tensor:
+        """Log p(y | x) at the mean of q(x | seen), shape (B,): the model as an autoencoder."""
+        return self.p_y_given_x(self.q_x_given_y(seen).mean).log_prob(y)
+
+    def probabilities(self, y: Tensor) -> Tensor:
+        """p(z | x) at the mean of q(x | y), shape (B, K)."""
+        return torch.softmax(self.log_p_xz(self.q_x_given_y(y).mean), dim=-1)
+
+
+class _VaDEObjective:
+    """The negative bound, in the form that `gmvae.steps.TrainingStep` takes."""
+
+    def draw_noise(self, network: _VaDEModel, n_rows: int, generator: torch.Generator) -> Tensor:
+        return network.draw_noise(n_rows, generator)
+
+    def __call__(
+        self, network: _VaDEModel, y: Tensor, noise: Tensor, progress: float
+    ) -> dict[str, Tensor]:
+        terms = _Terms(*(term.mean() for term in network.bound(y, noise)))
+        elbo = terms.reconstruction - terms.prior - terms.cluster_prior
+        return {"loss": -elbo, "elbo": elbo, **terms._asdict()}
+
+
+class VaDE(ProbabilisticClusterer):
+    """Variational deep embedding.
+
+    As published: the model, its bound with one sample, the network 784-500-500-2000-10 without
+    batch normalisation, and the order autoencoder, Gaussian mixture on its codes, joint training by
+    Adam. Different: the denoising autoencoder is trained end to end by Adam in tens of epochs, not
+    layer by layer as that of DEC; the mixture is fitted with full covariances, the most likely of
+    three, and their diagonals are kept; q(x | y) begins with one small variance; `elbo_`, which
+    compares runs, has z summed out.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    network : str, default="dec-fc"
+    x_dim : int, optional
+        By default that of `network`.
+    observation : {"auto", "bernoulli", "gaussian"}, default="auto"
+        Family of p(y | x).
+    masked : float, default=0.2
+        Share of the values that the autoencoder does not see.
+    pretrain_epochs : int, default=15
+        Of the autoencoder.
+    pretrain_learning_rate : float, default=1e-3
+        Lowered to zero over the phase.
+    epochs : int, default=20
+        Of the joint training.
+    batch_size, learning_rate, schedule, precision, device, verbose
+        As for `gmvae.GMVAE`.
+    random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    elbo_ : float
+        Mean bound of the training samples, nats a sample.
+
+    References
+    ----------
+    Z. Jiang et al., "Variational Deep Embedding: An Unsupervised and Generative Approach to
+    Clustering", arXiv:1611.05148.
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        network: str = "dec-fc",
+        x_dim: int | None = None,
+        observation: str = "auto",
+        masked: float = 0.2,
+        pretrain_epochs: int = 15,
+        pretrain_learning_rate: float = 1e-3,
+        epochs: int = 20,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        schedule: str = "cosine",
+        precision: str = "float32",
+        device: str = "cpu",
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_clusters = n_clusters
+        self.network = network
+        self.x_dim = x_dim
+        self.observation = observation
+        self.masked = masked
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_learning_rate = pretrain_learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _learn(self, samples: Tensor, seed: int) -> None:
+        arch, x_dim = self._architecture()
+        model = _VaDEModel(arch, self.n_features_in_, x_dim, self.observation_, self.n_clusters).to(
+            samples.device
+        )
+        model.p_y_given_x.set_units(samples)
+        self.model_ = model
+        generators = [noise_generator(samples.device) for _ in range(2)]
+        self._learn_to_reconstruct(samples, generators[0])
+        codes = evaluate(self._code, samples, samples.device)[0]
+        model.set_prior(mixture_of_codes(codes, self.n_clusters, seed))
+        set_posterior_noise(model.head, codes)
+        settings = TrainingSettings.of(self)
+        step = TrainingStep(model, _VaDEObjective(), samples, settings, generators[1])
+        history = self._train("joint", step)
+        elbo = evaluate(
+            lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples, samples.device
+        )[0]
+        self.elbo_ = finite_elbo(elbo, history)
+
+    def _learn_to_reconstruct(self, samples: Tensor, generator: torch.Generator) -> None:
+        model = self.model_
+        corruption = Masking(self.masked) if self.masked else None
+        step = TrainingStep(
+            model,
+            Reconstruction(_VaDEModel.log_likelihood_at_mean, corruption),
+            samples,
+            TrainingSettings.pretraining(self),
+            generator,
+            modules=(model.trunk, model.head, model.p_y_given_x),
+        )
+        self._train("autoencoder", step, observed=False)
+
+    def _code(self, y: Tensor) -> tuple[Tensor]:
+        return (self.model_.q_x_given_y(y).mean,)
+
+    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Posterior means of x, shape (n_samples, x_dim)."""
+        return self._read(self._code, Y)[0]
+
+    def _probabilities(self, y: Tensor) -> Tensor:
+        return self.model_.probabilities(y)
