@@ -34,9 +34,9 @@ class WarmGMVAE(GMVAE):
     """GMVAE whose components begin at the clusters of an autoencoder's codes.
 
     Trunk, head and decoder learn to reconstruct, with the mean of q(x | y) as the code. A Gaussian
-    mixture with full covariances, the most likely one of three starts, is fitted to the codes of all
-    training samples; its means and variances become the output biases of the network beta. Then all
-    is trained by the objective of `gmvae.GMVAE`.
+    mixture with full covariances, the most likely one of three fits, is made of the codes of all
+    training samples; its means and variances become the output biases of the network beta. Then
+    all is trained by the objective of `gmvae.GMVAE`.
 
     For images there is `jitter`: the encoder sees each image moved, turned, stretched and sheared a
     little, and the decoder has to give it as it is. A bound stays a bound under such a corruption
