@@ -44,6 +44,8 @@ TABLE_COLUMNS = [
     "accuracy_majority_mean",
     "nmi_mean",
     "ari_mean",
+    "clusters_used_min",
+    "clusters_used_max",
     "published_best",
     "published_mean",
     "published_std",
@@ -156,7 +158,8 @@ def table1(runs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
     if PUBLISHED_DATASET in set(runs["dataset"]):
         rows += _published_only(runs, published_rows)
     table = pd.DataFrame(rows, columns=TABLE_COLUMNS)
-    return table.astype({"K": "Int64", "M": "Int64"})
+    whole = ("K", "M", "clusters_used_min", "clusters_used_max")
+    return table.astype(dict.fromkeys(whole, "Int64"))
 
 
 def _run_row(scored: ScoredRun) -> dict[str, Any]:
@@ -223,6 +226,10 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
         values[f"{name}_by_elbo"] = _by_elbo(finished, name)
     for name in ("accuracy_majority", "nmi", "ari"):
         values[f"{name}_mean"] = finished[name].astype(float).mean()
+    # Of failed runs too, since those that collapsed are what this is to show.
+    used = group["clusters_used"].dropna()
+    values["clusters_used_min"] = None if used.empty else int(used.min())
+    values["clusters_used_max"] = None if used.empty else int(used.max())
     return {
         name: round(value, 4 if name[:3] in ("nmi", "ari") else 2)
         if isinstance(value, float)
