@@ -13,6 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+MAX_CODES = 20_000
+
 
 def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:
     """Fit by EM; a component that degenerates is a failure of the run, not of its input.
@@ -44,7 +46,8 @@ class Mixture:
 def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int = 3) -> Mixture:
     """Mixture from which a deep one starts: the most likely of several fits, its diagonals.
 
-    EM with full covariances, since the axes of the codes mean nothing, from k-means starts.
+    EM with full covariances, since the axes of the codes mean nothing, from k-means starts; of many
+    codes a random selection is enough.
 
     Parameters
     ----------
@@ -54,6 +57,9 @@ def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int 
     n_init : int, default=3
         Starts of which the likelihood of the codes chooses.
     """
+    if len(codes) > MAX_CODES:
+        chosen = np.random.default_rng(seed).choice(len(codes), MAX_CODES, replace=False)
+        codes = codes[chosen]
     codes = codes.astype(np.float64)
     mixture = GaussianMixture(
         n_clusters,

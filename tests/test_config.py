@@ -77,7 +77,7 @@ def test_small_configs_keep_to_their_folders():
         (method(K=[10.0]), "methods[0].K[0]: should be a whole number; found 10.0"),
         (
             method(parameters={"network": "fast-fd"}),
-            "methods[0] (gmvae).parameters: unknown network 'fast-fd'; choose one of: fast-conv",
+            "methods[0] (gmvae).parameters: unknown network 'fast-fd'; choose one of: dec-fc,",
         ),
         (
             method(parameters={"learning_rate": "1e-3"}),
