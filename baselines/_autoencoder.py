@@ -16,6 +16,10 @@ from gmvae.architectures import image_side
 
 INITIAL_NOISE = 0.05
 
+Score = Callable[[Any, Tensor, Tensor], Tensor]
+"""Maps a network, what its encoder sees and what its decoder should give, both (B, y_dim), to the
+quality of the reconstruction of each sample, (B,)."""
+
 
 class Corruption(Protocol):
     """What a denoising autoencoder has to undo."""
@@ -80,13 +84,11 @@ class Reconstruction:
 
     Attributes
     ----------
-    score : callable
-        Maps a network, what its encoder sees and what its decoder should give, both (B, y_dim), to
-        the quality of the reconstruction of each sample, (B,).
+    score : Score
     corruption : Corruption, optional
     """
 
-    score: Callable[[Any, Tensor, Tensor], Tensor]
+    score: Score
     corruption: Corruption | None = None
 
     def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Tensor | None:

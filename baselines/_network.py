@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
+from baselines._autoencoder import Masking, Reconstruction, Score
 from gmvae.architectures import Architecture, architecture
 from gmvae.checkpoints import Checkpoints, checkpoints_of
 from gmvae.devices import resolve_device, seeded
@@ -21,7 +23,7 @@ from gmvae.evaluation import evaluate
 from gmvae.parameters import check_parameters
 from gmvae.progress import History
 from gmvae.samples import as_samples, fitting_samples
-from gmvae.steps import TrainingStep
+from gmvae.steps import TrainingSettings, TrainingStep
 from gmvae.training import Record, Training
 
 OnEpoch = Callable[[Any, int], Record | None]
@@ -105,6 +107,29 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
         if on_epoch:
             self.records_ = [*self.records_, *training.records[0]]
         return history
+
+    def _train_autoencoder(
+        self,
+        samples: Tensor,
+        generator: torch.Generator,
+        score: Score,
+        modules: Sequence[nn.Module],
+    ) -> None:
+        """Let `modules` of ``model_`` learn to reconstruct, before there are clusters.
+
+        For a subclass with the parameters ``masked``, ``pretrain_epochs`` and
+        ``pretrain_learning_rate``; `score` as for `baselines._autoencoder.Reconstruction`.
+        """
+        corruption = Masking(self.masked) if self.masked else None
+        step = TrainingStep(
+            self.model_,
+            Reconstruction(score, corruption),
+            samples,
+            TrainingSettings.pretraining(self),
+            generator,
+            modules=modules,
+        )
+        self._train("autoencoder", step, observed=False)
 
     def _architecture(self) -> tuple[Architecture, int]:
         """The architecture and the size of its code."""

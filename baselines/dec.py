@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
-from baselines._autoencoder import Masking, Reconstruction
 from baselines._network import ProbabilisticClusterer
 from gmvae.architectures import Architecture
 from gmvae.devices import noise_generator
@@ -258,7 +257,8 @@ class DEC(ProbabilisticClusterer):
         model.set_units(samples, pixels=self.observation_ == "bernoulli")
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
-        self._learn_to_reconstruct(samples, generators[0])
+        modules = (model.trunk, model.head, model.decoder)
+        self._train_autoencoder(samples, generators[0], _DECModel.negative_squared_error, modules)
         codes = evaluate(self._codes, samples, samples.device)[0]
         kmeans = KMeans(self.n_clusters, n_init=20, random_state=seed).fit(codes)
         with torch.no_grad():
@@ -271,19 +271,6 @@ class DEC(ProbabilisticClusterer):
             tolerance=self.tolerance,
         )
         self._train("clustering", step)
-
-    def _learn_to_reconstruct(self, samples: Tensor, generator: torch.Generator) -> None:
-        model = self.model_
-        corruption = Masking(self.masked) if self.masked else None
-        step = TrainingStep(
-            model,
-            Reconstruction(_DECModel.negative_squared_error, corruption),
-            samples,
-            TrainingSettings.pretraining(self),
-            generator,
-            modules=(model.trunk, model.head, model.decoder),
-        )
-        self._train("autoencoder", step, observed=False)
 
     def _codes(self, y: Tensor) -> tuple[Tensor]:
         return (self.model_.encode(self.model_.in_units(y)),)

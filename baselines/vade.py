@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from baselines._autoencoder import Masking, Reconstruction, set_posterior_noise
+from baselines._autoencoder import set_posterior_noise
 from baselines._gaussian_mixture import Mixture, mixture_of_codes
 from baselines._network import ProbabilisticClusterer
 from baselines._vae import VAEModel
@@ -200,7 +200,8 @@ class VaDE(ProbabilisticClusterer):
         model.p_y_given_x.set_units(samples)
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
-        self._learn_to_reconstruct(samples, generators[0])
+        modules = (model.trunk, model.head, model.p_y_given_x)
+        self._train_autoencoder(samples, generators[0], _VaDEModel.log_likelihood_at_mean, modules)
         codes = evaluate(self._code, samples, samples.device)[0]
         model.set_prior(mixture_of_codes(codes, self.n_clusters, seed))
         set_posterior_noise(model.head, codes)
@@ -211,19 +212,6 @@ class VaDE(ProbabilisticClusterer):
             lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples, samples.device
         )[0]
         self.elbo_ = finite_elbo(elbo, history)
-
-    def _learn_to_reconstruct(self, samples: Tensor, generator: torch.Generator) -> None:
-        model = self.model_
-        corruption = Masking(self.masked) if self.masked else None
-        step = TrainingStep(
-            model,
-            Reconstruction(_VaDEModel.log_likelihood_at_mean, corruption),
-            samples,
-            TrainingSettings.pretraining(self),
-            generator,
-            modules=(model.trunk, model.head, model.p_y_given_x),
-        )
-        self._train("autoencoder", step, observed=False)
 
     def _code(self, y: Tensor) -> tuple[Tensor]:
         return (self.model_.q_x_given_y(y).mean,)
