@@ -171,7 +171,7 @@ class AAE(ProbabilisticClusterer):
         input_noise: float = 0.3,
         adversarial_weight: float = 10.0,
         observation: str = "auto",
-        epochs: int = 25,
+        epochs: int = 20,
         batch_size: int = 256,
         learning_rate: float = 2e-3,
         schedule: str = "cosine",
