@@ -15,7 +15,7 @@ from gmvae.optimizer import FusedAdam
 from gmvae.steps import TrainingSettings, TrainingStep, learning_rate_at, named, parameters_of
 
 BETAS = (0.5, 0.999)
-"""Of Adam against an adversary (Radford et al., arXiv:1511.06434, section 3)."""
+"""Of Adam against an adversary (Radford et al., arXiv:1511.06434, section 4)."""
 
 
 class Game(Protocol):

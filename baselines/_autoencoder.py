@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines._gaussian_mixture import MIN_VARIANCE
+from baselines._network import Phases, ProbabilisticClusterer
 from gmvae.architectures import image_side
+from gmvae.evaluation import evaluate
+from gmvae.steps import TrainingSettings, TrainingStep
+from gmvae.training import DivergenceError
 
 INITIAL_NOISE = 0.05
+"""Share of the variance of the codes that q(x | y) begins with."""
 
 Score = Callable[[Any, Tensor, Tensor], Tensor]
 """Maps a network, what its encoder sees and what its decoder should give, both (B, y_dim), to the
@@ -25,7 +31,7 @@ class Corruption(Protocol):
     """What a denoising autoencoder has to undo."""
 
     def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-        """Random numbers for samples of `shape` (B, y_dim), on the device of `generator`."""
+        """Random numbers for samples of `shape` (B, y_dim), first axis B."""
 
     def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
         """What the encoder sees of `y`, shape (B, y_dim)."""
@@ -33,21 +39,26 @@ class Corruption(Protocol):
 
 @dataclass(frozen=True)
 class Masking:
-    """Values are set to 0 at random (Vincent et al., JMLR 11, 2010, section 3.3).
+    """Values are hidden at random (Vincent et al., JMLR 11, 2010, section 3.3).
 
     Attributes
     ----------
     share : float
         Of the values.
+    neutral : Tensor, shape (y_dim,)
+        What takes their place: 0 for pixels, the mean for real values.
     """
 
     share: float
+    neutral: Tensor
 
     def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Uniform numbers, shape (B, y_dim)."""
         return torch.rand(shape, generator=generator, device=generator.device)
 
     def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
-        return y * (noise >= self.share)
+        """`y` with some of its values hidden, shape (B, y_dim)."""
+        return torch.where(noise >= self.share, y, self.neutral)
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ class AffineJitter:
     """Images are moved, turned, stretched and sheared at random, all by a little.
 
     The six entries of an affine map, in units of half an image, are those of the identity and
-    normal noise.
+    normal noise. What comes in from outside the image is 0.
 
     Attributes
     ----------
@@ -66,9 +77,11 @@ class AffineJitter:
     std: float
 
     def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Normal numbers, shape (B, 2, 3)."""
         return torch.randn((shape[0], 2, 3), generator=generator, device=generator.device)
 
     def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
+        """Square images `y` after their maps, bilinear, shape (B, y_dim)."""
         side = image_side(y.shape[-1])
         images = y.float().reshape(-1, 1, side, side)
         maps = torch.eye(2, 3, device=y.device) + self.std * noise
@@ -106,6 +119,47 @@ class Reconstruction:
         return {"loss": -reconstruction, "reconstruction": reconstruction}
 
 
+class AutoencoderFirst(ProbabilisticClusterer):
+    """A clusterer that begins as a denoising autoencoder.
+
+    It has the parameters ``masked``, ``pretrain_epochs`` and ``pretrain_learning_rate``. Its
+    network has ``reconstruction``, a `Score`; ``neutral``, what masking puts in; ``parts``, the
+    modules that take part.
+    """
+
+    def _learn_to_reconstruct(
+        self, samples: Tensor, generator: torch.Generator, phases: Phases
+    ) -> None:
+        model = self.model_
+        corruption = Masking(self.masked, model.neutral) if self.masked else None
+        step = TrainingStep(
+            model,
+            Reconstruction(type(model).reconstruction, corruption),
+            samples,
+            TrainingSettings.pretraining(self),
+            generator,
+            modules=model.parts,
+        )
+        phases.train("autoencoder", step, observed=False)
+
+
+def codes_of(encode: Callable[[Tensor], Tensor], samples: Tensor) -> NDArray[np.float32]:
+    """Codes of all samples, shape (N, x_dim).
+
+    Raises
+    ------
+    DivergenceError
+        If they are not finite.
+    """
+    codes = evaluate(lambda y: (encode(y),), samples, samples.device)[0]
+    if not np.isfinite(codes).all():
+        raise DivergenceError(
+            "the autoencoder diverged in its last step: its codes are not finite; a lower "
+            "pretrain_learning_rate usually helps"
+        )
+    return codes
+
+
 @torch.no_grad()
 def set_posterior_noise(head: nn.Linear, codes: NDArray[np.floating]) -> None:
     """Let q(x | y) begin with one small variance for all y, after a phase without noise.
@@ -119,6 +173,6 @@ def set_posterior_noise(head: nn.Linear, codes: NDArray[np.floating]) -> None:
     """
     x_dim = codes.shape[1]
     rows = slice(x_dim, 2 * x_dim)
-    variances = INITIAL_NOISE * codes.var(axis=0) + np.finfo(np.float32).tiny
+    variances = np.maximum(INITIAL_NOISE * codes.var(axis=0), MIN_VARIANCE)
     head.weight[rows] = 0
     head.bias[rows] = torch.from_numpy(np.log(variances)).to(head.bias)

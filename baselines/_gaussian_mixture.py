@@ -13,7 +13,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gmvae.training import DivergenceError
+
 MAX_CODES = 20_000
+"""From which a mixture is learnt: some hundred numbers, for which more are a waste of time."""
+MIN_VARIANCE = 1e-12
+"""Of codes that are all alike; float32 can still divide by it."""
 
 
 def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:
@@ -56,6 +61,11 @@ def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int 
     seed : int
     n_init : int, default=3
         Starts of which the likelihood of the codes chooses.
+
+    Raises
+    ------
+    DivergenceError
+        If a component degenerates.
     """
     if len(codes) > MAX_CODES:
         chosen = np.random.default_rng(seed).choice(len(codes), MAX_CODES, replace=False)
@@ -64,13 +74,18 @@ def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int 
     mixture = GaussianMixture(
         n_clusters,
         n_init=n_init,
-        reg_covar=1e-4 * float(codes.var(axis=0).mean()) + np.finfo(np.float64).tiny,
+        reg_covar=max(1e-4 * float(codes.var(axis=0).mean()), MIN_VARIANCE),
         max_iter=200,
         random_state=seed,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be exact
-        fit_mixture(mixture, codes)
+        try:
+            mixture.fit(codes)
+        except ValueError as error:
+            raise DivergenceError(
+                f"no mixture fits the codes of the autoencoder: {error}"
+            ) from error
     variances = np.diagonal(mixture.covariances_, axis1=1, axis2=2)
     return Mixture(mixture.weights_, mixture.means_, np.ascontiguousarray(variances))
 

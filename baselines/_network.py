@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, nn
+from torch import Tensor
 
-from baselines._autoencoder import Masking, Reconstruction, Score
 from gmvae.architectures import Architecture, architecture
 from gmvae.checkpoints import Checkpoints, checkpoints_of
 from gmvae.devices import resolve_device, seeded
@@ -23,8 +22,8 @@ from gmvae.evaluation import evaluate
 from gmvae.parameters import check_parameters
 from gmvae.progress import History
 from gmvae.samples import as_samples, fitting_samples
-from gmvae.steps import TrainingSettings, TrainingStep
-from gmvae.training import Record, Training
+from gmvae.steps import TrainingStep
+from gmvae.training import DivergenceError, Record, Training
 
 OnEpoch = Callable[[Any, int], Record | None]
 
@@ -33,7 +32,7 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
     """A network that is learnt in one or several trainings, and clusters.
 
     A subclass has the parameters of `gmvae.steps.TrainingSettings` and ``n_clusters``,
-    ``network``, ``x_dim``, ``observation`` and ``random_state``.
+    ``network``, ``observation`` and ``random_state``.
 
     Attributes
     ----------
@@ -56,80 +55,35 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
         on_epoch: OnEpoch | None = None,
         checkpoint: Checkpoints | str | Path | None = None,
     ) -> Self:
-        """Train on samples `Y`, shape (n_samples, n_features); arguments as `gmvae.GMVAE.fit`."""
+        """Train on samples `Y`, shape (n_samples, n_features); arguments as `gmvae.GMVAE.fit`.
+
+        `on_epoch` is called once there are clusters: not while an autoencoder comes first, whose
+        epochs are counted all the same.
+        """
         check_parameters(self.get_params())
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # of an earlier fit
         samples = fitting_samples(self, Y).to(resolve_device(self.device))
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.history_: dict[str, NDArray] = {}
         self.records_: list[Record] = []
         with checkpoints_of(checkpoint, [self], samples) as checkpoints:
-            self._checkpoints, self._on_epoch = checkpoints, on_epoch
             try:
                 with seeded(seed, samples.device):
-                    self._learn(samples, seed)
-            finally:
-                del self._checkpoints, self._on_epoch
-            self.labels_ = self._clusters(samples)
+                    self._learn(samples, seed, Phases(self, checkpoints, on_epoch))
+                self.labels_ = self._clusters(samples)
+            except DivergenceError as error:
+                error.history = {name: list(values) for name, values in self.history_.items()}
+                raise
         return self
 
     @abstractmethod
-    def _learn(self, samples: Tensor, seed: int) -> None:
+    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         """Build and train ``model_`` on the samples; torch is seeded."""
 
     @abstractmethod
     def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
         """Clusters of checked samples, shape (N,)."""
-
-    def _train(self, name: str, step: TrainingStep, *, observed: bool = True) -> History:
-        """Run one training to its end, and add it to the history.
-
-        Parameters
-        ----------
-        name : str
-            Of its checkpoints.
-        step : TrainingStep
-            Its settings say how long.
-        observed : bool
-            Whether there are clusters that `on_epoch` can be shown.
-        """
-        training = Training(step, step.settings, self._checkpoints, name)
-        on_epoch = self._on_epoch if observed else None
-
-        def tell(_: int, epoch: int) -> Record | None:
-            return on_epoch(self, epoch) if on_epoch else None
-
-        before = self.history_
-        try:
-            training.run(step.settings.epochs, tell if on_epoch else None)
-        finally:
-            history = training.histories[0] if training.histories else {}
-            self.history_ = joined(before, history)
-        if on_epoch:
-            self.records_ = [*self.records_, *training.records[0]]
-        return history
-
-    def _train_autoencoder(
-        self,
-        samples: Tensor,
-        generator: torch.Generator,
-        score: Score,
-        modules: Sequence[nn.Module],
-    ) -> None:
-        """Let `modules` of ``model_`` learn to reconstruct, before there are clusters.
-
-        For a subclass with the parameters ``masked``, ``pretrain_epochs`` and
-        ``pretrain_learning_rate``; `score` as for `baselines._autoencoder.Reconstruction`.
-        """
-        corruption = Masking(self.masked) if self.masked else None
-        step = TrainingStep(
-            self.model_,
-            Reconstruction(score, corruption),
-            samples,
-            TrainingSettings.pretraining(self),
-            generator,
-            modules=modules,
-        )
-        self._train("autoencoder", step, observed=False)
 
     def _architecture(self) -> tuple[Architecture, int]:
         """The architecture and the size of its code."""
@@ -144,9 +98,10 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
         return evaluate(function, as_samples(self, Y), device)
 
     def save(self, path: Any) -> None:
-        """Write all that was learnt to one safetensors file."""
+        """Write all that was learnt to one safetensors file, for other programs to read."""
         from safetensors.torch import save_file
 
+        check_is_fitted(self, "model_")
         tensors = {name: value.contiguous() for name, value in self._learnt().items()}
         save_file(tensors, path, {"format": "network-1", "class": type(self).__name__})
 
@@ -170,8 +125,68 @@ class ProbabilisticClusterer(NetworkClusterer):
         return self.predict_proba(Y).argmax(axis=1)
 
     def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
-        read = evaluate(lambda y: (self._probabilities(y),), samples, samples.device)
-        return read[0].argmax(axis=1)
+        read = evaluate(lambda y: (self._probabilities(y),), samples, samples.device)[0]
+        if not np.isfinite(read).all():
+            raise DivergenceError(
+                "training diverged in its last step: the cluster probabilities of the training "
+                "samples are not finite; a lower learning_rate usually helps"
+            )
+        return read.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The trainings of one fit, one after the other: one history, one list of records.
+
+    Attributes
+    ----------
+    estimator : NetworkClusterer
+    checkpoints : Checkpoints or None
+    on_epoch : callable or None
+    """
+
+    estimator: NetworkClusterer
+    checkpoints: Checkpoints | None
+    on_epoch: OnEpoch | None
+
+    def train(self, name: str, step: TrainingStep, *, observed: bool = True) -> History:
+        """Run one training to its end.
+
+        Parameters
+        ----------
+        name : str
+            Of its checkpoints.
+        step : TrainingStep
+            Its settings say how long.
+        observed : bool
+            Whether there are clusters that `on_epoch` can be shown.
+
+        Returns
+        -------
+        dict of str to list of float
+            History of this training alone.
+        """
+        estimator, on_epoch = self.estimator, self.on_epoch if observed else None
+        training = Training(step, step.settings, self.checkpoints, name)
+        history, records = estimator.history_, estimator.records_
+        n_before = len(history.get("epoch", ()))
+
+        def note() -> None:
+            if training.histories:
+                estimator.history_ = joined(history, training.histories[0])
+            if training.histories and on_epoch:
+                estimator.records_ = [*records, *training.records[0]]
+
+        def tell(_: int, epoch: int) -> Record | None:
+            note()
+            return on_epoch(estimator, n_before + epoch) if on_epoch else None
+
+        try:
+            training.run(step.settings.epochs, tell)
+        finally:
+            step.set_training(False)
+            note()
+        return training.histories[0] if training.histories else {}
 
 
 def joined(before: dict[str, NDArray], history: History) -> dict[str, NDArray]:

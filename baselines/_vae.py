@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from baselines._network import NetworkClusterer
+from baselines._network import NetworkClusterer, Phases
 from gmvae.architectures import Architecture
 from gmvae.devices import noise_generator
 from gmvae.distributions import DiagonalNormal
@@ -84,7 +84,7 @@ class VAEClusterer(NetworkClusterer):
     Parameters
     ----------
     n_clusters : int, default=10
-    network : {"fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
+    network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
     x_dim : int, optional
         By default that of `network`.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
@@ -139,7 +139,7 @@ class VAEClusterer(NetworkClusterer):
     def _fit_clusterer(self, clusterer: Any, latent: NDArray) -> Any:
         return clusterer.fit(latent)
 
-    def _learn(self, samples: Tensor, seed: int) -> None:
+    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         arch, x_dim = self._architecture()
         model = VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(samples.device)
         model.p_y_given_x.set_units(samples)
@@ -147,7 +147,7 @@ class VAEClusterer(NetworkClusterer):
         generator = noise_generator(samples.device)
         settings = TrainingSettings.of(self)
         step = TrainingStep(model, _VAEObjective(), samples, settings, generator)
-        history = self._train("training", step, observed=False)
+        history = phases.train("training", step, observed=False)
         reconstruction, kl = evaluate(
             lambda y: model.terms(y, model.draw_noise(len(y))), samples, samples.device
         )

@@ -1,4 +1,4 @@
-"""Adversarial autoencoder for clustering (AAE; Makhzani et al., arXiv:1511.05644, section 5)."""
+"""Adversarial autoencoder for clustering (AAE; Makhzani et al., arXiv:1511.05644, section 6)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines._adversarial import GameStep, Player
-from baselines._network import ProbabilisticClusterer
-from gmvae.architectures import Architecture, architecture
+from baselines._network import Phases, ProbabilisticClusterer
+from gmvae.architectures import Architecture
 from gmvae.devices import noise_generator
 from gmvae.networks import Trunk, full_precision
 from gmvae.observation import Observation, ObservationModel
@@ -131,19 +131,20 @@ class AAE(ProbabilisticClusterer):
 
     As published: the two codes and their adversaries (two hidden layers of ReLUs), which push their
     distributions over the data towards the priors Cat(1/K) and N(0, I); reconstruction from both;
-    Gaussian noise on what the encoder sees. Different: the logits of the cluster are normalised
-    over the batch and multiplied by `sharpness`, without which most clusters die within the first
-    epoch (``sharpness: null``); Adam instead of SGD with momentum; the reconstruction and the
-    deception of the adversaries are one step, weighted by `adversarial_weight`, instead of two;
-    the likelihood of the pixels instead of the squared error; tens of epochs instead of thousands.
+    Gaussian noise on what the encoder sees. Different, as far as we could check: the logits of the
+    cluster are normalised over the batch and multiplied by `sharpness`, without which
+    (``sharpness: null``) most clusters die within the first epoch; Adam instead of SGD with
+    momentum; the reconstruction and the deception of the adversaries are one step, weighted by
+    `adversarial_weight`, instead of two; the likelihood of the pixels instead of the squared error;
+    tens of epochs instead of thousands.
 
     Parameters
     ----------
     n_clusters : int, default=10
     network : str, default="fast-fc"
         Architecture of encoder and decoder; the adversaries are as wide as its first layer.
-    x_dim : int, default=5
-        Size of the style.
+    x_dim : int or None, default=5
+        Size of the style; None takes that of `network`.
     sharpness : float or None, default=5
         Scale of the normalised logits; None leaves them as they are.
     input_noise : float, default=0.3
@@ -166,7 +167,7 @@ class AAE(ProbabilisticClusterer):
         n_clusters: int = 10,
         *,
         network: str = "fast-fc",
-        x_dim: int = 5,
+        x_dim: int | None = 5,
         sharpness: float | None = 5.0,
         input_noise: float = 0.3,
         adversarial_weight: float = 10.0,
@@ -196,11 +197,12 @@ class AAE(ProbabilisticClusterer):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _learn(self, samples: Tensor, seed: int) -> None:
+    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
+        arch, x_dim = self._architecture()
         model = _AAEModel(
-            architecture(self.network),
+            arch,
             y_dim=self.n_features_in_,
-            x_dim=self.x_dim,
+            x_dim=x_dim,
             observation=self.observation_,
             n_clusters=self.n_clusters,
             sharpness=self.sharpness,
@@ -215,7 +217,7 @@ class AAE(ProbabilisticClusterer):
         game = _AAEGame(self.input_noise, self.adversarial_weight)
         settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
         step = GameStep(model, samples, settings, generator, game=game, players=players)
-        self._train("training", step)
+        phases.train("training", step)
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Styles, shape (n_samples, x_dim)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines._adversarial import GameStep, Player
-from baselines._network import ProbabilisticClusterer
+from baselines._network import Phases, ProbabilisticClusterer
 from gmvae.architectures import Architecture, architecture
 from gmvae.devices import noise_generator
 from gmvae.networks import Trunk, full_precision
@@ -57,6 +58,23 @@ def marginal_entropy(log_p: Tensor) -> Tensor:
     return -torch.xlogy(mean, mean).sum()
 
 
+@contextlib.contextmanager
+def frozen_statistics(network: nn.Module) -> Iterator[None]:
+    """Let batch normalisations normalise by the batch, but not remember it.
+
+    What they remember is for predictions, which are made of real samples alone.
+    """
+    norms = [m for m in network.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+
 class _Noise(NamedTuple):
     """Codes for the generator, and what is added to real and to made samples."""
 
@@ -84,11 +102,13 @@ class _CatGANGame:
     ) -> Iterator[dict[str, Tensor]]:
         made = network.made(noise.code)
         of_real = network.log_p_z(y, noise.real)
-        of_made = network.log_p_z(made.detach(), noise.made)
+        with frozen_statistics(network.trunk):
+            of_made = network.log_p_z(made.detach(), noise.made)
         information = marginal_entropy(of_real) - conditional_entropy(of_real)
         doubt = conditional_entropy(of_made)
         yield {"loss": -information - doubt, "information": information, "doubt": doubt}
-        of_made = network.log_p_z(made, noise.made)
+        with frozen_statistics(network.trunk):
+            of_made = network.log_p_z(made, noise.made)
         yield {"loss": conditional_entropy(of_made) - marginal_entropy(of_made)}
 
 
@@ -153,7 +173,7 @@ class CatGAN(ProbabilisticClusterer):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _learn(self, samples: Tensor, seed: int) -> None:
+    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         model = _CatGANModel(
             architecture(self.network),
             y_dim=self.n_features_in_,
@@ -170,7 +190,7 @@ class CatGAN(ProbabilisticClusterer):
         game = _CatGANGame(self.input_noise)
         settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
         step = GameStep(model, samples, settings, generator, game=game, players=players)
-        self._train("training", step)
+        phases.train("training", step)
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.log_p_z(y).exp()

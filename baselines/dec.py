@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
-from baselines._network import ProbabilisticClusterer
+from baselines._autoencoder import AutoencoderFirst, codes_of
+from baselines._network import Phases
 from gmvae.architectures import Architecture
 from gmvae.devices import noise_generator
 from gmvae.evaluation import evaluate
@@ -38,11 +39,13 @@ class _DECModel(nn.Module):
 
     @torch.no_grad()
     def set_units(self, samples: Tensor, *, pixels: bool) -> None:
-        """Let samples have a mean squared length of y_dim (section 4.3 of the paper)."""
-        exact = as_batch(samples).double()
+        """Let samples have a mean squared length of y_dim (section 4.1 of the paper)."""
         if pixels:
-            self.scale.fill_(1 / exact.square().mean().sqrt().clamp(min=1e-6))
+            totals = [as_batch(part).double().square().sum() for part in samples.split(5000)]
+            mean_square = torch.stack(totals).sum() / samples.numel()
+            self.scale.fill_(1 / mean_square.sqrt().clamp(min=1e-6))
             return
+        exact = as_batch(samples).double()
         self.centre.copy_(exact.mean(0))
         spread = exact.std(0, correction=0)
         self.scale.copy_(torch.where(spread > 1e-6 * exact.abs().amax(0), 1 / spread, 1.0))
@@ -55,11 +58,21 @@ class _DECModel(nn.Module):
         """Codes (B, x_dim) of `inputs` that are in units."""
         return full_precision(self.head(self.trunk(inputs)))
 
-    def negative_squared_error(self, seen: Tensor, y: Tensor) -> Tensor:
-        """Quality of the reconstruction, in units, shape (B,)."""
+    def reconstruction(self, seen: Tensor, y: Tensor) -> Tensor:
+        """Negative squared error, in units, mean over the values, shape (B,)."""
         seen, target = self.in_units(seen), self.in_units(y)
         output = full_precision(self.decoder(self.encode(seen)))
         return -(output - target).square().mean(-1)
+
+    @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """Encoder and decoder."""
+        return self.trunk, self.head, self.decoder
+
+    @property
+    def neutral(self) -> Tensor:
+        """The value that tells nothing, shape (y_dim,): 0 in units."""
+        return self.centre
 
     def log_q(self, y: Tensor) -> Tensor:
         """Log of the soft assignment of each sample, shape (B, K)."""
@@ -151,17 +164,14 @@ class _ClusteringStep(TrainingStep):
         """The targets of the samples, which are what the objective takes besides."""
         return self.targets.index_select(0, rows)
 
-    def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
-        """Train on the samples numbered `rows`; `changed` is the share before this epoch."""
-        return {**super().__call__(rows, progress), "changed": self.changed.clone()}
-
-    def end_epoch(self) -> None:
-        """Make the targets anew and see what has changed."""
+    def end_epoch(self) -> dict[str, float]:
+        """Make the targets anew; the share of the samples that have changed their cluster."""
         q = self._soft_assignment()
         clusters = q.argmax(1)
         self.changed.copy_((clusters != self.clusters).float().mean())
         self.targets.copy_(target_distribution(q))
         self.clusters.copy_(clusters)
+        return {"changed": float(self.changed)}
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that steps change, themselves, by name."""
@@ -174,14 +184,15 @@ class _ClusteringStep(TrainingStep):
         return torch.from_numpy(read[0]).to(self.samples.device)
 
 
-class DEC(ProbabilisticClusterer):
+class DEC(AutoencoderFirst):
     """Deep embedded clustering.
 
     As published: the network 784-500-500-2000-10 without batch normalisation, masking noise of 0.2,
     k-means with 20 starts, Student's t, targets over the whole training set, the end when fewer
     than 0.1 % of the samples change their cluster. Different: the autoencoder is trained end to end
-    by Adam in tens of epochs instead of layer by layer by SGD in some hundreds, with noise on the
-    samples alone; Adam in the second phase too; targets are made anew once an epoch.
+    by Adam in tens of epochs instead of layer by layer and then as a whole by SGD in some hundreds,
+    with noise on the samples alone, and to the end; Adam in the second phase too; targets are made
+    anew once an epoch.
 
     Parameters
     ----------
@@ -207,6 +218,11 @@ class DEC(ProbabilisticClusterer):
     batch_size, schedule, precision, device, verbose
         As for `gmvae.GMVAE`; `schedule` is that of the second phase.
     random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    converged_ : bool
+        Whether the second phase has ended by `tolerance`.
 
     References
     ----------
@@ -251,15 +267,14 @@ class DEC(ProbabilisticClusterer):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _learn(self, samples: Tensor, seed: int) -> None:
+    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         arch, x_dim = self._architecture()
         model = _DECModel(arch, self.n_features_in_, x_dim, self.n_clusters).to(samples.device)
         model.set_units(samples, pixels=self.observation_ == "bernoulli")
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
-        modules = (model.trunk, model.head, model.decoder)
-        self._train_autoencoder(samples, generators[0], _DECModel.negative_squared_error, modules)
-        codes = evaluate(self._codes, samples, samples.device)[0]
+        self._learn_to_reconstruct(samples, generators[0], phases)
+        codes = codes_of(lambda y: model.encode(model.in_units(y)), samples)
         kmeans = KMeans(self.n_clusters, n_init=20, random_state=seed).fit(codes)
         with torch.no_grad():
             model.means.copy_(torch.from_numpy(kmeans.cluster_centers_))
@@ -270,14 +285,12 @@ class DEC(ProbabilisticClusterer):
             generators[1],
             tolerance=self.tolerance,
         )
-        self._train("clustering", step)
-
-    def _codes(self, y: Tensor) -> tuple[Tensor]:
-        return (self.model_.encode(self.model_.in_units(y)),)
+        phases.train("clustering", step)
+        self.converged_ = step.converged
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Codes, the space that is clustered, shape (n_samples, x_dim)."""
-        return self._read(self._codes, Y)[0]
+        return self._read(lambda y: (self.model_.encode(self.model_.in_units(y)),), Y)[0]
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.log_q(y).exp()

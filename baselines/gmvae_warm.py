@@ -5,24 +5,26 @@ The model, its objective and all that follows the start are those of `gmvae.GMVA
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from baselines._autoencoder import AffineJitter, Reconstruction, set_posterior_noise
+from baselines._autoencoder import AffineJitter, Reconstruction, codes_of, set_posterior_noise
 from baselines._gaussian_mixture import Mixture, mixture_of_codes
 from gmvae.checkpoints import Checkpoints
 from gmvae.devices import noise_generator, seeded
 from gmvae.elbo import GMVAEObjective, Terms, terms
 from gmvae.estimator import GMVAE
-from gmvae.evaluation import evaluate
 from gmvae.model import GMVAEModel, Noise
 from gmvae.restarts import Restart
 from gmvae.steps import TrainingSettings, TrainingStep
-from gmvae.training import Training
+from gmvae.training import Record, Training
 
 JITTERED_SHARE = 2 / 3
 """Of the epochs of the joint training, over which the jitter fades."""
@@ -34,9 +36,9 @@ class WarmGMVAE(GMVAE):
     """GMVAE whose components begin at the clusters of an autoencoder's codes.
 
     Trunk, head and decoder learn to reconstruct, with the mean of q(x | y) as the code. A Gaussian
-    mixture with full covariances, the most likely one of three fits, is made of the codes of all
-    training samples; its means and variances become the output biases of the network beta. Then
-    all is trained by the objective of `gmvae.GMVAE`.
+    mixture with full covariances, the most likely one of three fits, is made of the codes of at
+    most 20,000 training samples; its means and variances become the output biases of the network
+    beta. Then all is trained by the objective of `gmvae.GMVAE`.
 
     For images there is `jitter`: the encoder sees each image moved, turned, stretched and sheared a
     little, and the decoder has to give it as it is. A bound stays a bound under such a corruption
@@ -49,7 +51,7 @@ class WarmGMVAE(GMVAE):
         K.
     jitter : float, default=0
         Standard deviation of the noise on the six entries of an affine map, in half widths of the
-        image; 0.1 suits digits. Only for square images.
+        image; 0.1 suits digits. Only for square images with values from 0 to 1, or bytes.
     pretrain_epochs : int, default=10
         Of the autoencoder.
     pretrain_learning_rate : float, default=1e-3
@@ -63,7 +65,8 @@ precision, device, verbose, random_state
     Attributes
     ----------
     labels_, elbo_, history_, records_, model_, best_init_, observation_, n_features_in_
-        As for `gmvae.GMVAE`; the history is that of the training after the start.
+        As for `gmvae.GMVAE`; the history is that of the training after the start, whose seconds are
+        counted.
     """
 
     # Starts are made one by one.
@@ -127,36 +130,74 @@ precision, device, verbose, random_state
         until = JITTERED_SHARE * self.epochs
         return _JitteredObjective(**vars(plain), jitter=AffineJitter(self.jitter), until=until)
 
+    def _start(self, Y: ArrayLike) -> Tensor:
+        samples = super()._start(Y)
+        y_dim = samples.shape[1]
+        if self.jitter and (self.observation_ != "bernoulli" or math.isqrt(y_dim) ** 2 != y_dim):
+            raise ValueError(
+                f"jitter={self.jitter!r} is for square images with values from 0 to 1 (or bytes), "
+                f"but the samples have {y_dim} values each and a {self.observation_} observation; "
+                "use jitter=0"
+            )
+        return samples
+
     def _restart(
         self, number: int, seed: int, samples: Tensor, checkpoints: Checkpoints | None
     ) -> Restart:
-        restart = super()._restart(number, seed, samples, checkpoints)
-        self._learn_to_reconstruct(restart, samples, checkpoints)
-        model = restart.network
-        codes = evaluate(lambda y: (model.q_xw_given_y(y).q_x.mean,), samples, samples.device)[0]
-        start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
-        set_posterior_noise(model.head, codes)
-        return restart
+        cold = super()._restart(number, seed, samples, checkpoints)
+        start = self._autoencoder(cold, samples, checkpoints)
 
-    def _learn_to_reconstruct(
-        self, restart: Restart, samples: Tensor, checkpoints: Checkpoints | None
-    ) -> None:
-        settings = TrainingSettings.pretraining(self)
-        with seeded(restart.seed, samples.device):
-            noise_generator(samples.device)  # that of the training after it
-            generator = noise_generator(samples.device)
-        corruption = AffineJitter(self.jitter) if self.jitter else None
-        model = restart.network
+        def begin() -> float:
+            start.run(self.pretrain_epochs)
+            model = cold.network
+            codes = codes_of(lambda y: model.q_xw_given_y(y).q_x.mean, samples)
+            start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
+            set_posterior_noise(model.head, codes)
+            return float(start.histories[0]["seconds"][-1])
+
+        settings, name = TrainingSettings.of(self), f"restart{number}"
+        training = _StartedTraining(begin, cold.training.step, settings, checkpoints, name)
+        return Restart(number, seed, cold.network, training)
+
+    def _autoencoder(
+        self, cold: Restart, samples: Tensor, checkpoints: Checkpoints | None
+    ) -> Training:
+        settings, model = TrainingSettings.pretraining(self), cold.network
+        with seeded(cold.seed, samples.device):
+            # The second: the first numbers of this seed have made the network.
+            _, generator = (noise_generator(samples.device) for _ in range(2))
         step = TrainingStep(
             model,
-            Reconstruction(log_likelihood_at_mean, corruption),
+            Reconstruction(reconstruction, AffineJitter(self.jitter) if self.jitter else None),
             samples,
             settings,
             generator,
             modules=(model.trunk, model.head, model.observation_model),
         )
-        name = f"autoencoder{restart.number}"
-        Training(step, settings, checkpoints, name).run(settings.epochs)
+        return Training(step, settings, checkpoints, f"autoencoder{cold.number}")
+
+
+class _StartedTraining(Training):
+    """A training that something comes before, when it is first run.
+
+    Parameters
+    ----------
+    begin : callable
+        Returns how many seconds it took.
+    *arguments
+        Of `gmvae.training.Training`.
+    """
+
+    def __init__(self, begin: Callable[[], float], *arguments: Any):
+        super().__init__(*arguments)
+        self._begin: Callable[[], float] | None = begin
+
+    def run(self, until: int, on_epoch: Callable[[int, int], Record | None] | None = None) -> None:
+        """Train up to the end of epoch `until`."""
+        if self._begin is not None:
+            self._seconds = self._begin()
+            self._begin = None
+        super().run(until, on_epoch)
 
 
 class _JitteredNoise(NamedTuple):
@@ -187,7 +228,7 @@ class _JitteredObjective(GMVAEObjective):
         return terms(network, y, noise.plain, seen)
 
 
-def log_likelihood_at_mean(model: GMVAEModel, seen: Tensor, y: Tensor) -> Tensor:
+def reconstruction(model: GMVAEModel, seen: Tensor, y: Tensor) -> Tensor:
     """Log p(y | x) at the mean of q(x | seen), shape (B,): the model as an autoencoder."""
     return model.p_y_given_x(model.q_xw_given_y(seen).q_x.mean).log_prob(y)
 

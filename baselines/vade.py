@@ -13,12 +13,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from baselines._autoencoder import set_posterior_noise
+from baselines._autoencoder import AutoencoderFirst, codes_of, set_posterior_noise
 from baselines._gaussian_mixture import Mixture, mixture_of_codes
-from baselines._network import ProbabilisticClusterer
+from baselines._network import Phases
 from baselines._vae import VAEModel
 from gmvae.architectures import Architecture
-from gmvae.devices import noise_generator
+from gmvae.devices import noise_generator, seeded
 from gmvae.distributions import DiagonalNormal
 from gmvae.evaluation import evaluate
 from gmvae.observation import Observation
@@ -93,9 +93,19 @@ class _VaDEModel(VAEModel):
         log_p_x = torch.logsumexp(self.log_p_xz(x), dim=-1)
         return self.p_y_given_x(x).log_prob(y) + log_p_x - q_x.log_prob(x)
 
-    def log_likelihood_at_mean(self, seen: Tensor, y: Tensor) -> Tensor:
+    def reconstruction(self, seen: Tensor, y: Tensor) -> Tensor:
         """Log p(y | x) at the mean of q(x | seen), shape (B,): the model as an autoencoder."""
         return self.p_y_given_x(self.q_x_given_y(seen).mean).log_prob(y)
+
+    @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """Encoder and decoder."""
+        return self.trunk, self.head, self.p_y_given_x
+
+    @property
+    def neutral(self) -> Tensor:
+        """The value that tells nothing, shape (y_dim,): 0, or the mean of real values."""
+        return self.p_y_given_x.mean
 
     def probabilities(self, y: Tensor) -> Tensor:
         """p(z | x) at the mean of q(x | y), shape (B, K)."""
@@ -116,15 +126,15 @@ class _VaDEObjective:
         return {"loss": -elbo, "elbo": elbo, **terms._asdict()}
 
 
-class VaDE(ProbabilisticClusterer):
+class VaDE(AutoencoderFirst):
     """Variational deep embedding.
 
     As published: the model, its bound with one sample, the network 784-500-500-2000-10 without
     batch normalisation, and the order autoencoder, Gaussian mixture on its codes, joint training by
     Adam. Different: the denoising autoencoder is trained end to end by Adam in tens of epochs, not
-    layer by layer as that of DEC; the mixture is fitted with full covariances, the most likely of
-    three, and their diagonals are kept; q(x | y) begins with one small variance; `elbo_`, which
-    compares runs, has z summed out.
+    layer by layer as that of DEC; the mixture is fitted with full covariances to at most 20,000
+    codes, the most likely of three, and its diagonals are kept; q(x | y) begins with one small
+    variance; `elbo_`, which compares runs, has z summed out.
 
     Parameters
     ----------
@@ -192,7 +202,7 @@ class VaDE(ProbabilisticClusterer):
         self.verbose = verbose
         self.random_state = random_state
 
-    def _learn(self, samples: Tensor, seed: int) -> None:
+    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         arch, x_dim = self._architecture()
         model = _VaDEModel(arch, self.n_features_in_, x_dim, self.observation_, self.n_clusters).to(
             samples.device
@@ -200,25 +210,22 @@ class VaDE(ProbabilisticClusterer):
         model.p_y_given_x.set_units(samples)
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
-        modules = (model.trunk, model.head, model.p_y_given_x)
-        self._train_autoencoder(samples, generators[0], _VaDEModel.log_likelihood_at_mean, modules)
-        codes = evaluate(self._code, samples, samples.device)[0]
+        self._learn_to_reconstruct(samples, generators[0], phases)
+        codes = codes_of(lambda y: model.q_x_given_y(y).mean, samples)
         model.set_prior(mixture_of_codes(codes, self.n_clusters, seed))
         set_posterior_noise(model.head, codes)
         settings = TrainingSettings.of(self)
         step = TrainingStep(model, _VaDEObjective(), samples, settings, generators[1])
-        history = self._train("joint", step)
-        elbo = evaluate(
-            lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples, samples.device
-        )[0]
+        history = phases.train("joint", step)
+        with seeded(seed, samples.device):  # whatever `on_epoch` has drawn
+            elbo = evaluate(
+                lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples, samples.device
+            )[0]
         self.elbo_ = finite_elbo(elbo, history)
-
-    def _code(self, y: Tensor) -> tuple[Tensor]:
-        return (self.model_.q_x_given_y(y).mean,)
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Posterior means of x, shape (n_samples, x_dim)."""
-        return self._read(self._code, Y)[0]
+        return self._read(lambda y: (self.model_.q_x_given_y(y).mean,), Y)[0]
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.probabilities(y)

@@ -40,7 +40,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         K, the number of mixture components.
     n_samples_mc : int, default=1
         M, the number of Monte-Carlo samples of (x, w) for each sample in training.
-    network : {"fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
+    network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
         Architecture; the convolutional ones need square images.
     x_dim, w_dim : int, optional
         Sizes of the clustered and of the style latent; by default those of `network`.
@@ -501,7 +501,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         ValueError
             If the file is damaged or was not written by `save`.
         """
-        stored = storage.load(path)
+        stored = storage.load(path, cls.__name__)
         estimator = cls(**{**stored.parameters, "device": device})
         for name, value in stored.attributes.items():
             setattr(estimator, name, value)

@@ -117,7 +117,7 @@ RULES: dict[str, Rule] = {
     "pretrain_learning_rate": _number(above_zero=True),
     "jitter": _number(above_zero=False),
     "masked": _share,
-    "tolerance": _number(above_zero=False),
+    "tolerance": _share,
     "input_noise": _number(above_zero=False),
     "code_dim": _integer(1),
     "sharpness": _optional(_number(above_zero=True)),

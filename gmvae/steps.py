@@ -120,8 +120,9 @@ class TrainingStep:
         """Put the network into training or into evaluation mode."""
         self.network.train(training)
 
-    def end_epoch(self) -> None:
-        """What is done between two epochs, the network in evaluation mode."""
+    def end_epoch(self) -> dict[str, float]:
+        """What is done after an epoch, the network in evaluation mode; values for its history."""
+        return {}
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that steps change, themselves, by name."""

@@ -59,6 +59,7 @@ def save(estimator: Any, path: str | Path) -> None:
         parameters["random_state"] = None
     header = {
         "format": FORMAT,
+        "class": type(estimator).__name__,
         "parameters": json.dumps(parameters, default=_plain_number),
         "attributes": json.dumps(
             {name: getattr(estimator, name) for name in ATTRIBUTES}, default=_plain_number
@@ -67,8 +68,8 @@ def save(estimator: Any, path: str | Path) -> None:
     save_file({name: value.contiguous() for name, value in tensors.items()}, path, header)
 
 
-def load(path: str | Path) -> StoredGMVAE:
-    """Read a file that `save` wrote.
+def load(path: str | Path, class_name: str = "GMVAE") -> StoredGMVAE:
+    """Read a file that `save` wrote of an estimator of this class.
 
     Raises
     ------
@@ -88,6 +89,9 @@ def load(path: str | Path) -> StoredGMVAE:
         )
     if header.get("format") != FORMAT:
         raise ValueError(f"{path} was not written by GMVAE.save (no format {FORMAT!r} in it)")
+    # Files of 0.3.0 and before have no class: they are GMVAE's.
+    if header.get("class", "GMVAE") != class_name:
+        raise ValueError(f"{path} holds a {header['class']}; read it with {header['class']}.load")
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "history": {}}
     for name, value in tensors.items():
         part, _, rest = name.partition(".")

@@ -72,8 +72,9 @@ class StepTogether:
         for network in (self._shape, *self.networks):
             network.train(training)
 
-    def end_epoch(self) -> None:
-        """What is done between two epochs: nothing."""
+    def end_epoch(self) -> dict[str, float]:
+        """What is done after an epoch: nothing."""
+        return {}
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that steps change, themselves, by name."""

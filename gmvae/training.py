@@ -154,14 +154,12 @@ class Training:
                 series.save(self._state())
                 started = time.perf_counter()
         means = {n: (total / n_batches).reshape(-1).tolist() for n, total in self._sums.items()}
+        step.set_training(False)
+        more = step.end_epoch()
         self._spend(time.perf_counter() - started, n_networks)
         self._epoch += 1
         self._order = None
-        step.set_training(False)
-        self._record(means)
-        started = time.perf_counter()
-        step.end_epoch()
-        self._spend(time.perf_counter() - started, n_networks)
+        self._record(means | {name: [value] for name, value in more.items()})
 
     def _spend(self, seconds: float, n_networks: int) -> None:
         self._wall_seconds += seconds

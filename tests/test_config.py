@@ -371,3 +371,13 @@ def test_readme_of_the_configs_names_every_key():
     schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
     keys = {*schema["properties"], *schema["properties"]["methods"]["items"]["properties"]}
     assert not [key for key in keys if f"`{key}`" not in text]
+
+
+def test_the_rivals_are_the_same_in_the_main_config_and_alone():
+    main, alone = (load_config(ROOT / "config" / f"{name}.yaml") for name in ("config", "rivals"))
+    assert [spec for spec in main.methods if spec in alone.methods] == list(alone.methods)
+    assert (main.seeds, main.precision, main.datasets) == (
+        alone.seeds,
+        alone.precision,
+        alone.datasets,
+    )

@@ -7,6 +7,7 @@ import pytest
 import scipy.ndimage
 import scipy.stats
 import torch
+from sklearn.exceptions import NotFittedError
 from torch import distributions as reference
 from torch.nn import functional
 
@@ -15,8 +16,11 @@ from baselines._adversarial import BETAS, GameStep, Player
 from baselines._autoencoder import AffineJitter, Masking, set_posterior_noise
 from baselines._gaussian_mixture import Mixture, mixture_of_codes
 from baselines._network import joined
+from gmvae import GMVAE
 from gmvae.architectures import architecture
+from gmvae.bench.metrics import accuracy_hungarian
 from gmvae.steps import TrainingSettings
+from gmvae.training import DivergenceError
 
 K, X, Y, B = 4, 3, 9, 50
 PAPER_FC = architecture("paper-fc")
@@ -113,7 +117,11 @@ def test_dec_ends_when_hardly_any_sample_changes_its_cluster(blobs):
     )
     assert np.isnan(early.history_["kl"][:30]).all()
     assert np.isfinite(early.history_["kl"][30:]).all()
-    assert len(early.records_) == 0
+    assert early.converged_
+    assert not late.converged_
+    changed = early.history_["changed"][30:]
+    assert changed[-1] < 0.02
+    assert (changed[:-1] >= 0.02).all()
 
 
 # VaDE
@@ -337,6 +345,19 @@ def test_catgan_losses_are_equation_7_of_the_paper():
     torch.testing.assert_close(generator["loss"], -entropy(made.mean(0)) + entropy(made).mean())
 
 
+def test_catgan_remembers_the_statistics_of_real_samples_alone():
+    arch = architecture("fast-fc")
+    model = catgan._CatGANModel(arch, y_dim=Y, code_dim=X, observation="bernoulli", n_clusters=K)
+    model.train()
+    y = torch.rand(B, Y)
+    game = catgan._CatGANGame(0.5)
+    noise = game.draw_noise(model, B, torch.Generator().manual_seed(1))
+    seen = model.trunk.dense[0](y + noise.real).detach()
+    list(game(model, y, noise, 0.0))
+    torch.testing.assert_close(model.trunk.dense[1].running_mean, 0.1 * seen.mean(0))
+    assert model.trunk.dense[1].momentum == 0.1
+
+
 # The warm start
 
 
@@ -400,13 +421,50 @@ def test_jitter_fades_and_ends_before_the_training_does():
     assert losses[2] == losses[3] == without
 
 
-def test_jitter_is_refused_where_there_are_no_images():
-    with pytest.raises(ValueError, match="square"):
-        gmvae_warm.WarmGMVAE(3, jitter=0.1, epochs=1).fit(np.random.default_rng(0).random((50, 7)))
+@pytest.mark.parametrize("shape", [(50, 7), (50, 9)])
+def test_jitter_is_refused_where_there_are_no_images(shape):
+    samples = 3 * np.random.default_rng(0).standard_normal(shape)
+    with pytest.raises(
+        ValueError, match=r"jitter=0\.1 is for square images with values from 0 to 1"
+    ):
+        gmvae_warm.WarmGMVAE(3, jitter=0.1, epochs=1).fit(samples)
+
+
+def test_a_start_that_fails_costs_one_restart_alone(blobs, monkeypatch):
+    settings = {"network": "paper-fc", "pretrain_epochs": 1, "epochs": 2, "random_state": 0}
+    asked = []
+
+    def once(codes, n_clusters, seed):
+        asked.append(seed)
+        if len(asked) == 1:
+            raise DivergenceError("no mixture fits")
+        return mixture_of_codes(codes, n_clusters, seed)
+
+    monkeypatch.setattr(gmvae_warm, "mixture_of_codes", once)
+    with pytest.warns(UserWarning, match="restart 1 of 2 left out: no mixture fits"):
+        model = gmvae_warm.WarmGMVAE(3, n_init=2, **settings).fit(blobs[0])
+    assert model.best_init_ == 1
+    assert len(model.history_["epoch"]) == 2
+    asked.clear()
+    with pytest.raises(DivergenceError, match="no mixture fits"):
+        gmvae_warm.WarmGMVAE(3, **settings).fit(blobs[0])
+
+
+def test_a_warm_started_model_is_saved_and_read_as_what_it_is(blobs, tmp_path):
+    settings = {"network": "paper-fc", "epochs": 1, "random_state": 0}
+    warm = gmvae_warm.WarmGMVAE(3, pretrain_epochs=1, **settings).fit(blobs[0])
+    warm.save(tmp_path / "warm.safetensors")
+    again = gmvae_warm.WarmGMVAE.load(tmp_path / "warm.safetensors")
+    np.testing.assert_array_equal(again.predict(blobs[0]), warm.labels_)
+    with pytest.raises(ValueError, match=r"holds a WarmGMVAE; read it with WarmGMVAE\.load"):
+        GMVAE.load(tmp_path / "warm.safetensors")
+    GMVAE(3, **settings).fit(blobs[0]).save(tmp_path / "cold.safetensors")
+    with pytest.raises(ValueError, match="holds a GMVAE"):
+        gmvae_warm.WarmGMVAE.load(tmp_path / "cold.safetensors")
 
 
 def test_masking_hides_the_share_that_it_should():
-    masking = Masking(0.2)
+    masking = Masking(0.2, torch.zeros(500))
     y = torch.ones(100, 500)
     seen = masking(y, masking.draw((100, 500), torch.Generator().manual_seed(1)))
     assert set(seen.unique().tolist()) == {0.0, 1.0}
@@ -427,11 +485,78 @@ def test_histories_of_several_trainings_are_joined():
     np.testing.assert_array_equal(both["reconstruction"], [1, 2, np.nan])
 
 
+SHORT = {"network": "paper-fc", "epochs": 2, "random_state": 0}
+FIRST = {**SHORT, "pretrain_epochs": 3}
+
+
+@pytest.mark.parametrize("cls", [dec.DEC, vade.VaDE])
+def test_where_real_values_lie_does_not_matter(cls, blobs):
+    settings = {**FIRST, "pretrain_epochs": 60, "batch_size": 32, "observation": "gaussian"}
+    clusters = cls(3, **settings).fit(blobs[0] + 1000).labels_
+    assert accuracy_hungarian(clusters, blobs[1]) > 0.95
+
+
+def test_a_training_that_ends_in_numbers_that_are_none_has_diverged(blobs):
+    for method in (aae.AAE(3, **SHORT), catgan.CatGAN(3, **SHORT), dec.DEC(3, **FIRST)):
+        # One batch an epoch: the values of the only step are finite, what it leaves is not.
+        method.set_params(learning_rate=1e30, batch_size=300, epochs=1)
+        with pytest.raises(DivergenceError, match="diverged") as caught:
+            method.fit(blobs[0])
+        assert caught.value.history["epoch"] == list(range(1, len(method.history_["epoch"]) + 1))
+        assert len(caught.value.history["epoch"]) >= 1
+    for method in (vade.VaDE(3, **FIRST), dec.DEC(3, **FIRST)):
+        method.set_params(pretrain_learning_rate=1e30, batch_size=300, pretrain_epochs=1)
+        with pytest.raises(DivergenceError, match="autoencoder diverged in its last step"):
+            method.fit(blobs[0])
+        assert len(method.history_["epoch"]) == 1
+
+
+def test_what_was_noted_survives_an_end_before_the_end(blobs):
+    class StopError(Exception):
+        pass
+
+    def note(model, epoch):
+        seen.append((epoch, len(model.history_["epoch"])))
+        if len(seen) == 2:
+            raise StopError
+        return {"clusters": model.predict(blobs[0])}
+
+    for method, before in ((aae.AAE(3, **SHORT), 0), (dec.DEC(3, tolerance=0.0, **FIRST), 3)):
+        seen = []
+        with pytest.raises(StopError):
+            method.fit(blobs[0], on_epoch=note)
+        assert seen == [(before + 1, before + 1), (before + 2, before + 2)]
+        assert len(method.records_) == 1
+        assert not method.model_.training
+
+
+def test_nothing_of_an_earlier_fit_is_left(blobs):
+    method = dec.DEC(3, **FIRST).fit(blobs[0])
+    method.set_params(pretrain_learning_rate=1e30, batch_size=300)
+    with pytest.raises(DivergenceError):
+        method.fit(blobs[0])
+    assert not hasattr(method, "labels_")
+
+
+def test_vade_elbo_does_not_depend_on_who_looks_on(blobs):
+    alone = vade.VaDE(3, **FIRST).fit(blobs[0]).elbo_
+    watched = vade.VaDE(3, **FIRST).fit(
+        blobs[0], on_epoch=lambda *_: torch.rand(7).tolist() and None
+    )
+    assert watched.elbo_ == alone
+
+
+def test_saving_asks_for_a_fit(tmp_path):
+    with pytest.raises(NotFittedError):
+        aae.AAE().save(tmp_path / "a")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: dec.DEC(masked=1.0), "masked must be below 1, got 1.0"),
         (lambda: dec.DEC(tolerance=-1), "tolerance must be a finite number of at least 0"),
+        (lambda: dec.DEC(tolerance=2), "tolerance must be below 1, got 2"),
         (lambda: vade.VaDE(pretrain_epochs=0), "pretrain_epochs must be an integer of at least 1"),
         (lambda: aae.AAE(sharpness=0.0), "sharpness must be a finite number above 0"),
         (lambda: aae.AAE(x_dim=0), "x_dim must be an integer of at least 1"),

@@ -81,7 +81,7 @@ def accuracy_hungarian(clusters: Labels, labels: Labels) -> float:
 def accuracy_exemplar(clusters: Labels, exemplars: Labels, labels: Labels) -> float:
     """The paper's protocol: a cluster takes the label of its most probable test sample.
 
-    Makhzani et al., arXiv:1511.05644, section 5; arXiv:1611.02648v2, section 4.2. Where several
+    Makhzani et al., arXiv:1511.05644, section 6; arXiv:1611.02648v2, section 4.2. Where several
     samples are equally probable, the accuracy is the mean over them all, which is what a choice by
     lot gives in expectation.
 

@@ -156,7 +156,7 @@ def train_runs_together(
     """
     _require_a_folder_each(runs, folders)
     estimators = [_build(run, job.verbose) for run in runs]
-    if not hasattr(estimators[0], "fit_together"):
+    if not callable(getattr(estimators[0], "fit_together", None)):
         raise ConfigError(
             f"{runs[0].class_path} cannot train several seeds together; leave seeds_together out"
         )
