@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 
 # Of seaborn's colour-blind palette: those that are hard to tell apart come late.
 MOST_DISTINCT_FIRST = (0, 1, 2, 4, 7, 9, 8, 3, 5, 6)
+# For more methods than it has colours: dark ones, which differ from all of it in lightness.
+MORE_COLOURS = ("#000000", "#5c1a33", "#1f4d2b")
 WIDTH = 7.0  # inches: the text width of a page
 METRIC_LABELS = {
     "accuracy_exemplar": "accuracy, exemplar protocol (%)",
@@ -44,7 +46,8 @@ def apply_style() -> None:
 def colours(values: list[Any]) -> dict[Any, tuple[float, float, float]]:
     """A colour for each of `values`, always the same for the same list."""
     palette = sns.color_palette("colorblind")
-    chosen = itertools.cycle(palette[index] for index in MOST_DISTINCT_FIRST)
+    first = [palette[index] for index in MOST_DISTINCT_FIRST]
+    chosen = itertools.cycle([*first, *map(mpl.colors.to_rgb, MORE_COLOURS)])
     return dict(zip(values, chosen, strict=False))
 
 
