@@ -153,9 +153,20 @@ class AAE(ProbabilisticClusterer):
         Of the deception, beside the reconstruction in nats.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | z, x).
-    epochs, batch_size, learning_rate, schedule, precision, device, verbose
-        As for `gmvae.GMVAE`; the adversaries have the same learning rate.
+    epochs : int, default=20
+    batch_size : int, default=256
+    learning_rate : float, default=2e-3
+        Of Adam, for all players.
+    schedule, precision, device, verbose
+        As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    model_, labels_, history_, records_
+        As for `baselines._network.NetworkClusterer`. History: ``reconstruction`` (log likelihood,
+        nats a sample), ``deception_z`` and ``deception_x`` (log 2 = 0.69 at equilibrium),
+        ``adversary_z_loss`` and ``adversary_x_loss`` (2 log 2 = 1.39 at equilibrium).
 
     References
     ----------

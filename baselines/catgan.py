@@ -132,9 +132,20 @@ class CatGAN(ProbabilisticClusterer):
         Standard deviation of the noise on the samples (real vectors: in standard deviations).
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Whether the generator makes values from 0 to 1 or real ones.
-    epochs, batch_size, learning_rate, schedule, precision, device, verbose
-        As for `gmvae.GMVAE`, of both players.
+    epochs : int, default=20
+    batch_size : int, default=256
+    learning_rate : float, default=2e-3
+        Of Adam, for both players.
+    schedule, precision, device, verbose
+        As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    model_, labels_, history_, records_
+        As for `baselines._network.NetworkClusterer`. History, in nats: ``information`` (between
+        real samples and clusters, at most log K), ``doubt`` (entropy for a made sample, at most
+        log K), ``loss`` and ``generator_loss``.
 
     References
     ----------

@@ -215,14 +215,21 @@ class DEC(AutoencoderFirst):
         Share of the samples below whose change of cluster the second phase ends.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         "bernoulli" scales all values alike, "gaussian" each by its standard deviation.
-    batch_size, schedule, precision, device, verbose
-        As for `gmvae.GMVAE`; `schedule` is that of the second phase.
+    batch_size : int, default=256
+    schedule : {"cosine", "constant"}, default="constant"
+        Of the learning rate of the clustering phase.
+    precision, device, verbose
+        As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
 
     Attributes
     ----------
     converged_ : bool
         Whether the second phase has ended by `tolerance`.
+    model_, labels_, history_, records_
+        As for `baselines._network.NetworkClusterer`. History: ``reconstruction`` (negative squared
+        error a value, in units) in the first phase, ``kl`` (nats a sample) and ``changed`` (share
+        of the samples) in the second; ``loss`` is either.
 
     References
     ----------

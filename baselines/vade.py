@@ -160,6 +160,9 @@ class VaDE(AutoencoderFirst):
     ----------
     elbo_ : float
         Mean bound of the training samples, nats a sample.
+    model_, labels_, history_, records_
+        As for `baselines._network.NetworkClusterer`. History, nats a sample: ``reconstruction`` in
+        both phases; ``prior``, ``cluster_prior`` and the ``elbo`` that they make in the second.
 
     References
     ----------

@@ -60,7 +60,14 @@ def _one_of(choices: tuple[str, ...]) -> Rule:
 
 
 def _optional(rule: Rule) -> Rule:
-    return lambda name, value: None if value is None else rule(name, value)
+    def check(name: str, value: Any) -> None:
+        if value is not None:
+            try:
+                rule(name, value)
+            except ValueError as error:
+                raise ValueError(f"{error}; null (None) is possible, too") from error
+
+    return check
 
 
 def _number(*, above_zero: bool) -> Rule:
@@ -72,7 +79,7 @@ def _number(*, above_zero: bool) -> Rule:
         # YAML reads 1e-3 as text.
         hint = (
             "; in YAML write it with a point and a sign, like 1.0e-3"
-            if isinstance(value, str)
+            if isinstance(value, str) and "e" in value.lower() and value[:1].isdigit()
             else ""
         )
         raise ValueError(f"{name} must be a finite number {bound}, got {value!r}{hint}")
@@ -81,9 +88,8 @@ def _number(*, above_zero: bool) -> Rule:
 
 
 def _share(name: str, value: Any) -> None:
-    _number(above_zero=False)(name, value)
-    if value >= 1:
-        raise ValueError(f"{name} must be below 1, got {value!r}")
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) < 1:
+        raise ValueError(f"{name} must be a number from 0 to below 1, like 0.2; got {value!r}")
 
 
 def _boolean(name: str, value: Any) -> None:

@@ -40,7 +40,8 @@ def progress_bar(
             yield advance
     else:
         yield lambda history: tell(
-            f"epoch {len(history['epoch'])}/{settings.epochs}, {last_values(history)}, "
+            f"{_phase(settings)}epoch {len(history['epoch'])}/{settings.epochs}, "
+            f"{last_values(history)}, "
             f"{history['seconds'][-1]:.0f} s, "
             f"{seconds_left(history, until):.0f} s to epoch {until}"
         )
@@ -55,10 +56,16 @@ def tell(line: str) -> None:
 def last_values(history: History) -> str:
     """The logged means of the last epoch, for people."""
     shown = [name for name in history if name not in ("epoch", "seconds")]
-    return ", ".join(f"{name} {history[name][-1]:.2f}" for name in shown)
+    return ", ".join(f"{name} {history[name][-1]:.4g}" for name in shown)
 
 
 def seconds_left(history: History, until: int) -> float:
     """Estimate of the training time up to the end of epoch `until`."""
-    done = len(history["epoch"])
-    return history["seconds"][-1] / done * (until - done)
+    seconds, done = history["seconds"], len(history["epoch"])
+    # What came before the first epoch is counted in its seconds.
+    an_epoch = (seconds[-1] - seconds[0]) / (done - 1) if done > 1 else seconds[0]
+    return an_epoch * (until - done)
+
+
+def _phase(settings: TrainingSettings) -> str:
+    return "" if settings.phase == "training" else f"{settings.phase}, "

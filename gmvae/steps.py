@@ -27,6 +27,10 @@ class Objective(Protocol):
         """Scalar ``loss`` and scalars to log, of a batch (B, y_dim) after `progress` epochs."""
 
 
+AUTOENCODER = "autoencoder"
+"""Phase whose settings are the ``pretrain_`` parameters of an estimator."""
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """Everything about a training run that is not the model.
@@ -44,6 +48,8 @@ class TrainingSettings:
         "cpu", "cuda" or "auto" (CUDA where there is one).
     verbose : bool
         Show progress: a bar on a terminal, else a line an epoch, on standard error.
+    phase : str
+        What a training is called that another one follows or precedes; no parameter of estimators.
     """
 
     epochs: int
@@ -53,11 +59,13 @@ class TrainingSettings:
     precision: str = "float32"
     device: str = "cpu"
     verbose: bool = False
+    phase: str = "training"
 
     @classmethod
     def of(cls, estimator: Any) -> TrainingSettings:
         """The settings that an estimator holds among its parameters."""
-        return cls(**{field.name: getattr(estimator, field.name) for field in fields(cls)})
+        names = [field.name for field in fields(cls) if field.name != "phase"]
+        return cls(**{name: getattr(estimator, name) for name in names})
 
     @classmethod
     def pretraining(cls, estimator: Any) -> TrainingSettings:
@@ -67,7 +75,14 @@ class TrainingSettings:
             epochs=estimator.pretrain_epochs,
             learning_rate=estimator.pretrain_learning_rate,
             schedule="cosine",
+            phase=AUTOENCODER,
         )
+
+    @property
+    def remedy(self) -> str:
+        """What usually helps against divergence."""
+        name = "pretrain_learning_rate" if self.phase == AUTOENCODER else "learning_rate"
+        return f"a lower {name} usually helps"
 
 
 class TrainingStep:

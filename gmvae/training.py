@@ -174,7 +174,7 @@ class Training:
             if self.errors[index] is None:
                 own = {name: values[index] for name, values in means.items()}
                 record(history, {"epoch": self._epoch, "seconds": self._seconds, **own})
-                self.errors[index] = divergence(self._epoch, own, history)
+                self.errors[index] = divergence(self.settings, own, history)
         if all(self.errors):
             raise self.errors[0]  # type: ignore[misc]
 
@@ -278,14 +278,16 @@ def record(history: History, values: Mapping[str, float]) -> None:
         history.setdefault(name, []).append(value)
 
 
-def divergence(epoch: int, means: Mapping[str, float], history: History) -> DivergenceError | None:
-    """The error to raise if any mean of an epoch is NaN or infinite."""
+def divergence(
+    settings: TrainingSettings, means: Mapping[str, float], history: History
+) -> DivergenceError | None:
+    """The error to raise if any mean of the last epoch is NaN or infinite."""
     bad = [name for name, value in means.items() if not math.isfinite(value)]
     if not bad:
         return None
     return DivergenceError(
-        f"training diverged in epoch {epoch}: {', '.join(bad)} not finite; "
-        "a lower learning_rate usually helps",
+        f"{settings.phase} diverged in epoch {history['epoch'][-1]}: {', '.join(bad)} not finite; "
+        f"{settings.remedy}",
         history,
     )
 

@@ -504,6 +504,8 @@ def test_a_training_that_ends_in_numbers_that_are_none_has_diverged(blobs):
             method.fit(blobs[0])
         assert caught.value.history["epoch"] == list(range(1, len(method.history_["epoch"]) + 1))
         assert len(caught.value.history["epoch"]) >= 1
+    with pytest.raises(DivergenceError, match=r"autoencoder diverged in epoch \d: .*pretrain_lear"):
+        vade.VaDE(3, pretrain_learning_rate=1e30, batch_size=64, **FIRST).fit(blobs[0])
     for method in (vade.VaDE(3, **FIRST), dec.DEC(3, **FIRST)):
         method.set_params(pretrain_learning_rate=1e30, batch_size=300, pretrain_epochs=1)
         with pytest.raises(DivergenceError, match="autoencoder diverged in its last step"):
@@ -554,11 +556,15 @@ def test_saving_asks_for_a_fit(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: dec.DEC(masked=1.0), "masked must be below 1, got 1.0"),
-        (lambda: dec.DEC(tolerance=-1), "tolerance must be a finite number of at least 0"),
-        (lambda: dec.DEC(tolerance=2), "tolerance must be below 1, got 2"),
+        (
+            lambda: dec.DEC(masked=1.0),
+            "masked must be a number from 0 to below 1, like 0.2; got 1.0",
+        ),
+        (lambda: dec.DEC(tolerance=-1), "tolerance must be a number from 0 to below 1"),
+        (lambda: dec.DEC(tolerance=2), "tolerance must be a number from 0 to below 1"),
         (lambda: vade.VaDE(pretrain_epochs=0), "pretrain_epochs must be an integer of at least 1"),
         (lambda: aae.AAE(sharpness=0.0), "sharpness must be a finite number above 0"),
+        (lambda: aae.AAE(sharpness="none"), r"got 'none'; null \(None\) is possible, too"),
         (lambda: aae.AAE(x_dim=0), "x_dim must be an integer of at least 1"),
         (lambda: catgan.CatGAN(input_noise="a"), "input_noise must be a finite number"),
         (lambda: catgan.CatGAN(code_dim=0), "code_dim must be an integer of at least 1"),
