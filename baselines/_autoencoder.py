@@ -6,21 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from baselines._gaussian_mixture import MIN_VARIANCE
 from baselines._network import Phases, ProbabilisticClusterer
 from gmvae.architectures import image_side
-from gmvae.evaluation import evaluate
 from gmvae.steps import TrainingSettings, TrainingStep
-from gmvae.training import DivergenceError
-
-INITIAL_NOISE = 0.05
-"""Share of the variance of the codes that q(x | y) begins with."""
 
 Score = Callable[[Any, Tensor, Tensor], Tensor]
 """Maps a network, what its encoder sees and what its decoder should give, both (B, y_dim), to the
@@ -141,38 +133,3 @@ class AutoencoderFirst(ProbabilisticClusterer):
             modules=model.parts,
         )
         phases.train("autoencoder", step, observed=False)
-
-
-def codes_of(encode: Callable[[Tensor], Tensor], samples: Tensor) -> NDArray[np.float32]:
-    """Codes of all samples, shape (N, x_dim).
-
-    Raises
-    ------
-    DivergenceError
-        If they are not finite.
-    """
-    codes = evaluate(lambda y: (encode(y),), samples, samples.device)[0]
-    if not np.isfinite(codes).all():
-        raise DivergenceError(
-            "the autoencoder diverged in its last step: its codes are not finite; a lower "
-            "pretrain_learning_rate usually helps"
-        )
-    return codes
-
-
-@torch.no_grad()
-def set_posterior_noise(head: nn.Linear, codes: NDArray[np.floating]) -> None:
-    """Let q(x | y) begin with one small variance for all y, after a phase without noise.
-
-    Parameters
-    ----------
-    head : Linear
-        Its outputs are the means (x_dim), then the log variances (x_dim), then anything.
-    codes : ndarray, shape (N, x_dim)
-        Of the training samples: the variance is `INITIAL_NOISE` of theirs.
-    """
-    x_dim = codes.shape[1]
-    rows = slice(x_dim, 2 * x_dim)
-    variances = np.maximum(INITIAL_NOISE * codes.var(axis=0), MIN_VARIANCE)
-    head.weight[rows] = 0
-    head.bias[rows] = torch.from_numpy(np.log(variances)).to(head.bias)

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted, validate_data
-
-from gmvae.training import DivergenceError
-
-MAX_CODES = 20_000
-"""From which a mixture is learnt: some hundred numbers, for which more are a waste of time."""
-MIN_VARIANCE = 1e-12
-"""Of codes that are all alike; float32 can still divide by it."""
 
 
 def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:
@@ -37,57 +27,6 @@ def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:
         raise FloatingPointError(
             f"a component of the mixture has degenerated; raise reg_covar ({error})"
         ) from error
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """Weights (K,), means (K, D) and variances (K, D) of a mixture of diagonal Gaussians."""
-
-    weights: NDArray[np.float64]
-    means: NDArray[np.float64]
-    variances: NDArray[np.float64]
-
-
-def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int = 3) -> Mixture:
-    """Mixture from which a deep one starts: the most likely of several fits, its diagonals.
-
-    EM with full covariances, since the axes of the codes mean nothing, from k-means starts; of many
-    codes a random selection is enough.
-
-    Parameters
-    ----------
-    codes : ndarray, shape (N, D)
-    n_clusters : int
-    seed : int
-    n_init : int, default=3
-        Starts of which the likelihood of the codes chooses.
-
-    Raises
-    ------
-    DivergenceError
-        If a component degenerates.
-    """
-    if len(codes) > MAX_CODES:
-        chosen = np.random.default_rng(seed).choice(len(codes), MAX_CODES, replace=False)
-        codes = codes[chosen]
-    codes = codes.astype(np.float64)
-    mixture = GaussianMixture(
-        n_clusters,
-        n_init=n_init,
-        reg_covar=max(1e-4 * float(codes.var(axis=0).mean()), MIN_VARIANCE),
-        max_iter=200,
-        random_state=seed,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be exact
-        try:
-            mixture.fit(codes)
-        except ValueError as error:
-            raise DivergenceError(
-                f"no mixture fits the codes of the autoencoder: {error}"
-            ) from error
-    variances = np.diagonal(mixture.covariances_, axis1=1, axis2=2)
-    return Mixture(mixture.weights_, mixture.means_, np.ascontiguousarray(variances))
 
 
 class GaussianMixtureClusterer(ClusterMixin, BaseEstimator):

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
-from baselines._autoencoder import AutoencoderFirst, codes_of
+from baselines._autoencoder import AutoencoderFirst
+from baselines._codes import codes_of
 from baselines._network import Phases
 from gmvae.architectures import Architecture
 from gmvae.devices import noise_generator

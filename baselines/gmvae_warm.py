@@ -15,8 +15,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from baselines._autoencoder import AffineJitter, Reconstruction, codes_of, set_posterior_noise
-from baselines._gaussian_mixture import Mixture, mixture_of_codes
+from baselines._autoencoder import AffineJitter, Reconstruction
+from baselines._codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
 from gmvae.checkpoints import Checkpoints
 from gmvae.devices import noise_generator, seeded
 from gmvae.elbo import GMVAEObjective, Terms, terms

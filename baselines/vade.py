@@ -13,8 +13,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from baselines._autoencoder import AutoencoderFirst, codes_of, set_posterior_noise
-from baselines._gaussian_mixture import Mixture, mixture_of_codes
+from baselines._autoencoder import AutoencoderFirst
+from baselines._codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
 from baselines._network import Phases
 from baselines._vae import VAEModel
 from gmvae.architectures import Architecture

@@ -90,7 +90,7 @@ def test_pixels_keep_their_neighbours():
 
 
 def test_unknown_network():
-    with pytest.raises(ValueError, match=r"unknown network 'fast-fd'; choose one of: fast-conv"):
+    with pytest.raises(ValueError, match=r"unknown network 'fast-fd'; choose one of: dec-fc,"):
         architecture("fast-fd")
 
 

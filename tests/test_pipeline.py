@@ -81,6 +81,7 @@ def test_progress_and_curves_of_a_run(project, runs):
     with np.load(folder / "epochs.npz") as arrays:
         assert arrays["clusters"].shape == (epochs, 360)
     curves = pd.read_csv(project / "results" / "smoke" / "curves.csv")
+    curves = curves[curves.method == run.method]
     curve = curves[(curves.K == run.K) & (curves.M == run.M) & (curves.seed == run.seed)]
     metrics = json.loads((folder / "metrics.json").read_text())
     final = 100 * metrics["final"]["accuracy_exemplar"]

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from baselines import aae, catgan, dec, gmvae_warm, vade
 from baselines._adversarial import BETAS, GameStep, Player
-from baselines._autoencoder import AffineJitter, Masking, set_posterior_noise
-from baselines._gaussian_mixture import Mixture, mixture_of_codes
+from baselines._autoencoder import AffineJitter, Masking
+from baselines._codes import Mixture, mixture_of_codes, set_posterior_noise
 from baselines._network import joined
 from gmvae import GMVAE
 from gmvae.architectures import architecture
