@@ -19,6 +19,8 @@ from gmvae.bench.layout import RUN_PRODUCTS, TRAIN_LIST
 from gmvae.bench.manifests import write_manifest
 from gmvae.bench.records import FORMAT
 
+MAX_CODE_DIM = 256
+
 
 @dataclass
 class Fit:
@@ -110,6 +112,20 @@ def training_clusters(estimator: Any) -> int | None:
 
 
 def _test_arrays(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    return {**_assignment(estimator, test), **_codes(estimator, test)}
+
+
+def _codes(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
+    """Where the method puts the samples in a space of its own, for a view of it."""
+    if not hasattr(estimator, "transform"):
+        return {}
+    codes = np.asarray(estimator.transform(test))
+    # Some clusterers have a column for each of thousands of centres: no space to look at.
+    is_space = codes.ndim == 2 and len(codes) == len(test) and codes.shape[1] <= MAX_CODE_DIM
+    return {"codes": codes.astype(np.float32)} if is_space else {}
+
+
+def _assignment(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[Any]]:
     if not hasattr(estimator, "predict_proba"):
         clusters = np.asarray(estimator.predict(test))
         if clusters.min() < 0:
