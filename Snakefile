@@ -18,5 +18,6 @@ rule all:
     input:
         TABLES,
         FIGURES,
+        REPORT,
         # All that a run leaves: what got lost is made again, even where the tables are there.
         PRODUCTS_OF_RUNS,

@@ -41,6 +41,8 @@ class MethodSpec:
     """One entry under ``methods``; `K` or `M` is (None,) where the entry does not give it."""
 
     name: str
+    datasets: tuple[str, ...]
+    seeds: tuple[int, ...]
     class_path: str | None = None
     variant: str | None = None
     K: tuple[int | None, ...] = (None,)
@@ -52,7 +54,7 @@ class MethodSpec:
 class Config:
     """A whole configuration that has passed the schema, with defaults filled in."""
 
-    datasets: tuple[DatasetSpec, ...]
+    datasets: tuple[DatasetSpec, ...]  # those of single entries included
     seeds: tuple[int, ...]
     methods: tuple[MethodSpec, ...]
     results: str = "results"
@@ -75,7 +77,8 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
     """
     try:
         specs = [
-            {**spec, "K": tuple(spec["K"]), "M": tuple(spec["M"])} for spec in values["methods"]
+            {**spec, **{name: tuple(spec[name]) for name in ("datasets", "seeds", "K", "M")}}
+            for spec in values["methods"]
         ]
         read = {
             "datasets": tuple(DatasetSpec(**spec) for spec in values["datasets"]),
@@ -98,14 +101,18 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     whole = dict(raw) if isinstance(raw, Mapping) else raw
     _refuse(_not_plain(whole))
     _refuse(problems(_validator(), whole))
-    settings = dict(raw)
-    settings["datasets"] = tuple(map(_dataset, raw["datasets"]))
-    settings["seeds"] = tuple(raw["seeds"])
-    settings["methods"] = tuple(map(_method, raw["methods"]))
-    config = Config(**settings)
-    _refuse_doubles("data set", [spec.name for spec in config.datasets])
-    n_runs = sum(len(spec.K) * len(spec.M) for spec in config.methods)
-    n_runs *= len(config.datasets) * len(config.seeds)
+    declared = tuple(map(_dataset, raw["datasets"]))
+    _refuse_doubles("data set", [spec.name for spec in declared])
+    for_all = {"datasets": [spec.name for spec in declared], "seeds": raw["seeds"]}
+    methods = tuple(_method({**for_all, **entry}) for entry in raw["methods"])
+    named = dict.fromkeys(name for spec in methods for name in spec.datasets)
+    more = tuple(_dataset(name) for name in named if name not in for_all["datasets"])
+    config = Config(
+        **{**raw, "datasets": declared + more, "seeds": tuple(raw["seeds"]), "methods": methods}
+    )
+    n_runs = sum(
+        len(spec.datasets) * len(spec.seeds) * len(spec.K) * len(spec.M) for spec in methods
+    )
     if n_runs > MAX_RUNS:
         raise ConfigError(
             f"the configuration has {n_runs:,} runs (datasets x seeds x K x M), but at most "
@@ -256,6 +263,8 @@ def _dataset(raw: str | Mapping[str, str]) -> DatasetSpec:
 def _method(raw: Mapping[str, Any]) -> MethodSpec:
     return MethodSpec(
         name=raw["name"],
+        datasets=tuple(raw["datasets"]),
+        seeds=tuple(raw["seeds"]),
         class_path=raw.get("class"),
         variant=raw.get("variant"),
         K=tuple(raw.get("K", (None,))),

@@ -89,6 +89,7 @@ def make_runs(config: Config) -> list[Run]:
         run
         for dataset in config.datasets
         for number, spec in enumerate(config.methods)
+        if dataset.name in spec.datasets
         for run in _runs_of(config, dataset.name, spec, f"methods[{number}] ({spec.name})")
     ]
     double = next((path for path, n in Counter(run.path for run in runs).items() if n > 1), None)
@@ -137,7 +138,7 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
         )
         for K in spec.K
         for M in spec.M
-        for seed in config.seeds
+        for seed in spec.seeds
     ]
 
 

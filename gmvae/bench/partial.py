@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gmvae.bench import figures
 from gmvae.bench.errors import DataError
+from gmvae.bench.figures.source import Source
 from gmvae.bench.grid import Run, is_finished
 from gmvae.bench.layout import DATA
 from gmvae.bench.records import read_record
@@ -29,15 +30,17 @@ def write_partial(runs: list[Run], results: Path, mark: str | None) -> str:
     str
         A line that says how many runs went in.
     """
-    folders = [results / run.path for run in runs if is_finished(run, results / run.path)]
-    if not folders:
+    finished = [run for run in runs if is_finished(run, results / run.path)]
+    if not finished:
         raise DataError(f"none of the {len(runs)} runs of this grid has finished yet")
-    scored = [_scored(folder) for folder in folders]
+    scored = [_scored(results / run.path) for run in finished]
     target = results / "partial"
-    count = f"{len(folders)} of {len(runs)} runs"
+    count = f"{len(finished)} of {len(runs)} runs"
     write_tables(build(scored), target, mark, count)
+    source = Source.of(scored, results)
     for name in figures.available():
-        figures.write_figure(name, target, f"{mark}; {count}" if mark else count)
+        if figures.shown_runs(name, finished):
+            figures.write_figure(name, source, target, f"{mark}; {count}" if mark else count)
     return f"{target}: {count}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,8 @@ def markdown(tables: Tables, mark: str) -> str:
     if mark:
         parts.append(f"**{mark}**\n")
     parts.append(EXPLANATION)
-    seconds = _median_seconds(tables)
-    for dataset, rows in tables.table1.groupby("dataset", sort=False):
-        shown = pd.DataFrame([_shown(row, seconds) for row in rows.to_dict("records")])
+    for dataset, rows in for_people(tables):
+        shown = pd.DataFrame([row for _, row in rows])
         shown = shown.loc[:, (shown != "").any()]
         table = shown.to_markdown(index=False, disable_numparse=True, colalign=_alignment(shown))
         parts.append(f"## {dataset}\n\n{table}\n")
@@ -91,6 +90,23 @@ def markdown(tables: Tables, mark: str) -> str:
     if len(sources):
         parts.append("## Sources\n\n" + "".join(f"- {source}\n" for source in sources))
     return "\n".join(parts)
+
+
+def for_people(tables: Tables) -> Iterator[tuple[str, list[tuple[dict[str, Any], dict[str, str]]]]]:
+    """For each data set the rows of table 1, each also with its cells as text.
+
+    Parameters
+    ----------
+    tables : Tables
+    """
+    seconds = _median_seconds(tables)
+    for dataset, rows in tables.table1.groupby("dataset", sort=False):
+        yield dataset, [(row, _shown(row, seconds)) for row in rows.to_dict("records")]
+
+
+def number(value: Any, decimals: int = 1) -> str:
+    """A number as people read it; empty where there is none."""
+    return "" if pd.isna(value) else f"{value:.{decimals}f}"
 
 
 def _alignment(shown: pd.DataFrame) -> tuple[str, ...]:
@@ -116,16 +132,16 @@ def _shown(row: dict[str, Any], seconds: dict[tuple, float]) -> dict[str, str]:
         "M": _text(row["M"]),
         "runs": f"{row['n_runs']}" + (f" ({row['n_failed']} failed)" if row["n_failed"] else ""),
         "exemplar": _spread(row, "accuracy_exemplar"),
-        "exemplar best": _number(row["accuracy_exemplar_best"]),
-        "by ELBO": _number(row["accuracy_exemplar_by_elbo"]),
+        "exemplar best": number(row["accuracy_exemplar_best"]),
+        "by ELBO": number(row["accuracy_exemplar_by_elbo"]),
         "Hungarian": _spread(row, "accuracy_hungarian"),
-        "Hungarian best": _number(row["accuracy_hungarian_best"]),
-        "majority": _number(row["accuracy_majority_mean"]),
-        "NMI": _number(row["nmi_mean"], 3),
-        "ARI": _number(row["ari_mean"], 3),
+        "Hungarian best": number(row["accuracy_hungarian_best"]),
+        "majority": number(row["accuracy_majority_mean"]),
+        "NMI": number(row["nmi_mean"], 3),
+        "ARI": number(row["ari_mean"], 3),
         "used": _range(row["clusters_used_min"], row["clusters_used_max"]),
         "published": _spread(row, "published"),
-        "published best": _number(row["published_best"]),
+        "published best": number(row["published_best"]),
         "time": _duration(seconds.get(_key(row[name] for name in SETTING))),
     }
 
@@ -138,10 +154,6 @@ def _text(value: Any) -> str:
     return "" if pd.isna(value) else str(value)
 
 
-def _number(value: Any, decimals: int = 1) -> str:
-    return "" if pd.isna(value) else f"{value:.{decimals}f}"
-
-
 def _range(least: Any, most: Any) -> str:
     if pd.isna(least):
         return ""
@@ -150,7 +162,7 @@ def _range(least: Any, most: Any) -> str:
 
 def _spread(row: dict[str, Any], name: str) -> str:
     mean, std = row[f"{name}_mean"], row[f"{name}_std"]
-    return _number(mean) + ("" if pd.isna(mean) or pd.isna(std) else f" ± {std:.1f}")
+    return number(mean) + ("" if pd.isna(mean) or pd.isna(std) else f" ± {std:.1f}")
 
 
 def _failures(runs: pd.DataFrame) -> list[str]:

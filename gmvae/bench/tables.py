@@ -14,6 +14,8 @@ from gmvae.bench.records import read_metrics, read_record
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 PUBLISHED_DATASET = "mnist"
+SYNTHETIC = "arcs"
+"""The data of the paper's first experiment, which has a figure of its own."""
 
 SETTING = ["dataset", "method", "variant", "K", "M"]
 SCORES = ["accuracy_hungarian", "accuracy_exemplar", "accuracy_majority", "nmi", "ari"]
@@ -49,6 +51,7 @@ TABLE_COLUMNS = [
     "published_best",
     "published_mean",
     "published_std",
+    "published_protocol",
     "published_source",
 ]
 WHOLE_NUMBERS = ("K", "M", "clusters_used", "n_parameters")
@@ -263,7 +266,10 @@ def _published_values(known: dict[str, Any], published_rows: pd.DataFrame) -> di
 
 
 def _published_columns(row: Any) -> dict[str, Any]:
-    return {f"published_{name}": getattr(row, name) for name in ("best", "mean", "std", "source")}
+    return {
+        f"published_{name}": getattr(row, name)
+        for name in ("best", "mean", "std", "protocol", "source")
+    }
 
 
 def _published_only(runs: pd.DataFrame, published_rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,8 +1,10 @@
 # Validation, the grid, and every path that a rule uses.
 import json
+import os
 import re
 import shlex
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -26,6 +28,8 @@ LOOKING = (
     " --summary --unlock --version -D -S -l"
 ).split()
 
+TARGETS = ("all", "tables", "synthetic", "generation")
+
 
 def only_looks(results):
     """Whether this call runs no job, or the one alone that disturbs no other."""
@@ -34,7 +38,7 @@ def only_looks(results):
     begun = tuple(word for word in words if word.startswith("--") and len(word) > 3)
     if any(option in words or option.startswith(begun) for option in LOOKING):
         return True
-    others = [word for word in words if word in ("all", "tables")]
+    others = [word for word in words if word in TARGETS]
     others += [word for word in words if word.startswith((f"{results}/", "data/"))]
     return "partial" in words and not others
 
@@ -64,26 +68,29 @@ TABLES = [
     f"{RESULTS}/{name}"
     for name in ("table1.csv", "table1.md", "runs.csv", "curves.csv", "times.csv")
 ]
-FIGURES = [
-    f"{RESULTS}/{name}.{ending}"
+FIGURE_NAMES = [
+    name
     for name in bench_figures.available()
-    for ending in ("svg", "png")
+    if bench_figures.shown_runs(name, RUNS.values())
 ]
 
 # Runs in {results}/runs/{dataset}/{method}/{setting}/seed{seed}.
 SETTING = f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}"
 RUN = f"{SETTING}/seed{{seed}}"
 
-# Which methods train all seeds of a setting in one process.
+# Settings of which all seeds are trained in one process.
+SEEDS_OF = defaultdict(set)
+for run in RUNS.values():
+    SEEDS_OF[f"{run.dataset}/{run.method}/{run.setting}"].add(run.seed)
 TOGETHER = sorted(
     {
-        run.method
+        f"{run.dataset}/{run.method}/{run.setting}"
         for run in RUNS.values()
         if CONFIG.seeds_together and run.class_path == BUILT_IN["gmvae"]
     }
 )
+TOGETHER = [name for name in TOGETHER if SEEDS_OF[name] == set(CONFIG.seeds)]
 TRAINED_TOGETHER = "|".join(map(re.escape, TOGETHER)) or "(?!)"
-TRAINED_ALONE = f"(?!(?:{TRAINED_TOGETHER})/)[^/]+"
 
 
 wildcard_constraints:
@@ -124,6 +131,28 @@ def runs_of_setting(wildcards):
     return [run_at(f"{prefix}/seed{seed}") for seed in CONFIG.seeds]
 
 
+def figure_files(name):
+    """Paths of the files of a figure."""
+    return [f"{RESULTS}/{name}.{ending}" for ending in bench_figures.endings(name)]
+
+
+def figure_runs(name):
+    """Paths of the runs that a figure shows."""
+    return [
+        f"{RESULTS}/{run.path}" for run in bench_figures.shown_runs(name, RUNS.values())
+    ]
+
+
+def figure_target(name):
+    """What a target that is named like a figure makes."""
+    if name not in FIGURE_NAMES:
+        raise WorkflowError(
+            f"this config has no runs for the figure {name!r}; "
+            "config/config.yaml and config/quickstart.yaml have"
+        )
+    return figure_files(name)
+
+
 def training_sources(run):
     """Files of which a change makes the runs of a method, and no others, out of date."""
     return source_files(run.class_path) + [
@@ -132,6 +161,17 @@ def training_sources(run):
         "gmvae/bench/assignments.py",
     ]
 
+
+FIGURES = [path for name in FIGURE_NAMES for path in figure_files(name)]
+REPORT = f"{RESULTS}/report/index.html"
+PAGE_FILES = [f"gmvae/bench/page/page.{ending}" for ending in ("html", "css", "js")]
+COMMAND = " ".join(
+    ["snakemake all --cores all"]
+    + [
+        f"--configfile {shlex.quote(os.path.relpath(path))}"
+        for path in workflow.overwrite_configfiles
+    ]
+)
 
 if workflow.is_main_process:
     print(summary(RUNS.values(), Path(RESULTS)), file=sys.stderr)

@@ -4,7 +4,12 @@ rule tables:
         source=source_files("gmvae.bench.report_tables.write_tables")
         + ["gmvae/bench/published.csv"],
     output:
-        TABLES,
+        report(
+            TABLES,
+            caption="../report/caption.rst",
+            category="Tables",
+            labels={"kind": "table"},
+        ),
     log:
         f"{RESULTS}/logs/tables.log",
     conda:
@@ -13,6 +18,7 @@ rule tables:
         folders=RUN_PATHS,
         results=subpath(output[0], parent=True),
         mark=CONFIG.mark,
+        caption="A row a setting (table1), a run (runs, times) or an epoch (curves).",
     message:
         "tables in {RESULTS}"
     script:
@@ -21,27 +27,94 @@ rule tables:
 
 rule figure:
     input:
-        runs=f"{RESULTS}/runs.csv",
-        times=f"{RESULTS}/times.csv",
-        curves=f"{RESULTS}/curves.csv",
+        metrics=lambda wildcards: [
+            f"{path}/metrics.json" for path in figure_runs(wildcards.figure)
+        ],
         source=lambda wildcards: source_files(
             f"gmvae.bench.figures.{wildcards.figure}.draw"
         ),
     output:
-        multiext(f"{RESULTS}/{{figure}}", ".svg", ".png"),
+        svg=report(
+            f"{RESULTS}/{{figure}}.svg",
+            caption="../report/caption.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        png=f"{RESULTS}/{{figure}}.png",
     log:
         f"{RESULTS}/logs/{{figure}}.log",
     wildcard_constraints:
-        figure="|".join(bench_figures.available()),
+        figure="|".join(
+            name for name in FIGURE_NAMES if "csv" not in bench_figures.endings(name)
+        ),
     conda:
         "../../environment.yml"
     params:
-        results=subpath(output[0], parent=True),
+        folders=lambda wildcards: figure_runs(wildcards.figure),
+        results=RESULTS,
         mark=CONFIG.mark,
+        caption=lambda wildcards: bench_figures.caption(wildcards.figure),
     message:
         "figure {wildcards.figure}"
     script:
         "../scripts/figure.py"
+
+
+use rule figure as figure_with_table with:
+    output:
+        svg=report(
+            f"{RESULTS}/{{figure}}.svg",
+            caption="../report/caption.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        png=f"{RESULTS}/{{figure}}.png",
+        csv=f"{RESULTS}/{{figure}}.csv",
+    wildcard_constraints:
+        figure="|".join(
+            name for name in FIGURE_NAMES if "csv" in bench_figures.endings(name)
+        )
+        or "(?!)",
+
+
+rule page:
+    input:
+        metrics=[f"{path}/metrics.json" for path in RUN_PATHS],
+        tables=TABLES,
+        figures=FIGURES,
+        source=source_files("gmvae.bench.page.write_page") + PAGE_FILES,
+    output:
+        report(
+            REPORT,
+            caption="../report/caption.rst",
+            category="Report",
+            labels={"kind": "page"},
+        ),
+    log:
+        f"{RESULTS}/logs/page.log",
+    conda:
+        "../../environment.yml"
+    params:
+        folders=RUN_PATHS,
+        figures=FIGURE_NAMES,
+        results=RESULTS,
+        mark=CONFIG.mark,
+        command=COMMAND,
+        caption="All tables, figures, methods and runs on one page.",
+    message:
+        "report {output}"
+    script:
+        "../scripts/page.py"
+
+
+rule synthetic:
+    input:
+        lambda wildcards: figure_target("synthetic"),
+
+
+rule generation:
+    input:
+        lambda wildcards: figure_target("generation"),
 
 
 # Has no inputs, so that it never starts a training run, and no outputs, so that it always runs.

@@ -14,7 +14,7 @@ rule train:
     benchmark:
         run_file("benchmark.tsv")
     wildcard_constraints:
-        method=TRAINED_ALONE,
+        dataset=f"(?!(?:{TRAINED_TOGETHER})/)[^/]+",
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
@@ -46,7 +46,7 @@ rule train_together:
     benchmark:
         f"{SETTING}/benchmark.tsv"
     wildcard_constraints:
-        method=TRAINED_TOGETHER,
+        dataset=f"(?=(?:{TRAINED_TOGETHER})/)[^/]+",
     conda:
         "../../environment.yml"
     threads: CONFIG.threads

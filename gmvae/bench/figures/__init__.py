@@ -1,19 +1,31 @@
 """Figures: one file each in this folder, found by its name.
 
-A file ``NAME.py`` here defines ``draw(runs, curves) -> Figure`` and is then a product
-``results/NAME.svg`` and ``.png`` of the pipeline. Both arguments are the tidy tables of
-`gmvae.bench.tables.Tables`; `runs` has the column ``train_seconds`` besides.
+A file ``NAME.py`` here defines ``draw(source) -> Figure`` and is then a product
+``results/NAME.svg`` and ``.png`` of the pipeline. What it may draw from is in
+`gmvae.bench.figures.source.Source`.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gmvae.bench import files
+from gmvae.bench.tables import SYNTHETIC
 
-HELPERS = ("style",)
+if TYPE_CHECKING:
+    from gmvae.bench.figures.source import Source
+    from gmvae.bench.grid import Run
+
+HELPERS = ("mosaic", "source", "style")
+WITH_TABLE = ("stability_grid", "synthetic")
+"""Those with a function ``table(source) -> DataFrame``, which becomes ``results/NAME.csv``."""
+GENERATIVE = ("gmvae.estimator.GMVAE", "baselines.gmvae_warm.WarmGMVAE")
+"""Methods with ``load``, ``sample`` and ``reconstruct`` as GMVAE has them."""
 PNG_DPI = 200
 
 
@@ -23,37 +35,59 @@ def available() -> list[str]:
     return sorted(name for name in names if name not in HELPERS)
 
 
-def write_figure(name: str, folder: Path, mark: str | None = None) -> None:
-    """Draw one figure from the tables in `folder` and write it there as SVG and PNG.
+def shown_runs(name: str, runs: Iterable[Run]) -> list[Run]:
+    """Those of `runs` that figure `name` needs; most need them all."""
+    if name == "synthetic":
+        return [run for run in runs if run.dataset == SYNTHETIC and run.class_path in GENERATIVE]
+    if name == "generation":
+        return [run for run in runs if run.dataset != SYNTHETIC and run.class_path in GENERATIVE]
+    return list(runs)
+
+
+def caption(name: str) -> str:
+    """What a reader has to know of figure `name`, from the docstrings of its file."""
+    tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+    draw = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "draw")
+    parts = [ast.get_docstring(tree), ast.get_docstring(draw)]
+    prose = " ".join((part or "").partition("Parameters\n---")[0] for part in parts)
+    return " ".join(prose.split())
+
+
+def endings(name: str) -> tuple[str, ...]:
+    """Of the files of figure `name`."""
+    return ("svg", "png", "csv") if name in WITH_TABLE else ("svg", "png")
+
+
+def write_figure(name: str, source: Source, folder: Path, mark: str | None = None) -> None:
+    """Draw one figure and write it as SVG and PNG, with its table if it has one.
 
     Parameters
     ----------
     name : str
         One of `available`.
+    source : Source
     folder : Path
-        With ``runs.csv``, ``times.csv`` and ``curves.csv``.
+        Where the files go.
     mark : str or None
         Remark that goes on the figure.
     """
     # Imported late: the pipeline asks for the names of the figures each time that it starts.
     import matplotlib as mpl
-    import pandas as pd
 
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
     from gmvae.bench.figures.style import apply_style
 
-    types = {"K": "Int64", "M": "Int64"}
-    runs = pd.read_csv(folder / "runs.csv", dtype=types)
-    times = pd.read_csv(folder / "times.csv")[["path", "train_seconds"]]
-    runs = runs.merge(times, on="path", validate="1:1")
-    curves = pd.read_csv(folder / "curves.csv", dtype=types)
     apply_style()
-    figure = importlib.import_module(f"{__name__}.{name}").draw(runs, curves)
+    module: Any = importlib.import_module(f"{__name__}.{name}")
+    figure = module.draw(source)
     if mark:
         figure.suptitle(mark, fontsize=8, color="0.35")
     for ending, options in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": PNG_DPI})):
         with files.replacing(folder / f"{name}.{ending}") as temporary:
             figure.savefig(temporary, **options)
     plt.close(figure)
+    if name in WITH_TABLE:
+        text = module.table(source).to_csv(index=False, lineterminator="\n")
+        files.write_text(folder / f"{name}.csv", text)

@@ -9,23 +9,23 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from gmvae.bench.figures.source import Source
 from gmvae.bench.figures.style import MARKERS, METRIC_LABELS, WIDTH, colours, finish, notice
-from gmvae.bench.tables import SETTING
+from gmvae.bench.tables import SETTING, SYNTHETIC
 
 
-def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
+def draw(source: Source) -> Figure:
     """One panel a data set and protocol; colour is the method, shape is K, an open mark is M > 1.
 
     Parameters
     ----------
-    runs, curves : DataFrame
-        As in `gmvae.bench.tables.Tables`.
+    source : Source
 
     Returns
     -------
     Figure
     """
-    finished = runs[(runs["status"] == "finished") & runs["accuracy_hungarian"].notna()]
+    finished = source.finished[source.finished["dataset"] != SYNTHETIC]
     if finished.empty:
         return notice("no run with labels is in this table")
     settings = _summarise(finished)

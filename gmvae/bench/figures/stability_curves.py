@@ -8,25 +8,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from gmvae.bench.figures.source import Source
 from gmvae.bench.figures.style import METRIC_LABELS, WIDTH, finish, notice
-from gmvae.bench.tables import SETTING
+from gmvae.bench.tables import SETTING, SYNTHETIC
 
 METRIC = "accuracy_exemplar"
 
 
-def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
-    """Columns are K, rows are data set and M.
+def draw(source: Source) -> Figure:
+    """Columns are K, rows are data set and M; a thin line is a run.
 
     Parameters
     ----------
-    runs, curves : DataFrame
-        As in `gmvae.bench.tables.Tables`.
+    source : Source
 
     Returns
     -------
     Figure
     """
-    shown = curves[(curves["method"] == "gmvae") & curves[METRIC].notna()]
+    runs, curves = source.runs, source.curves
+    shown = curves[(curves["method"] == "gmvae") & (curves["dataset"] != SYNTHETIC)]
+    shown = shown[shown[METRIC].notna()]
     if not shown.empty:
         run = [*SETTING, "seed"]
         finished = runs.loc[(runs["status"] == "finished") & (runs["method"] == "gmvae"), run]

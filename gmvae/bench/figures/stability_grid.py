@@ -7,33 +7,51 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
+from gmvae.bench.effects import ALL, effects
+from gmvae.bench.figures.source import Source
 from gmvae.bench.figures.style import MARKERS, METRIC_LABELS, WIDTH, colours, finish, notice
-from gmvae.bench.tables import PUBLISHED_DATASET, published
+from gmvae.bench.tables import PUBLISHED_DATASET, SYNTHETIC, published
 
 SPREAD = 0.56
+ROW_HEIGHT = 0.2  # inches, of the table
 
 
-def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
-    """One panel a data set and protocol.
+def table(source: Source) -> pd.DataFrame:
+    """The effects of K and of M, of which the figure shows those over all settings."""
+    return effects(source.runs)
+
+
+def draw(source: Source) -> Figure:
+    """One panel a data set and protocol; every point is a run.
+
+    Below are the effects of K and of M on mean and spread: the difference between the largest and
+    the smallest value, averaged over the other parameter, with bootstrap intervals over seeds (they
+    are rough with so few).
 
     Parameters
     ----------
-    runs, curves : DataFrame
-        As in `gmvae.bench.tables.Tables`.
+    source : Source
 
     Returns
     -------
     Figure
     """
-    finished = runs[(runs["status"] == "finished") & runs["accuracy_hungarian"].notna()]
-    shown = finished[finished["method"] == "gmvae"]
+    finished = source.finished
+    shown = finished[(finished["method"] == "gmvae") & (finished["dataset"] != SYNTHETIC)]
     if shown.empty:
         return notice("no GMVAE run with labels is in this table")
     groups = shown.groupby(["dataset", "variant"], sort=False)
-    figure, axes = plt.subplots(
-        len(groups), 2, figsize=(WIDTH, 3.1 * len(groups) + 0.4), squeeze=False
+    rows = _effect_rows(effects(shown))
+    below = ROW_HEIGHT * (len(rows) + 1) if rows else 0.0
+    figure = plt.figure(figsize=(WIDTH, 3.1 * len(groups) + 0.4 + below))
+    grid = figure.add_gridspec(
+        len(groups) + 1, 2, height_ratios=[*[3.1] * len(groups), below or 0.01]
     )
+    axes = [
+        [figure.add_subplot(grid[row, column]) for column in (0, 1)] for row in range(len(groups))
+    ]
     all_m = sorted(shown["M"].unique())
     for row, ((dataset, variant), group) in zip(axes, groups, strict=True):
         for panel, metric in zip(row, METRIC_LABELS, strict=True):
@@ -41,8 +59,46 @@ def draw(runs: pd.DataFrame, curves: pd.DataFrame) -> Figure:
             panel.set_title(f"{dataset}, GMVAE {variant}")
             if metric == "accuracy_exemplar" and dataset == PUBLISHED_DATASET:
                 _draw_published(panel, group, all_m)
+    if rows:
+        _draw_effects(figure.add_subplot(grid[-1, :]), rows)
     _draw_legend(figure)
     return figure
+
+
+def _effect_rows(found: pd.DataFrame) -> list[list[str]]:
+    return [
+        [
+            f"{row['dataset']}, {row['variant']}",
+            f"{row['factor']} from {row['from']} to {row['to']}",
+            {"mean": "mean", "std": "std over seeds"}[row["quantity"]],
+            "" if pd.isna(row["effect"]) else f"{row['effect']:+.1f}",
+            "too few seeds"
+            if pd.isna(row["effect_low"])
+            else f"{row['effect_low']:+.1f} to {row['effect_high']:+.1f}",
+            f"{row['n_runs']}",
+        ]
+        for row in found[found["at"] == ALL].to_dict("records")
+    ]
+
+
+def _draw_effects(axes: Axes, rows: list[list[str]]) -> None:
+    """Below the plots what they say in numbers: exemplar accuracy in percentage points."""
+    axes.axis("off")
+    names = [
+        "data, network",
+        "effect of",
+        "on exemplar accuracy",
+        "points",
+        "95 % bootstrap interval",
+    ]
+    drawn = axes.table(
+        rows, colLabels=[*names, "runs"], cellLoc="left", edges="horizontal", bbox=Bbox.unit()
+    )
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(7.5)
+    drawn.auto_set_column_width(range(len(names) + 1))
+    for cell in drawn.get_celld().values():
+        cell.set(linewidth=0.5, edgecolor="0.7")
 
 
 def _draw_legend(figure: Figure) -> None:

@@ -1,0 +1,80 @@
+"""Which classes the clusters of each method hold."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from gmvae.bench.figures.source import Shown, Source, title_of
+from gmvae.bench.figures.style import WIDTH, notice
+
+COLUMNS = 3
+
+
+def draw(source: Source) -> Figure:
+    """One panel a data set and method: the share of each class within each cluster.
+
+    Of each method the setting with K nearest to ten is shown, and of its runs the one with the best
+    training ELBO, or that of median accuracy where the method has none. Clusters are ordered by the
+    class that they mostly hold, with their number of test samples at the right.
+
+    Parameters
+    ----------
+    source : Source
+
+    Returns
+    -------
+    Figure
+    """
+    shown = source.one_of_each_method()
+    if not shown:
+        return notice("no finished run with labels is in this table")
+    counts = [
+        _counts(source.assignments(one.path)["clusters"], source.labels(one.dataset))
+        for one in shown
+    ]
+    n_rows = -(-len(shown) // COLUMNS)
+    tallest = [
+        max(len(c) for c in counts[row * COLUMNS : (row + 1) * COLUMNS]) for row in range(n_rows)
+    ]
+    heights = [0.13 * n + 0.75 for n in tallest]
+    figure, axes = plt.subplots(
+        n_rows, COLUMNS, figsize=(WIDTH, sum(heights)), squeeze=False, height_ratios=heights
+    )
+    for panel in axes.flat[len(shown) :]:
+        panel.axis("off")
+    for panel, one, matrix in zip(axes.flat, shown, counts, strict=False):
+        image = _draw_panel(panel, one, matrix)
+    figure.colorbar(
+        image, ax=axes, location="bottom", shrink=0.4, aspect=40, label="share of a cluster (%)"
+    )
+    return figure
+
+
+def _counts(clusters: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Samples of each class in each cluster in use, (clusters, classes), ordered by class."""
+    used, rows = np.unique(clusters, return_inverse=True)
+    classes, columns = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(used), len(classes)), np.int64)
+    np.add.at(counts, (rows, columns), 1)
+    # The largest of the clusters of a class comes first.
+    return counts[np.lexsort((-counts.max(axis=1), counts.argmax(axis=1)))]
+
+
+def _draw_panel(axes: Axes, one: Shown, counts: NDArray[np.int64]) -> AxesImage:
+    shares = 100 * counts / counts.sum(axis=1, keepdims=True)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    axes.set_title(title_of(one), fontsize=8)
+    axes.grid(visible=False)
+    axes.set_xticks(range(counts.shape[1]), [str(c) for c in range(counts.shape[1])], fontsize=7)
+    axes.set_xlabel("class", fontsize=8, labelpad=1)
+    axes.set_ylabel("cluster", fontsize=8, labelpad=1)
+    sizes = [f"{n:,}" for n in counts.sum(axis=1)]
+    axes.set_yticks(range(len(counts)), sizes, fontsize=7)
+    axes.yaxis.tick_right()
+    axes.tick_params(length=0, pad=2)
+    return image

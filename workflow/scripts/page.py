@@ -1,0 +1,16 @@
+"""The report about all scored runs."""
+
+from pathlib import Path
+
+from gmvae.bench.figures.source import Source
+from gmvae.bench.logs import errors_to
+from gmvae.bench.manifests import write_manifest
+from gmvae.bench.page import Frame, write_page
+from gmvae.bench.tables import ScoredRun
+
+job = snakemake  # noqa: F821
+with errors_to(job.log[0]):
+    scored = [ScoredRun.read(Path(folder)) for folder in job.params.folders]
+    frame = Frame(job.params.figures, job.params.command, job.params.mark)
+    write_page(Source.of(scored, Path(job.params.results)), frame, Path(job.output[0]))
+    write_manifest(Path(job.log[0]).with_suffix(".sha256"), map(Path, job.output))
