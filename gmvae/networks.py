@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +78,13 @@ class Decoder(nn.Module):
         width = self.channels * self.sides[-1] ** 2
         self.dense = nn.Sequential(*dense_layers(arch, (latent_dim, *hidden, width)))
         self.convolutions = channels_last(self._mirrored(arch, n_outputs))
+
+    @property
+    def output_bias(self) -> Tensor:
+        """Of the last layer: shape (n_outputs,) with convolutions, else (n_outputs * y_dim,)."""
+        last: Any = (self.convolutions if self.sides else self.dense)[-1]
+        bias: Tensor = last.bias
+        return bias
 
     def _mirrored(self, arch: Architecture, n_outputs: int) -> nn.Sequential:
         layers: list[nn.Module] = []

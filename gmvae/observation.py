@@ -18,6 +18,10 @@ MIN_LOG_VAR = -10.0
 """Of a Gaussian observation in units of the data's own variance: without a floor the likelihood of
 a value that hardly varies grows without bound."""
 
+INITIAL_LOG_VAR = -6.0
+"""In the same units. A decoder that begins with the data's own variance has nothing to gain from x
+at first: q(x | y) falls back to the prior and stays there (Lucas et al., arXiv:1911.02469)."""
+
 
 class ObservationModel(nn.Module):
     """p_theta(y | x) = Bernoulli(mu(x)) or N(mu(x), diag sigma^2(x)).
@@ -40,6 +44,9 @@ class ObservationModel(nn.Module):
         self.observation = observation
         n_outputs = 1 if observation == "bernoulli" else 2
         self.decoder = Decoder(arch, x_dim, y_dim, n_outputs)
+        if observation == "gaussian":
+            with torch.no_grad():
+                self.decoder.output_bias.chunk(2)[1].fill_(INITIAL_LOG_VAR)
         self.register_buffer("mean", torch.zeros(y_dim))
         self.register_buffer("scale", torch.ones(y_dim))
 

@@ -43,7 +43,7 @@ def test_shipped_configs_are_valid(path):
 
 def test_the_papers_grid():
     config = load_config(ROOT / "config" / "config.yaml")
-    runs = [run for run in make_runs(config) if run.method == "gmvae"]
+    runs = [run for run in make_runs(config) if (run.dataset, run.method) == ("mnist", "gmvae")]
     assert config.datasets[0].name == "mnist"
     assert {(run.K, run.M) for run in runs} == {(K, M) for K in (10, 16, 30) for M in (1, 10)}
     assert {run.seed for run in runs} == set(range(5))
@@ -376,8 +376,16 @@ def test_readme_of_the_configs_names_every_key():
 def test_the_rivals_are_the_same_in_the_main_config_and_alone():
     main, alone = (load_config(ROOT / "config" / f"{name}.yaml") for name in ("config", "rivals"))
     assert [spec for spec in main.methods if spec in alone.methods] == list(alone.methods)
-    assert (main.seeds, main.precision, main.datasets) == (
-        alone.seeds,
-        alone.precision,
-        alone.datasets,
-    )
+    assert main.precision == alone.precision
+    assert {spec.datasets for spec in alone.methods} == {("mnist",)}
+
+
+def test_an_entry_can_have_data_sets_and_seeds_of_its_own():
+    arcs = {"name": "gmvae", "datasets": ["arcs"], "seeds": [7, 8], "K": [8], "M": [1]}
+    config = parse_config({**GOOD, "methods": [{"name": "kmeans", "K": [3]}, arcs]})
+    found = [(run.dataset, run.method, run.seed) for run in make_runs(config)]
+    assert [run for run in found if run[1] == "kmeans"] == [("digits", "kmeans", n) for n in (0, 1)]
+    assert [run for run in found if run[1] == "gmvae"] == [("arcs", "gmvae", n) for n in (7, 8)]
+    assert [spec.name for spec in config.datasets] == ["digits", "arcs"]
+    unknown = {**arcs, "datasets": ["arsc"]}
+    assert "unknown data set 'arsc' (did you mean 'arcs'?)" in refusal(changed(methods=[unknown]))

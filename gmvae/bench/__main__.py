@@ -88,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("config", type=Path)
     check.set_defaults(command=_check)
 
+    status = commands.add_parser("status", help="how far a grid is, and the time left")
+    status.add_argument("results", type=Path, nargs="?", default=Path("results"))
+    status.add_argument("--watch", action="store_true", help="until all runs are done")
+    status.set_defaults(command=_status)
+
     trace = commands.add_parser("trace", help="show the runs behind a row of the table")
     trace.add_argument("table", type=Path, help="path of table1.csv")
     for name, kind in (("dataset", str), ("method", str), ("variant", str), ("K", int), ("M", int)):
@@ -178,6 +183,12 @@ def _check(options: argparse.Namespace) -> str:
 
     config = load_config(options.config)
     return summary(make_runs(config), Path(config.results))
+
+
+def _status(options: argparse.Namespace) -> str:
+    from gmvae.bench.status import show
+
+    return show(options.results, watch=options.watch)
 
 
 def _trace(options: argparse.Namespace) -> str:

@@ -21,7 +21,7 @@ METRIC = "accuracy_exemplar"
 CONFIDENCE = 0.95
 RESAMPLES = 9999
 SEED = 0
-LEAST_SEEDS = 2
+LEAST_SEEDS = 3
 ALL = "all"
 COLUMNS = [
     "dataset",
@@ -50,11 +50,11 @@ def effects(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         A row for each data set, variant, factor (K or M), value of the other factor (and ``all``
-        for the mean over those of its values that were run with two seeds or more) and quantity:
+        for the mean over those of its values that were run with three seeds or more) and quantity:
         ``mean`` and ``std`` (ddof=1) of the exemplar accuracy over seeds, in percentage points.
         ``effect`` is the quantity at ``to`` minus that at ``from``; its interval is a percentile
         bootstrap of 95 % over seeds, within each setting (scipy.stats.bootstrap); empty with fewer
-        than two seeds in a setting.
+        than three seeds in a setting.
     """
     shown = runs[
         (runs["method"] == "gmvae")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+SHORTEST = 1e-3  # seconds between two looks
+
 
 class TimeLimitError(BaseException):
     """The time of a run is over.
@@ -43,9 +45,9 @@ def time_limit(seconds: float | None, spent_before: Callable[[], float]) -> Iter
 
     previous = signal.signal(signal.SIGALRM, look)
     # Looks often, since what was spent before may become known on the way.
-    interval = min(seconds, 1.0)
-    signal.setitimer(signal.ITIMER_REAL, interval, interval)
+    interval = max(min(seconds, 1.0), SHORTEST)
     try:
+        signal.setitimer(signal.ITIMER_REAL, interval, interval)
         yield
     finally:
         _disarm(previous)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gmvae.bench.figures.source import Source
     from gmvae.bench.grid import Run
 
+FIRST = ("stability_grid", "stability_curves", "synthetic", "generation", "confusion", "confidence")
+"""The order in which readers meet them; others come after, by name."""
 HELPERS = ("mosaic", "source", "style")
 WITH_TABLE = ("stability_grid", "synthetic")
 """Those with a function ``table(source) -> DataFrame``, which becomes ``results/NAME.csv``."""
@@ -32,7 +34,8 @@ PNG_DPI = 200
 def available() -> list[str]:
     """Names of the figures."""
     names = [module.name for module in pkgutil.iter_modules(__path__)]
-    return sorted(name for name in names if name not in HELPERS)
+    others = sorted(name for name in names if name not in (*HELPERS, *FIRST))
+    return [*(name for name in FIRST if name in names), *others]
 
 
 def shown_runs(name: str, runs: Iterable[Run]) -> list[Run]:

@@ -1,0 +1,299 @@
+"""How far a grid is: done, running, failed, and the time left from what has been measured."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import re
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gmvae.bench.config import config_from_dict
+from gmvae.bench.errors import DataError
+from gmvae.bench.files import read_json
+from gmvae.bench.grid import Run, is_finished, make_runs
+from gmvae.bench.layout import CHECKPOINTS, RESOLVED_CONFIG
+from gmvae.bench.records import read_record
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+STATES = ("done", "running", "failed", "stopped", "waiting")
+COLOURS = {"done": "green", "running": "cyan", "failed": "red", "stopped": "yellow"}
+EPOCH = re.compile(
+    r"^(?P<step>(?:[^,]+, )*?epoch \d+/\d+), (?P<values>.*), \d+ s, (?P<left>\d+) s to epoch \d+$"
+)
+SINCE = re.compile(r"since (\S+)")
+SECONDS = 2.0
+TAIL_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where one run is.
+
+    Attributes
+    ----------
+    run : Run
+    state : str
+        One of `STATES`. A failed run is a result; a stopped one has begun, is not at work, and goes
+        on when the pipeline is called again.
+    seconds : float or None
+        Training time of a run that is done; of a running one the time since its process began.
+    detail : str
+        Progress, or the reason of a failure.
+    left : float or None
+        What a running training says it needs up to the end of its phase.
+    """
+
+    run: Run
+    state: str
+    seconds: float | None = None
+    detail: str = ""
+    left: float | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A whole grid.
+
+    Attributes
+    ----------
+    results : Path
+    runs : sequence of RunState
+    """
+
+    results: Path
+    runs: Sequence[RunState]
+
+    def count(self, state: str) -> int:
+        """Runs in a state."""
+        return sum(run.state == state for run in self.runs)
+
+    @property
+    def at_a_time(self) -> int:
+        """Runs that are at work now, at least one."""
+        return max(1, self.count("running"))
+
+    def seconds_left(self) -> float | None:
+        """Until the last training ends, with as many at a time as now; None if nothing is known."""
+        measured: dict[tuple[object, ...], list[float]] = {}
+        for one in self.runs:
+            if one.state == "done" and one.seconds is not None:
+                for key in _keys(one.run):
+                    measured.setdefault(key, []).append(one.seconds)
+        total = 0.0
+        for one in self.runs:
+            if one.state in ("done", "failed"):
+                continue
+            times = next((measured[key] for key in _keys(one.run) if key in measured), None)
+            if times is not None:
+                spent = one.seconds or 0.0 if one.state == "running" else 0.0
+                total += max(statistics.median(times) - spent, one.left or 0.0)
+            elif one.left is not None:
+                total += one.left
+            else:
+                return None
+        return total / self.at_a_time
+
+    def headline(self) -> str:
+        """The counts and the time left, in one line."""
+        counts = [f"{self.count(state)} {state}" for state in STATES if self.count(state)]
+        line = f"{self.results}: {len(self.runs)} runs, {', '.join(counts)}"
+        if self.is_over:
+            return line
+        left = self.seconds_left()
+        known = "time left not known before a run is done" if left is None else _duration(left)
+        more = "" if left is None else f" left with {self.at_a_time} at a time"
+        return f"{line}; {known}{more}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every run is done or has failed."""
+        return self.count("done") + self.count("failed") == len(self.runs)
+
+
+def read_status(results: Path) -> Status:
+    """Look at all runs of a results folder; nothing is changed.
+
+    Parameters
+    ----------
+    results : Path
+        Where the pipeline has been started.
+
+    Raises
+    ------
+    DataError
+        If it has not.
+    """
+    path = results / RESOLVED_CONFIG
+    if not path.is_file():
+        others = ", ".join(str(other.parent) for other in sorted(results.glob(f"*/{path.name}")))
+        raise DataError(
+            f"{path} is not there: no pipeline was started with {results}; give its results "
+            f"folder{others and f', like {others}'}"
+        )
+    runs = make_runs(config_from_dict(read_json(path)))
+    return Status(results, [_state(run, results / run.path) for run in runs])
+
+
+def as_text(status: Status) -> str:
+    """A status in plain lines: the counts, what runs, what failed."""
+    lines = [status.headline()]
+    for state in ("running", "failed", "stopped"):
+        lines += [
+            f"  {state}: {one.run.path}{one.detail and f': {one.detail}'}"
+            for one in status.runs
+            if one.state == state
+        ]
+    return "\n".join(lines)
+
+
+def show(results: Path, *, watch: bool) -> str:
+    """What the command prints at its end, after showing the status as long as it is watched.
+
+    Parameters
+    ----------
+    results : Path
+    watch : bool
+        Until all runs are done; on a terminal live, else a line each time that something changes.
+    """
+    status = read_status(results)
+    if not sys.stdout.isatty():
+        while watch and not status.is_over:
+            print(status.headline(), flush=True)
+            status = _changed(status)
+        return as_text(status)
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console()
+    if not watch:
+        console.print(_as_table(status))
+        return status.headline()
+    with Live(_as_table(status), console=console, auto_refresh=False) as live:
+        while not status.is_over:
+            time.sleep(SECONDS)
+            status = read_status(results)
+            live.update(_as_table(status), refresh=True)
+    return status.headline()
+
+
+def _changed(before: Status) -> Status:
+    """The status as soon as a run has another state."""
+    while True:
+        time.sleep(SECONDS)
+        now = read_status(before.results)
+        if [one.state for one in now.runs] != [one.state for one in before.runs]:
+            return now
+
+
+def _keys(run: Run) -> list[tuple[object, ...]]:
+    """What times are taken from, the nearest first: the setting, the method, any run."""
+    return [(run.dataset, run.method, run.setting), (run.dataset, run.method), (run.dataset,), ()]
+
+
+def _state(run: Run, folder: Path) -> RunState:
+    if is_finished(run, folder):
+        try:
+            record = read_record(folder / "run.json")
+        except DataError as error:
+            return RunState(run, "stopped", detail=str(error))
+        if record["status"] == "finished":
+            return RunState(run, "done", record["train_seconds"])
+        reason = f"{record['status'].replace('_', ' ')}, {record['reason']}"
+        return RunState(run, "failed", record["train_seconds"], reason)
+    since = _held_since(folder / CHECKPOINTS / "lock")
+    last = _last_line(folder / "train.log")
+    if since is not None:
+        progress = EPOCH.match(last)
+        if progress is None:
+            return RunState(run, "running", since, last or "begins")
+        left = float(progress["left"])
+        detail = f"{progress['step']}, {_objective(progress['values'])}, {_duration(left)} left"
+        return RunState(run, "running", since, detail, left)
+    return RunState(run, "stopped", detail=last) if last else RunState(run, "waiting")
+
+
+def _objective(values: str) -> str:
+    """Of the values of an epoch the ELBO, or else the first one, which is the loss."""
+    named = dict(part.rsplit(" ", 1) for part in values.split(", "))
+    return f"ELBO {named['elbo']}" if "elbo" in named else " ".join(next(iter(named.items())))
+
+
+def _held_since(path: Path) -> float | None:
+    """Seconds for which a process has the lock of a run; None if none has it."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            try:
+                # Shared, and given back at once: it keeps nobody from anything.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+            except BlockingIOError:
+                signed = SINCE.search(file.read())
+    except OSError:
+        return None
+    if signed is None:
+        return 0.0
+    began = datetime.datetime.fromisoformat(signed[1])
+    return (datetime.datetime.now().astimezone() - began).total_seconds()
+
+
+def _last_line(path: Path) -> str:
+    """The last line of a log that holds something; empty where there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def _as_table(status: Status) -> RenderableType:
+    """For a terminal: a bar, a row a setting, and what runs or failed."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("data", "method", "setting"):
+        table.add_column(name)
+    for name in (*STATES, "a run"):
+        table.add_column(name, justify="right", style=COLOURS.get(name))
+    for (dataset, method, setting), runs in _by_setting(status.runs).items():
+        counts = Counter(one.state for one in runs)
+        times = [one.seconds for one in runs if one.state == "done" and one.seconds is not None]
+        cells = [str(counts[state] or "") for state in STATES]
+        median = _duration(statistics.median(times)) if times else ""
+        table.add_row(dataset, method, setting, *cells, median)
+    over = status.count("done") + status.count("failed")
+    lines = [
+        Text(f"{one.state}: {one.run.path}: {one.detail}", style=COLOURS[one.state])
+        for one in status.runs
+        if one.state in ("running", "failed", "stopped")
+    ]
+    bar = ProgressBar(total=len(status.runs), completed=over, width=60)
+    return Group(Text(status.headline(), style="bold"), bar, table, *lines)
+
+
+def _by_setting(runs: Iterable[RunState]) -> dict[tuple[str, str, str], list[RunState]]:
+    found: dict[tuple[str, str, str], list[RunState]] = {}
+    for one in runs:
+        key = (one.run.dataset, one.run.method, one.run.setting)
+        found.setdefault(key, []).append(one)
+    return found
