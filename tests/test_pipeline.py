@@ -41,8 +41,9 @@ def test_products(project, runs):
     assert table["variant"].str.contains("smoke, not comparable").all()
     assert "smoke, not comparable" in (results / "table1.md").read_text()
     for name in figures.available():
-        for ending in ("svg", "png"):
-            assert (results / f"{name}.{ending}").stat().st_size > 1000
+        for ending in figures.endings(name):
+            assert (results / f"{name}.{ending}").stat().st_size > 300
+    assert all(run.path in (results / "report/index.html").read_text() for run in runs)
     assert not list(project.glob("results/*.csv")), "smoke never writes over the main results"
 
 
