@@ -21,7 +21,7 @@ from gmvae.bench.figures.source import Source
 from gmvae.bench.figures.style import apply_style
 from gmvae.bench.files import write_json
 from gmvae.bench.grid import make_runs
-from gmvae.bench.page import Frame, write_page
+from gmvae.bench.page import PAGE, Frame, write_page
 from gmvae.bench.prepare import prepare
 from gmvae.bench.score import write_scores
 from gmvae.bench.tables import ScoredRun
@@ -82,10 +82,9 @@ def source(folder):
 def page(source, folder):
     for name in figures.available():
         figures.write_figure(name, source, folder / "results")
-    target = folder / "results" / "report" / "index.html"
     frame = Frame(figures.available(), "snakemake all <--cores 2>", "a remark")
-    write_page(source, frame, target)
-    return target
+    write_page(source, frame, folder / "results")
+    return folder / "results" / PAGE
 
 
 @pytest.fixture(autouse=True)

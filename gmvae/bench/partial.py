@@ -9,14 +9,15 @@ from gmvae.bench.errors import DataError
 from gmvae.bench.figures.source import Source
 from gmvae.bench.grid import Run, is_finished
 from gmvae.bench.layout import DATA
+from gmvae.bench.page import Frame, write_page
 from gmvae.bench.records import read_record
 from gmvae.bench.report_tables import write_tables
 from gmvae.bench.score import score_run
 from gmvae.bench.tables import ScoredRun, build
 
 
-def write_partial(runs: list[Run], results: Path, mark: str | None) -> str:
-    """Score the finished runs and write all tables and figures to ``{results}/partial``.
+def write_partial(runs: list[Run], results: Path, mark: str | None, command: str) -> str:
+    """Score the finished runs and write tables, figures and page to ``{results}/partial``.
 
     Parameters
     ----------
@@ -24,6 +25,8 @@ def write_partial(runs: list[Run], results: Path, mark: str | None) -> str:
         All of the grid, finished or not.
     results : Path
     mark : str or None
+    command : str
+        What makes all of it, for the page.
 
     Returns
     -------
@@ -37,10 +40,12 @@ def write_partial(runs: list[Run], results: Path, mark: str | None) -> str:
     target = results / "partial"
     count = f"{len(finished)} of {len(runs)} runs"
     write_tables(build(scored), target, mark, count)
+    mark = f"{mark}; {count}" if mark else count
     source = Source.of(scored, results)
-    for name in figures.available():
-        if figures.shown_runs(name, finished):
-            figures.write_figure(name, source, target, f"{mark}; {count}" if mark else count)
+    names = [name for name in figures.available() if figures.shown_runs(name, finished)]
+    for name in names:
+        figures.write_figure(name, source, target, mark)
+    write_page(source, Frame(names, command, mark), target)
     return f"{target}: {count}"
 
 

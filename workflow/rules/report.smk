@@ -127,7 +127,8 @@ rule partial:
         runs=[run.as_dict() for run in RUNS.values()],
         results=RESULTS,
         mark=CONFIG.mark,
+        command=COMMAND,
     message:
-        "tables and figures of the finished runs, in {RESULTS}/partial"
+        "tables, figures and report of the finished runs, in {RESULTS}/partial"
     script:
         "../scripts/partial.py"

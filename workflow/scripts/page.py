@@ -12,5 +12,6 @@ job = snakemake  # noqa: F821
 with errors_to(job.log[0]):
     scored = [ScoredRun.read(Path(folder)) for folder in job.params.folders]
     frame = Frame(job.params.figures, job.params.command, job.params.mark)
-    write_page(Source.of(scored, Path(job.params.results)), frame, Path(job.output[0]))
+    results = Path(job.params.results)
+    write_page(Source.of(scored, results), frame, results)
     write_manifest(Path(job.log[0]).with_suffix(".sha256"), map(Path, job.output))

@@ -9,4 +9,4 @@ from gmvae.bench.partial import write_partial
 job = snakemake  # noqa: F821
 with errors_to(job.log[0]):
     runs = [Run.from_dict(run) for run in job.params.runs]
-    print(write_partial(runs, Path(job.params.results), job.params.mark))
+    print(write_partial(runs, Path(job.params.results), job.params.mark, job.params.command))

@@ -23,6 +23,7 @@ from gmvae.bench.tables import SETTING, SYNTHETIC, Tables, build
 
 FOLDER = Path(__file__).parent
 
+PAGE = Path("report/index.html")
 PROTOCOLS = {"exemplar": "exemplar protocol", "hungarian": "Hungarian matching"}
 SHOWN_OF_RECORD = (
     "started",
@@ -60,16 +61,15 @@ class Frame:
     mark: str | None = None
 
 
-def write_page(source: Source, frame: Frame, target: Path) -> None:
-    """Write the report of all runs of a source.
+def write_page(source: Source, frame: Frame, folder: Path) -> None:
+    """Write the report of all runs of a source to ``report/index.html``.
 
     Parameters
     ----------
     source : Source
-        With the SVG files of the figures in its folder of results.
     frame : Frame
-    target : Path
-        The page.
+    folder : Path
+        Where the SVG files of the figures are; the page goes below it.
     """
     tables = build(source.scored.values())
     environment = jinja2.Environment(
@@ -95,14 +95,14 @@ def write_page(source: Source, frame: Frame, target: Path) -> None:
         tables=[(dataset, _with_difference(rows)) for dataset, rows in for_people(tables)],
         sources=list(tables.table1["published_source"].dropna().unique()),
         failures=tables.runs[tables.runs["status"] != "finished"].to_dict("records"),
-        figures=[_Product.read(source.results, name) for name in frame.shown],
+        figures=[_Product.read(folder, name) for name in frame.shown],
         cards=cards(source.scored.values()),
         settings=list(_settings(source)),
         config=_as_json(configs[-1]) if configs else "",
         curve_width=curves.WIDTH,
         curve_height=curves.HEIGHT,
     )
-    files.write_text(target, page)
+    files.write_text(folder / PAGE, page)
 
 
 @dataclass(frozen=True)
