@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gmvae.bench import figures, locks, status
+from gmvae.bench import figures, locks, status, watch
 from gmvae.bench.config import parse_config
 from gmvae.bench.errors import DataError
 from gmvae.bench.figures import confidence, confusion, generation, latent, mosaic, synthetic
@@ -356,7 +356,7 @@ def test_status_watches_until_the_end(folder, tmp_path, capsys, monkeypatch):
     results = shutil.copytree(started(folder), tmp_path / "results")
     path = results / "runs/digits/kmeans/K10/seed0/run.json"
     path.rename(path.with_suffix(".away"))
-    monkeypatch.setattr(status, "SECONDS", 0.05)
+    monkeypatch.setattr(watch, "SECONDS", 0.05)
 
     def finish():
         time.sleep(0.5)
@@ -364,7 +364,7 @@ def test_status_watches_until_the_end(folder, tmp_path, capsys, monkeypatch):
 
     thread = threading.Thread(target=finish)
     thread.start()
-    last = status.show(results, watch=True)
+    last = watch.show(results, watch=True)
     thread.join()
     assert "11 done, 1 failed, 1 waiting" in capsys.readouterr().out
     assert "12 done, 1 failed" in last.splitlines()[0]
@@ -380,7 +380,7 @@ def test_status_on_a_terminal(folder):
 
     console = Console(force_terminal=True, width=120, no_color=True)
     with console.capture() as captured:
-        console.print(status._as_table(status.read_status(started(folder))))
+        console.print(watch.as_table(status.read_status(started(folder))))
     text = captured.get()
     assert "gmvae" in text
     assert "timed out" in text

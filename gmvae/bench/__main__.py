@@ -186,7 +186,7 @@ def _check(options: argparse.Namespace) -> str:
 
 
 def _status(options: argparse.Namespace) -> str:
-    from gmvae.bench.status import show
+    from gmvae.bench.watch import show
 
     return show(options.results, watch=options.watch)
 

@@ -6,13 +6,9 @@ import datetime
 import fcntl
 import re
 import statistics
-import sys
-import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gmvae.bench.config import config_from_dict
 from gmvae.bench.errors import DataError
@@ -21,16 +17,11 @@ from gmvae.bench.grid import Run, is_finished, make_runs
 from gmvae.bench.layout import CHECKPOINTS, RESOLVED_CONFIG
 from gmvae.bench.records import read_record
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 STATES = ("done", "running", "failed", "stopped", "waiting")
-COLOURS = {"done": "green", "running": "cyan", "failed": "red", "stopped": "yellow"}
 EPOCH = re.compile(
     r"^(?P<step>(?:[^,]+, )*?epoch \d+/\d+), (?P<values>.*), \d+ s, (?P<left>\d+) s to epoch \d+$"
 )
 SINCE = re.compile(r"since (\S+)")
-SECONDS = 2.0
 TAIL_BYTES = 4096
 
 
@@ -109,7 +100,7 @@ class Status:
         if self.is_over:
             return line
         left = self.seconds_left()
-        known = "time left not known before a run is done" if left is None else _duration(left)
+        known = "time left not known before a run is done" if left is None else duration(left)
         more = "" if left is None else f" left with {self.at_a_time} at a time"
         return f"{line}; {known}{more}"
 
@@ -155,45 +146,6 @@ def as_text(status: Status) -> str:
     return "\n".join(lines)
 
 
-def show(results: Path, *, watch: bool) -> str:
-    """What the command prints at its end, after showing the status as long as it is watched.
-
-    Parameters
-    ----------
-    results : Path
-    watch : bool
-        Until all runs are done; on a terminal live, else a line each time that something changes.
-    """
-    status = read_status(results)
-    if not sys.stdout.isatty():
-        while watch and not status.is_over:
-            print(status.headline(), flush=True)
-            status = _changed(status)
-        return as_text(status)
-    from rich.console import Console
-    from rich.live import Live
-
-    console = Console()
-    if not watch:
-        console.print(_as_table(status))
-        return status.headline()
-    with Live(_as_table(status), console=console, auto_refresh=False) as live:
-        while not status.is_over:
-            time.sleep(SECONDS)
-            status = read_status(results)
-            live.update(_as_table(status), refresh=True)
-    return status.headline()
-
-
-def _changed(before: Status) -> Status:
-    """The status as soon as a run has another state."""
-    while True:
-        time.sleep(SECONDS)
-        now = read_status(before.results)
-        if [one.state for one in now.runs] != [one.state for one in before.runs]:
-            return now
-
-
 def _keys(run: Run) -> list[tuple[object, ...]]:
     """What times are taken from, the nearest first: the setting, the method, any run."""
     return [(run.dataset, run.method, run.setting), (run.dataset, run.method), (run.dataset,), ()]
@@ -216,7 +168,7 @@ def _state(run: Run, folder: Path) -> RunState:
         if progress is None:
             return RunState(run, "running", since, last or "begins")
         left = float(progress["left"])
-        detail = f"{progress['step']}, {_objective(progress['values'])}, {_duration(left)} left"
+        detail = f"{progress['step']}, {_objective(progress['values'])}, {duration(left)} left"
         return RunState(run, "running", since, detail, left)
     return RunState(run, "stopped", detail=last) if last else RunState(run, "waiting")
 
@@ -256,44 +208,9 @@ def _last_line(path: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as people read them."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
-
-
-def _as_table(status: Status) -> RenderableType:
-    """For a terminal: a bar, a row a setting, and what runs or failed."""
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("data", "method", "setting"):
-        table.add_column(name)
-    for name in (*STATES, "a run"):
-        table.add_column(name, justify="right", style=COLOURS.get(name))
-    for (dataset, method, setting), runs in _by_setting(status.runs).items():
-        counts = Counter(one.state for one in runs)
-        times = [one.seconds for one in runs if one.state == "done" and one.seconds is not None]
-        cells = [str(counts[state] or "") for state in STATES]
-        median = _duration(statistics.median(times)) if times else ""
-        table.add_row(dataset, method, setting, *cells, median)
-    over = status.count("done") + status.count("failed")
-    lines = [
-        Text(f"{one.state}: {one.run.path}: {one.detail}", style=COLOURS[one.state])
-        for one in status.runs
-        if one.state in ("running", "failed", "stopped")
-    ]
-    bar = ProgressBar(total=len(status.runs), completed=over, width=60)
-    return Group(Text(status.headline(), style="bold"), bar, table, *lines)
-
-
-def _by_setting(runs: Iterable[RunState]) -> dict[tuple[str, str, str], list[RunState]]:
-    found: dict[tuple[str, str, str], list[RunState]] = {}
-    for one in runs:
-        key = (one.run.dataset, one.run.method, one.run.setting)
-        found.setdefault(key, []).append(one)
-    return found

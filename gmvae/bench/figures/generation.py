@@ -20,7 +20,7 @@ from gmvae.bench.figures.style import notice
 from gmvae.bench.tables import SYNTHETIC
 from gmvae.networks import as_batch
 
-WIDTH = 7.6
+WIDTH = 7.2
 ROW_HEIGHT = 0.235  # inches, of one component
 N_SAMPLES, N_STYLES = 7, 7
 STYLE_RANGE = 2.0
@@ -132,7 +132,7 @@ def _components(source: Source, run: pd.Series, n_clusters: int) -> list[_Compon
 
 def _draw_block(part: Any, block: _Block) -> None:
     part.suptitle(block.title, fontsize=8.5)
-    left, right = part.subplots(1, 2, width_ratios=[N_SAMPLES + N_STYLES + 3.2, N_PRIOR_COLUMNS])
+    left, right = part.subplots(1, 2, width_ratios=[N_SAMPLES + N_STYLES + 0.4, N_PRIOR_COLUMNS])
     rows = [
         np.concatenate([_samples(block, component), _styles(block, component)])
         for component in block.components

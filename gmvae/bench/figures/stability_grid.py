@@ -92,7 +92,12 @@ def _draw_effects(axes: Axes, rows: list[list[str]]) -> None:
         "95 % bootstrap interval",
     ]
     drawn = axes.table(
-        rows, colLabels=[*names, "runs"], cellLoc="left", edges="horizontal", bbox=Bbox.unit()
+        rows,
+        colLabels=[*names, "runs"],
+        cellLoc="left",
+        colLoc="left",
+        edges="horizontal",
+        bbox=Bbox.unit(),
     )
     drawn.auto_set_font_size(False)
     drawn.set_fontsize(7.5)

@@ -7,7 +7,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
@@ -192,11 +191,13 @@ def _draw_latent(
     axes.set_xlabel(f"seed {run['seed']}: ELBO {run['elbo']:.2f}", fontsize=7)
 
 
-@torch.no_grad()
 def _components(estimator: Any) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Means and standard deviations at w = 0, both of shape (K, x_dim)."""
-    p_x = estimator.model_.p_x_given_wz(torch.zeros(1, estimator.model_.w_dim))
-    return p_x.mean[0].numpy(), torch.exp(0.5 * p_x.log_var[0]).numpy()
+    import torch  # late: the report, which needs `table` alone, should not wait for it
+
+    with torch.no_grad():
+        p_x = estimator.model_.p_x_given_wz(torch.zeros(1, estimator.model_.w_dim))
+        return p_x.mean[0].numpy(), torch.exp(0.5 * p_x.log_var[0]).numpy()
 
 
 def _draw_curve(axes: Axes, curves: pd.DataFrame, colour: Any, name: str) -> None:
