@@ -1,4 +1,4 @@
-"""Plain VAE, then a Gaussian mixture with full covariances on its latent means."""
+"""Plain VAE (Kingma and Welling, arXiv:1312.6114), then a Gaussian mixture on its latent means."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from baselines._vae import VAEClusterer
 
 
 class VAEGaussianMixture(VAEClusterer):
-    """See `baselines._vae.VAEClusterer`; EM starts from k-means."""
+    """Gaussian mixture on the posterior means of a VAE that knows nothing of clusters.
+
+    The VAE has GMVAE's trunk, decoder and training loop; the mixture has full covariances, and EM
+    starts from k-means. Parameters and attributes are those of `baselines._vae.VAEClusterer`.
+    """
 
     def _clusterer(self, seed: int) -> GaussianMixture:
         return GaussianMixture(self.n_clusters, reg_covar=1e-4, max_iter=300, random_state=seed)

@@ -1,4 +1,4 @@
-"""Plain VAE, then k-means on its latent means."""
+"""Plain VAE (Kingma and Welling, arXiv:1312.6114), then k-means on its latent means."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from baselines._vae import VAEClusterer
 
 
 class VAEKMeans(VAEClusterer):
-    """See `baselines._vae.VAEClusterer`; the best of ten k-means++ starts is kept."""
+    """k-means on the posterior means of a VAE that knows nothing of clusters.
+
+    The VAE has GMVAE's trunk, decoder and training loop; the best of ten k-means++ starts is kept.
+    Parameters and attributes are those of `baselines._vae.VAEClusterer`.
+    """
 
     def _clusterer(self, seed: int) -> KMeans:
         return KMeans(self.n_clusters, n_init=10, random_state=seed)
