@@ -1,11 +1,12 @@
 """p(y | x) in the units of the data."""
 
 import numpy as np
+import pytest
 import torch
 
 from gmvae import GMVAE
 from gmvae.architectures import architecture
-from gmvae.observation import MIN_LOG_VAR, ObservationModel
+from gmvae.observation import INITIAL_LOG_VAR, MIN_LOG_VAR, ObservationModel
 
 
 def gaussian(samples):
@@ -81,3 +82,15 @@ def test_numbers_that_come_as_bytes_at_prediction_are_no_pixels():
     assert model.observation_ == "gaussian"
     expected = model.predict_proba(numbers.astype(float))
     np.testing.assert_array_equal(model.predict_proba(numbers.astype(np.uint8)), expected)
+
+
+@pytest.mark.parametrize(("network", "y_dim"), [("paper-fc", 3), ("fast-conv", 64)])
+def test_a_gaussian_begins_with_a_small_variance_in_the_units_of_the_data(network, y_dim):
+    torch.manual_seed(0)
+    samples = 5 + 2 * torch.randn(500, y_dim)
+    model = ObservationModel(architecture(network), 2, y_dim, "gaussian").eval()
+    model.set_units(samples)
+    with torch.no_grad():
+        p_y = model(torch.randn(1, 200, 2))
+    ratio = p_y.log_var - 2 * torch.log(samples.std(0, correction=0))
+    assert ratio.mean().item() == pytest.approx(INITIAL_LOG_VAR, abs=0.5)

@@ -51,7 +51,6 @@ TABLE_COLUMNS = [
     "published_best",
     "published_mean",
     "published_std",
-    "published_protocol",
     "published_source",
 ]
 WHOLE_NUMBERS = ("K", "M", "clusters_used", "n_parameters")
@@ -268,7 +267,7 @@ def _published_values(known: dict[str, Any], published_rows: pd.DataFrame) -> di
 def _published_columns(row: Any) -> dict[str, Any]:
     return {
         f"published_{name}": getattr(row, name)
-        for name in ("best", "mean", "std", "protocol", "source")
+        for name in ("best", "mean", "std", "source")
     }
 
 

@@ -19,7 +19,7 @@ from gmvae.bench.figures.source import Source
 from gmvae.bench.page import curves
 from gmvae.bench.page.cards import cards
 from gmvae.bench.report_tables import EXPLANATION, for_people, number
-from gmvae.bench.tables import SETTING, SYNTHETIC, Tables, build
+from gmvae.bench.tables import SETTING, SYNTHETIC, Tables, build, published
 
 FOLDER = Path(__file__).parent
 
@@ -159,9 +159,11 @@ def _with_difference(
     rows: list[tuple[dict[str, Any], dict[str, str]]],
 ) -> list[dict[str, str]]:
     """Rows for people, with our figure minus the published one where there are both."""
+    of_papers = published()
+    protocols = dict(zip(of_papers["method"], of_papers["protocol"], strict=True))
     found = []
     for row, shown in rows:
-        ours = f"accuracy_{row['published_protocol']}"
+        ours = f"accuracy_{protocols.get(row['method'])}"
         difference = ""
         for kind in ("mean", "best"):
             both = [row.get(f"{ours}_{kind}"), row[f"published_{kind}"]]
