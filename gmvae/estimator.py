@@ -1,4 +1,4 @@
-"""GMVAE with scikit-learn's clusterer interface."""
+"""GMVAE (Dilokthanakul et al., arXiv:1611.02648v2) with scikit-learn's clusterer interface."""
 
 from __future__ import annotations
 

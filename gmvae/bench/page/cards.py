@@ -27,7 +27,7 @@ class Card:
     text : str
         The prose of the class.
     arxiv : str or None
-        Number of the first paper that is named.
+        Number of the paper that the title names.
     """
 
     name: str
@@ -51,7 +51,7 @@ def _card(name: str, class_path: str) -> Card:
         about, doc = ast.get_docstring(tree) or "", ast.get_docstring(classes[0]) or ""
     else:
         about, doc = class_path, inspect.getdoc(methods.import_class(class_path)) or ""
-    found = ARXIV.search(f"{about}\n{doc}")
+    found = ARXIV.search(about)  # the class may name papers that it takes a detail from
     return Card(
         name=name,
         class_path=class_path,
