@@ -195,7 +195,7 @@ def test_what_cannot_be_verified(grid):
     shutil.rmtree(KMEANS / "seed0")
     with pytest.raises(DataError, match=r"K4/seed0/run.json does not exist"):
         verify(Path("results"))
-    with pytest.raises(DataError, match="is no folder in which the pipeline has finished; give"):
+    with pytest.raises(DataError, match="no pipeline was started with"):
         verify(Path("data"))
     Path("results/config.json").write_text('{"seeds": [0]}')
     with pytest.raises(ConfigError, match="this is no configuration of this version"):

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -258,6 +259,16 @@ def test_seeds_together_trains_each_setting_once_and_scores_each_seed(project):
     records = [json.loads((folder / f"seed{n}/run.json").read_text()) for n in (0, 1)]
     assert [record["seeds_together"] for record in records] == [[0, 1], [0, 1]]
     assert records[0]["elbo"] != records[1]["elbo"]
+
+
+def test_report_of_snakemake_itself(project):
+    result = snakemake(project, "all", "--configfile", SMOKE, "--report", "report.zip")
+    assert result.returncode == 0, output(result)
+    with zipfile.ZipFile(project / "report.zip") as archive:
+        page = archive.read("report/report.html").decode()
+    assert all(f"{name}.svg" in page for name in figures.available())
+    assert "every seed visible" in page, "the caption of stability_grid"
+    assert "Figures" in page
 
 
 def test_single_product_by_its_name(project):

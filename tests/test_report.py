@@ -285,8 +285,13 @@ def test_sorting_and_enlarging(opened):
     head.locator("button").click()
     assert values() == sorted(before)
     assert tab.locator(cells).all_inner_texts()[-1].strip() == "", "empty cells come last"
+    tab.locator("table.sortable th button").first.click()
+    names = tab.locator("table.sortable >> nth=0 >> tbody tr td:nth-child(1)").all_inner_texts()
+    assert names == sorted(names), "words from A to Z first"
     tab.locator(".enlarge").first.click()
     assert tab.locator("dialog").is_visible()
+    large = tab.locator("dialog img").bounding_box()["width"]
+    assert large >= 850 > 390, "large on a phone, too"
     tab.keyboard.press("Escape")
     assert not tab.locator("dialog").is_visible()
     link = tab.locator("a.download").first
@@ -347,10 +352,12 @@ def test_time_left_is_from_what_was_measured(tmp_path):
     ]
     found = status.Status(tmp_path, runs)
     assert found.seconds_left() == pytest.approx((100 + 90 + 120 + 120) / 2)
+    last = [one("done", 100.0), one("running", 99.0, seed=1), one("running", 10.0, seed=2)]
+    assert status.Status(tmp_path, last).seconds_left() == 90, "not before the longest ends"
     assert "4 min left with 2 at a time" in found.headline()
     unknown = status.Status(tmp_path, [one("running", 5.0), one("waiting", seed=1)])
     assert unknown.seconds_left() is None
-    assert "not known before a run is done" in unknown.headline()
+    assert "not known before each method has a run done" in unknown.headline()
 
 
 def test_status_watches_until_the_end(folder, tmp_path, capsys, monkeypatch):

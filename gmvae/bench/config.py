@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import Any
 import yaml
 
 from gmvae.bench import datasets
-from gmvae.bench.errors import ConfigError, did_you_mean
+from gmvae.bench.errors import ConfigError, DataError, did_you_mean
+from gmvae.bench.files import read_json
+from gmvae.bench.layout import RESOLVED_CONFIG
 from gmvae.bench.schema import cut, join, problems, shortened, validator
 
 ROOT = Path(__file__).parents[2]
@@ -76,10 +78,13 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
         If they are not those of a configuration of this version.
     """
     try:
+        # Up to version 0.4.0 entries had no data sets and seeds of their own.
+        names = [spec["name"] for spec in values["datasets"]]
         specs = [
-            {**spec, **{name: tuple(spec[name]) for name in ("datasets", "seeds", "K", "M")}}
-            for spec in values["methods"]
+            {"datasets": names, "seeds": values["seeds"], **spec} for spec in values["methods"]
         ]
+        for spec in specs:
+            spec.update({name: tuple(spec[name]) for name in ("datasets", "seeds", "K", "M")})
         read = {
             "datasets": tuple(DatasetSpec(**spec) for spec in values["datasets"]),
             "seeds": tuple(values["seeds"]),
@@ -106,7 +111,11 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     for_all = {"datasets": [spec.name for spec in declared], "seeds": raw["seeds"]}
     methods = tuple(_method({**for_all, **entry}) for entry in raw["methods"])
     named = dict.fromkeys(name for spec in methods for name in spec.datasets)
-    more = tuple(_dataset(name) for name in named if name not in for_all["datasets"])
+    more = tuple(
+        _dataset(name, "methods[].datasets", for_all["datasets"])
+        for name in named
+        if name not in for_all["datasets"]
+    )
     config = Config(
         **{**raw, "datasets": declared + more, "seeds": tuple(raw["seeds"]), "methods": methods}
     )
@@ -119,6 +128,24 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
             f"{MAX_RUNS:,} are planned at once; split it into several files"
         )
     return config
+
+
+def read_resolved(results: Path) -> Config:
+    """The configuration with which the pipeline was last started in a results folder.
+
+    Raises
+    ------
+    DataError
+        If it was not.
+    """
+    path = results / RESOLVED_CONFIG
+    if not path.is_file():
+        others = ", ".join(str(other.parent) for other in sorted(results.glob(f"*/{path.name}")))
+        raise DataError(
+            f"{path} is not there: no pipeline was started with {results}; give its results "
+            f"folder{others and f', like {others}'}"
+        )
+    return config_from_dict(read_json(path))
 
 
 def load_config(path: str | Path) -> Config:
@@ -237,7 +264,9 @@ def _unfit(value: Any) -> str | None:
     return "should be text (in quotes), a number, true, false, a list or keys with values"
 
 
-def _dataset(raw: str | Mapping[str, str]) -> DatasetSpec:
+def _dataset(
+    raw: str | Mapping[str, str], place: str = "datasets", declared: Sequence[str] = ()
+) -> DatasetSpec:
     if not isinstance(raw, str):
         if raw["name"] in datasets.available():
             raise ConfigError(
@@ -251,11 +280,11 @@ def _dataset(raw: str | Mapping[str, str]) -> DatasetSpec:
             )
         return DatasetSpec(raw["name"], raw["npz"])
     if raw not in datasets.available():
+        names = [*declared, *datasets.available()]
         raise ConfigError(
-            f"datasets: unknown data set {shortened(raw)}"
-            f"{did_you_mean(raw, datasets.available())}; "
-            f"choose from {', '.join(datasets.available())}, "
-            "or give your own as {name: ..., npz: path}"
+            f"{place}: unknown data set {shortened(raw)}{did_you_mean(raw, names)}; "
+            f"choose from {', '.join(map(cut, names))}, "
+            "or give your own under datasets as {name: ..., npz: path}"
         )
     return DatasetSpec(raw)
 

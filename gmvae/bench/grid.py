@@ -98,7 +98,20 @@ def make_runs(config: Config) -> list[Run]:
             f"two entries under methods give the same run, {double}; remove one, or tell them "
             "apart by 'variant'"
         )
+    _refuse_mixed_settings(runs)
     return runs
+
+
+def _refuse_mixed_settings(runs: Iterable[Run]) -> None:
+    """A row of the table stands for runs that differ in their seed alone."""
+    first: dict[tuple[str, str, str], Run] = {}
+    for run in runs:
+        other = first.setdefault((run.dataset, run.method, run.setting), run)
+        if (run.class_path, run.parameters) != (other.class_path, other.parameters):
+            raise ConfigError(
+                f"{other.path} and {run.path} would be seeds of one setting, but have other "
+                "parameters; tell their entries under methods apart by 'variant'"
+            )
 
 
 def is_finished(run: Run, folder: Path) -> bool:

@@ -17,9 +17,8 @@ from gmvae.bench.assignments import exemplars, stacked
 from gmvae.bench.grid import Run
 from gmvae.bench.layout import RUN_PRODUCTS, TRAIN_LIST
 from gmvae.bench.manifests import write_manifest
+from gmvae.bench.methods import OWN_PACKAGES
 from gmvae.bench.records import FORMAT
-
-MAX_CODE_DIM = 256
 
 
 @dataclass
@@ -116,13 +115,15 @@ def _test_arrays(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[Any]]:
 
 
 def _codes(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
-    """Where the method puts the samples in a space of its own, for a view of it."""
-    if not hasattr(estimator, "transform"):
+    """Where the method puts the samples in a space of its own, for a view of it.
+
+    The ``transform`` of scikit-learn's clusterers gives distances to centres, maybe thousands: only
+    one that a class of this project defines is taken for a latent space.
+    """
+    own = (cls for cls in type(estimator).__mro__ if cls.__module__.split(".")[0] in OWN_PACKAGES)
+    if not any("transform" in vars(cls) for cls in own):
         return {}
-    codes = np.asarray(estimator.transform(test))
-    # Some clusterers have a column for each of thousands of centres: no space to look at.
-    is_space = codes.ndim == 2 and len(codes) == len(test) and codes.shape[1] <= MAX_CODE_DIM
-    return {"codes": codes.astype(np.float32)} if is_space else {}
+    return {"codes": np.asarray(estimator.transform(test), dtype=np.float32)}
 
 
 def _assignment(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmvae.bench.config import config_from_dict
+from gmvae.bench.config import read_resolved
 from gmvae.bench.errors import DataError
-from gmvae.bench.files import read_json
 from gmvae.bench.grid import Run, is_finished, make_runs
-from gmvae.bench.layout import CHECKPOINTS, RESOLVED_CONFIG
+from gmvae.bench.layout import CHECKPOINTS
 from gmvae.bench.records import read_record
 
 STATES = ("done", "running", "failed", "stopped", "waiting")
@@ -73,25 +72,26 @@ class Status:
         return max(1, self.count("running"))
 
     def seconds_left(self) -> float | None:
-        """Until the last training ends, with as many at a time as now; None if nothing is known."""
+        """Until the last training ends, with as many at a time as now.
+
+        None as long as a method that is still to be run has no run on its data that is done: those
+        of others tell nothing of it.
+        """
         measured: dict[tuple[object, ...], list[float]] = {}
         for one in self.runs:
             if one.state == "done" and one.seconds is not None:
                 for key in _keys(one.run):
                     measured.setdefault(key, []).append(one.seconds)
-        total = 0.0
+        each = []
         for one in self.runs:
             if one.state in ("done", "failed"):
                 continue
             times = next((measured[key] for key in _keys(one.run) if key in measured), None)
-            if times is not None:
-                spent = one.seconds or 0.0 if one.state == "running" else 0.0
-                total += max(statistics.median(times) - spent, one.left or 0.0)
-            elif one.left is not None:
-                total += one.left
-            else:
+            if times is None:
                 return None
-        return total / self.at_a_time
+            spent = one.seconds or 0.0 if one.state == "running" else 0.0
+            each.append(max(statistics.median(times) - spent, one.left or 0.0))
+        return max(sum(each) / self.at_a_time, max(each, default=0.0))
 
     def headline(self) -> str:
         """The counts and the time left, in one line."""
@@ -100,9 +100,9 @@ class Status:
         if self.is_over:
             return line
         left = self.seconds_left()
-        known = "time left not known before a run is done" if left is None else duration(left)
-        more = "" if left is None else f" left with {self.at_a_time} at a time"
-        return f"{line}; {known}{more}"
+        if left is None:
+            return f"{line}; time left not known before each method has a run done"
+        return f"{line}; {duration(left)} left with {self.at_a_time} at a time"
 
     @property
     def is_over(self) -> bool:
@@ -123,15 +123,9 @@ def read_status(results: Path) -> Status:
     DataError
         If it has not.
     """
-    path = results / RESOLVED_CONFIG
-    if not path.is_file():
-        others = ", ".join(str(other.parent) for other in sorted(results.glob(f"*/{path.name}")))
-        raise DataError(
-            f"{path} is not there: no pipeline was started with {results}; give its results "
-            f"folder{others and f', like {others}'}"
-        )
-    runs = make_runs(config_from_dict(read_json(path)))
-    return Status(results, [_state(run, results / run.path) for run in runs])
+    config = read_resolved(results)
+    together = config.seeds_together
+    return Status(results, [_state(run, results / run.path, together) for run in make_runs(config)])
 
 
 def as_text(status: Status) -> str:
@@ -147,11 +141,19 @@ def as_text(status: Status) -> str:
 
 
 def _keys(run: Run) -> list[tuple[object, ...]]:
-    """What times are taken from, the nearest first: the setting, the method, any run."""
-    return [(run.dataset, run.method, run.setting), (run.dataset, run.method), (run.dataset,), ()]
+    """What times are taken from, the nearest first: the setting, the method."""
+    return [(run.dataset, run.method, run.setting), (run.dataset, run.method)]
 
 
-def _state(run: Run, folder: Path) -> RunState:
+def _state(run: Run, folder: Path, together: bool) -> RunState:
+    since = _held_since(folder / CHECKPOINTS / "lock")
+    last = _last_line(folder / "train.log")
+    if together and since is None and not last:
+        # All seeds of a setting are one process, with a lock in the folder of one of them.
+        locks = folder.parent.glob(f"seed*/{CHECKPOINTS}/lock")
+        since = next((held for held in map(_held_since, locks) if held is not None), None)
+        last = _last_line(folder.parent / "train.log")
+    # After the look at the lock: a run that ends in between is done.
     if is_finished(run, folder):
         try:
             record = read_record(folder / "run.json")
@@ -161,8 +163,6 @@ def _state(run: Run, folder: Path) -> RunState:
             return RunState(run, "done", record["train_seconds"])
         reason = f"{record['status'].replace('_', ' ')}, {record['reason']}"
         return RunState(run, "failed", record["train_seconds"], reason)
-    since = _held_since(folder / CHECKPOINTS / "lock")
-    last = _last_line(folder / "train.log")
     if since is not None:
         progress = EPOCH.match(last)
         if progress is None:
@@ -184,7 +184,7 @@ def _held_since(path: Path) -> float | None:
     try:
         with open(path, encoding="utf-8") as file:
             try:
-                # Shared, and given back at once: it keeps nobody from anything.
+                # Shared, and given back at once: a training that begins now waits for an instant.
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return None
             except BlockingIOError:

@@ -16,6 +16,8 @@ PUBLISHED = Path(__file__).with_name("published.csv")
 PUBLISHED_DATASET = "mnist"
 SYNTHETIC = "arcs"
 """The data of the paper's first experiment, which has a figure of its own."""
+WITH_CLUSTERS = ("finished", "collapsed")
+"""Statuses of runs that have assignments and a model."""
 
 SETTING = ["dataset", "method", "variant", "K", "M"]
 SCORES = ["accuracy_hungarian", "accuracy_exemplar", "accuracy_majority", "nmi", "ari"]
@@ -265,10 +267,7 @@ def _published_values(known: dict[str, Any], published_rows: pd.DataFrame) -> di
 
 
 def _published_columns(row: Any) -> dict[str, Any]:
-    return {
-        f"published_{name}": getattr(row, name)
-        for name in ("best", "mean", "std", "source")
-    }
+    return {f"published_{name}": getattr(row, name) for name in ("best", "mean", "std", "source")}
 
 
 def _published_only(runs: pd.DataFrame, published_rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from gmvae.bench import files
-from gmvae.bench.config import config_from_dict
+from gmvae.bench.config import read_resolved
 from gmvae.bench.errors import DataError
 from gmvae.bench.grid import Run, is_finished, make_runs
-from gmvae.bench.layout import DATA, LISTS_OF_A_RUN, LOGS, METRICS, RESOLVED_CONFIG
+from gmvae.bench.layout import DATA, LISTS_OF_A_RUN, LOGS, METRICS
 from gmvae.bench.manifests import damaged, incomplete, read_manifest
 from gmvae.bench.records import read_metrics, read_record
 from gmvae.bench.report_tables import as_csv, markdown
@@ -42,14 +42,7 @@ def verify(results: Path, data: Path = DATA) -> str:
     DataError
         With all differences, if there is one; or if something needed is missing.
     """
-    path = results / RESOLVED_CONFIG
-    if not path.is_file():
-        others = ", ".join(str(other.parent) for other in sorted(results.glob(f"*/{path.name}")))
-        raise DataError(
-            f"{path} is not there: {results} is no folder in which the pipeline has finished; give "
-            f"such a folder{others and f', like {others}'}"
-        )
-    config = config_from_dict(files.read_json(path))
+    config = read_resolved(results)
     scored: list[ScoredRun] = []
     differences: list[str] = []
     runs = make_runs(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import sys
 import time
@@ -30,9 +31,10 @@ def show(results: Path, *, watch: bool) -> str:
     """
     status = read_status(results)
     if not sys.stdout.isatty():
-        while watch and not status.is_over:
-            print(status.headline(), flush=True)
-            status = _changed(status)
+        with contextlib.suppress(KeyboardInterrupt):
+            while watch and not status.is_over:
+                print(status.headline(), flush=True)
+                status = _changed(status)
         return as_text(status)
     from rich.console import Console
     from rich.live import Live
@@ -41,7 +43,10 @@ def show(results: Path, *, watch: bool) -> str:
     if not watch:
         console.print(as_table(status))
         return status.headline()
-    with Live(as_table(status), console=console, auto_refresh=False) as live:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(as_table(status), console=console, auto_refresh=False) as live,
+    ):
         while not status.is_over:
             time.sleep(SECONDS)
             status = read_status(results)
@@ -83,7 +88,8 @@ def as_table(status: Status) -> RenderableType:
         if one.state in ("running", "failed", "stopped")
     ]
     bar = ProgressBar(total=len(status.runs), completed=over, width=60)
-    return Group(Text(status.headline(), style="bold"), bar, table, *lines)
+    # What happens now comes first: a table that is too long for the window is cut at its end.
+    return Group(Text(status.headline(), style="bold"), bar, *lines, table)
 
 
 def _by_setting(runs: Iterable[RunState]) -> dict[tuple[str, str, str], list[RunState]]:

@@ -143,6 +143,21 @@ def figure_runs(name):
     ]
 
 
+def figure_inputs(name):
+    """What a figure is drawn from: the scores of its runs, what these left, the test split."""
+    products = ["metrics.json", "test.npz"]
+    if name in ("synthetic", "generation"):
+        products += ["history.csv", "model.safetensors"]
+    datasets = {run.dataset for run in bench_figures.shown_runs(name, RUNS.values())}
+    return [
+        f"{path}/{product}" for path in figure_runs(name) for product in products
+    ] + [
+        f"data/{dataset}/test-{kind}.npy"
+        for dataset in sorted(datasets)
+        for kind in ("images", "labels")
+    ]
+
+
 def figure_target(name):
     """What a target that is named like a figure makes."""
     if name not in FIGURE_NAMES:
@@ -171,6 +186,8 @@ COMMAND = " ".join(
         f"--configfile {shlex.quote(os.path.relpath(path))}"
         for path in workflow.overwrite_configfiles
     ]
+    + (["--config"] if workflow.config_settings.config else [])
+    + [shlex.quote(f"{k}={v}") for k, v in workflow.config_settings.config.items()]
 )
 
 if workflow.is_main_process:

@@ -27,9 +27,7 @@ rule tables:
 
 rule figure:
     input:
-        metrics=lambda wildcards: [
-            f"{path}/metrics.json" for path in figure_runs(wildcards.figure)
-        ],
+        runs=lambda wildcards: figure_inputs(wildcards.figure),
         source=lambda wildcards: source_files(
             f"gmvae.bench.figures.{wildcards.figure}.draw"
         ),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gmvae.bench.figures.mosaic import as_images, mosaic, show
-from gmvae.bench.figures.source import Shown, Source, title_of
+from gmvae.bench.figures.source import Shown, Source, majority_class, title_of
 from gmvae.bench.figures.style import WIDTH, notice
 
 PANELS_A_ROW = 2
@@ -84,7 +84,7 @@ def _panel(
     rows = []
     for cluster in np.unique(clusters):
         members = np.flatnonzero(clusters == cluster)
-        label = int(np.bincount(labels[members]).argmax())
+        label = majority_class(labels[members])
         order = members[np.argsort(-sureness[members], kind="stable")]
         row = np.full((2 * N_EACH, *images.shape[1:]), np.nan, np.float32)
         most, least = order[:N_EACH], order[N_EACH:][-N_EACH:]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from gmvae.bench.figures.source import Shown, Source, title_of
+from gmvae.bench.figures.source import Source, title_of
 from gmvae.bench.figures.style import WIDTH, notice
 
 COLUMNS = 3
@@ -18,9 +18,9 @@ COLUMNS = 3
 def draw(source: Source) -> Figure:
     """One panel a data set and method: the share of each class within each cluster.
 
-    Of each method the setting with K nearest to ten is shown, and of its runs the one with the best
-    training ELBO, or that of median accuracy where the method has none. Clusters are ordered by the
-    class that they mostly hold, with their number of test samples at the right.
+    Of each method the setting with K nearest to the number of classes is shown, and of its runs the
+    one with the best training ELBO, or that of median accuracy where the method has none. Clusters
+    are ordered by the class that they mostly hold, with their number of test samples at the right.
 
     Parameters
     ----------
@@ -33,6 +33,7 @@ def draw(source: Source) -> Figure:
     shown = source.one_of_each_method()
     if not shown:
         return notice("no finished run with labels is in this table")
+    classes = [np.unique(source.labels(one.dataset)) for one in shown]
     counts = [
         _counts(source.assignments(one.path)["clusters"], source.labels(one.dataset))
         for one in shown
@@ -47,8 +48,8 @@ def draw(source: Source) -> Figure:
     )
     for panel in axes.flat[len(shown) :]:
         panel.axis("off")
-    for panel, one, matrix in zip(axes.flat, shown, counts, strict=False):
-        image = _draw_panel(panel, one, matrix)
+    for panel, one, matrix, names in zip(axes.flat, shown, counts, classes, strict=False):
+        image = _draw_panel(panel, title_of(one), matrix, names)
     figure.colorbar(
         image, ax=axes, location="bottom", shrink=0.4, aspect=40, label="share of a cluster (%)"
     )
@@ -65,12 +66,15 @@ def _counts(clusters: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArr
     return counts[np.lexsort((-counts.max(axis=1), counts.argmax(axis=1)))]
 
 
-def _draw_panel(axes: Axes, one: Shown, counts: NDArray[np.int64]) -> AxesImage:
+def _draw_panel(
+    axes: Axes, title: str, counts: NDArray[np.int64], classes: NDArray[np.integer]
+) -> AxesImage:
     shares = 100 * counts / counts.sum(axis=1, keepdims=True)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
-    axes.set_title(title_of(one), fontsize=8)
+    axes.set_title(title, fontsize=8)
     axes.grid(visible=False)
-    axes.set_xticks(range(counts.shape[1]), [str(c) for c in range(counts.shape[1])], fontsize=7)
+    every = max(1, len(classes) // 10)
+    axes.set_xticks(range(0, len(classes), every), map(str, classes[::every]), fontsize=7)
     axes.set_xlabel("class", fontsize=8, labelpad=1)
     axes.set_ylabel("cluster", fontsize=8, labelpad=1)
     sizes = [f"{n:,}" for n in counts.sum(axis=1)]

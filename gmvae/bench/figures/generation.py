@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gmvae.bench.figures import GENERATIVE
 from gmvae.bench.figures.mosaic import as_images, mosaic, show
-from gmvae.bench.figures.source import Source
+from gmvae.bench.figures.source import Source, majority_class
 from gmvae.bench.figures.style import notice
 from gmvae.bench.tables import SYNTHETIC
 from gmvae.networks import as_batch
@@ -121,8 +121,8 @@ def _components(source: Source, run: pd.Series, n_clusters: int) -> list[_Compon
         members = clusters == number
         label = purity = None
         if labels is not None and members.any():
-            counts = np.bincount(labels[members])
-            label, purity = int(counts.argmax()), float(counts.max() / members.sum())
+            label = majority_class(labels[members])
+            purity = float((labels[members] == label).mean())
         found.append(_Component(number, float(members.mean()), label, purity))
     # Components without a class come last.
     return sorted(
@@ -184,7 +184,9 @@ def _pairs(block: _Block, n_pairs: int) -> list[NDArray[np.float32]]:
     originals = as_images(chosen.reshape(-1, *block.shape))
     assert originals is not None
     again = block.images(block.estimator.reconstruct(chosen))
-    rows = []
-    for start in range(0, len(chosen), N_PRIOR_COLUMNS):
-        rows += [originals[start : start + N_PRIOR_COLUMNS], again[start : start + N_PRIOR_COLUMNS]]
-    return rows
+    # A small test split leaves places empty.
+    missing = np.full((n_pairs * N_PRIOR_COLUMNS - len(chosen), *block.shape), np.nan, np.float32)
+    both = [np.concatenate([images, missing]) for images in (originals, again)]
+    shape = (n_pairs, N_PRIOR_COLUMNS, *block.shape)
+    pairs = zip(*(images.reshape(shape) for images in both), strict=True)
+    return [row for pair in pairs for row in pair]

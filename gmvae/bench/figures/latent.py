@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from gmvae.bench.figures.source import Shown, Source, title_of
+from gmvae.bench.figures.source import Shown, Source, majority_class, title_of
 from gmvae.bench.figures.style import MARKERS, WIDTH, colours, notice
 
 METHODS_A_ROW = 2
@@ -21,8 +24,10 @@ POINT_SIZE = 4.0
 def draw(source: Source) -> Figure:
     """Two panels a data set and method: test samples by class, and by cluster.
 
-    The plane is that of the first two principal components of the codes; for methods without a
-    space of their own, of the samples. The run of a method is chosen as for the confusions.
+    A cluster has the colour of the class that it mostly holds, and a mark that tells it from others
+    of that class. The plane is that of the first two principal components of the codes; for methods
+    without a space of their own, of the samples. The run of a method is chosen as for the
+    confusions.
 
     Parameters
     ----------
@@ -55,7 +60,7 @@ def draw(source: Source) -> Figure:
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=n_classes,
+        ncols=min(n_classes, 10),
         title="class; clusters have the colour of the class that they mostly hold",
         title_fontsize=8,
         columnspacing=0.8,
@@ -78,27 +83,31 @@ def _draw_pair(pair: NDArray, source: Source, one: Shown) -> None:
     plane = PCA(min(2, codes.shape[1]), svd_solver="covariance_eigh").fit_transform(codes)
     if plane.shape[1] == 1:
         plane = np.column_stack([plane, np.zeros(len(plane))])
-    chosen = slice(0, N_POINTS)
-    majority = {c: int(np.bincount(labels[clusters == c]).argmax()) for c in np.unique(clusters)}
-    by_cluster = np.array([majority[c] for c in clusters[chosen]])
-    _draw_points(pair[0], plane[chosen], labels[chosen])
-    _draw_points(pair[1], plane[chosen], by_cluster)
+    plane, labels, clusters = plane[:N_POINTS], labels[:N_POINTS], clusters[:N_POINTS]
+    palette = colours(list(range(int(labels.max()) + 1)))
+    for label in np.unique(labels):
+        _draw_points(pair[0], plane[labels == label], palette[label], _marker(label))
+    seen: Counter[int] = Counter()
+    for cluster in np.unique(clusters):
+        members = clusters == cluster
+        label = majority_class(labels[members])
+        _draw_points(pair[1], plane[members], palette[label], _marker(seen[label]))
+        seen[label] += 1
+    for panel in pair:
+        panel.set(xticks=[], yticks=[])
+        panel.grid(visible=False)
     pair[0].set_title(title_of(one).replace("\n", ", "), fontsize=8, loc="left")
     pair[0].set_xlabel(f"by class; PCA of {space}", fontsize=7.5, labelpad=2)
     pair[1].set_xlabel("by cluster", fontsize=7.5, labelpad=2)
 
 
-def _draw_points(axes: Axes, plane: NDArray, groups: NDArray) -> None:
-    palette = colours(list(range(int(groups.max()) + 1)))
-    for group in np.unique(groups):
-        axes.scatter(
-            plane[groups == group, 0],
-            plane[groups == group, 1],
-            color=palette[group],
-            marker=_marker(group),
-            s=POINT_SIZE,
-            linewidths=0,
-            rasterized=True,
-        )
-    axes.set(xticks=[], yticks=[])
-    axes.grid(visible=False)
+def _draw_points(axes: Axes, points: NDArray, colour: Any, marker: str) -> None:
+    axes.scatter(
+        points[:, 0],
+        points[:, 1],
+        color=colour,
+        marker=marker,
+        s=POINT_SIZE,
+        linewidths=0,
+        rasterized=True,
+    )

@@ -19,13 +19,14 @@ def as_images(samples: NDArray[np.generic]) -> NDArray[np.float32] | None:
     Parameters
     ----------
     samples : ndarray, shape (N, height, width), (N, height, width, 1) or (N, n_features)
-        Bytes or values from 0 to 1. Flat samples are images if their number of values is a square
-        of 16 or more.
+        Bytes or real values. Flat samples are images if their number of values is a square of 16 or
+        more, and these are bytes or lie between 0 and 1.
     """
     shape = samples.shape[1:]
     if len(shape) == 3 and shape[-1] == 1:
         shape = shape[:2]
-    if len(shape) == 1 and shape[0] >= 16:
+    in_range = samples.dtype == np.uint8 or (samples.min() >= 0 and samples.max() <= 1)
+    if len(shape) == 1 and shape[0] >= 16 and in_range:
         try:
             shape = (image_side(shape[0]),) * 2
         except ValueError:

@@ -27,8 +27,8 @@ def draw(source: Source) -> Figure:
     """One panel a data set and protocol; every point is a run.
 
     Below are the effects of K and of M on mean and spread: the difference between the largest and
-    the smallest value, averaged over the other parameter, with bootstrap intervals over seeds (they
-    are rough with so few).
+    the smallest value, averaged over the other parameter, with bootstrap intervals over seeds
+    (expanded percentiles; none with fewer than five seeds).
 
     Parameters
     ----------

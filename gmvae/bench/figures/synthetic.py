@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,12 +17,13 @@ from scipy.stats import binomtest
 from gmvae.bench.figures import GENERATIVE
 from gmvae.bench.figures.source import Source
 from gmvae.bench.figures.style import colours, finish, notice
-from gmvae.bench.tables import SYNTHETIC
+from gmvae.bench.tables import SYNTHETIC, WITH_CLUSTERS
 
 WIDTH = 10.5  # inches: a page in landscape
 N_POINTS = 1000
 POINT_SIZE = 3.0
 LATENT_DIM = 2
+USUAL_K = 8
 FOUND = 95.0
 """Percent of majority accuracy. With five arcs of one size it is at most 80 if one is missed."""
 
@@ -42,36 +44,35 @@ def table(source: Source) -> pd.DataFrame:
         ``elbo`` (nats) and of the ``z_prior`` (nats) of the last epoch.
     """
     rows = []
-    for (variant, m), group in _groups(source):
-        finished = group[group["status"] == "finished"]
-        n_found = int((finished["accuracy_majority"] >= FOUND).sum())
-        # A run that failed has not found them.
+    for setting, group in _groups(source).items():
+        shown = _with_clusters(group)
+        n_found = int((shown["accuracy_majority"] >= FOUND).sum())
+        # A run without a result has not found them.
         interval = binomtest(n_found, len(group)).proportion_ci(method="wilson")
-        last = [source.history(path)["z_prior"].iloc[-1] for path in finished["path"]]
+        last = [source.history(path)["z_prior"].iloc[-1] for path in shown["path"]]
         rows.append(
             {
-                "variant": variant,
-                "M": m,
+                **setting._asdict(),
                 "n_runs": len(group),
                 "n_found": n_found,
                 "found": round(n_found / len(group), 3),
                 "found_low": round(interval.low, 3),
                 "found_high": round(interval.high, 3),
-                "accuracy_majority": _mean(finished["accuracy_majority"], 2),
-                "clusters_used": _mean(group["clusters_used"].dropna(), 1),
-                "elbo": _mean(finished["elbo"], 3),
+                "accuracy_majority": _mean(shown["accuracy_majority"], 2),
+                "clusters_used": _mean(shown["clusters_used"], 1),
+                "elbo": _mean(shown["elbo"], 3),
                 "z_prior": _mean(pd.Series(last, dtype=float), 3),
             }
         )
-    columns = ["variant", "M", "n_runs", "n_found", "found", "found_low", "found_high"]
+    columns = ["n_runs", "n_found", "found", "found_low", "found_high"]
     means = ["accuracy_majority", "clusters_used", "elbo", "z_prior"]
-    return pd.DataFrame(rows, columns=[*columns, *means])
+    return pd.DataFrame(rows, columns=[*Variant._fields, *columns, *means])
 
 
 def sentences(found: pd.DataFrame) -> list[str]:
     """What `table` says of each variant, one sentence each."""
     return [
-        f"{SYNTHETIC}, {_name(row['variant'], row['M'])}: {row['n_found']} of {row['n_runs']} runs "
+        f"{SYNTHETIC}, {_variant_of(row)}: {row['n_found']} of {row['n_runs']} runs "
         f"find the five arcs (95 % interval {100 * row['found_low']:.0f} to "
         f"{100 * row['found_high']:.0f} %)."
         for row in found.to_dict("records")
@@ -94,42 +95,70 @@ def draw(source: Source) -> Figure:
     -------
     Figure
     """
-    groups = [(key, _finished(group)) for key, group in _groups(source)]
-    groups = [(key, group) for key, group in groups if len(group)]
+    groups = {key: _with_clusters(group) for key, group in _groups(source).items()}
+    groups = {key: group for key, group in groups.items() if len(group)}
     if not groups:
         return notice(f"no finished GMVAE run on {SYNTHETIC} is in this table")
-    points = source.images(SYNTHETIC)[:N_POINTS]
-    labels = source.labels(SYNTHETIC)[:N_POINTS]
-    chosen = {key: source.representative(group) for key, group in groups}
-    palette = colours(list(chosen))
     figure = plt.figure(figsize=(WIDTH, 5.6))
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.1, 3.5])[:, 0]
-    panels = upper.subplots(1, len(groups) + 2)
-    best = max(chosen.values(), key=lambda run: run["elbo"])
+    _draw_spaces(upper, source, groups)
+    _draw_training(lower, source, groups)
+    return figure
+
+
+class Variant(NamedTuple):
+    """What tells the runs of one panel from others."""
+
+    method: str
+    variant: str
+    K: int
+    M: int
+
+    def __str__(self) -> str:
+        """The name alone in the setting of the experiment, GMVAE with K = 8 and M = 1."""
+        parts = [] if self.method == "gmvae" else [self.method]
+        parts += [self.variant] + ([] if self.K == USUAL_K else [f"K = {self.K}"])
+        return ", ".join(parts + ([] if self.M == 1 else [f"M = {self.M}"]))
+
+
+def _variant_of(row: Mapping[str, Any]) -> Variant:
+    return Variant(*(row[name] for name in Variant._fields))
+
+
+def _draw_spaces(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFrame]) -> None:
+    """Data, reconstructions and a latent space for each variant."""
+    points = source.images(SYNTHETIC)[:N_POINTS]
+    labels = source.labels(SYNTHETIC)[:N_POINTS]
+    chosen = {variant: source.representative(group) for variant, group in groups.items()}
+    panels = figure.subplots(1, len(chosen) + 2)
+    best = max(chosen, key=lambda variant: chosen[variant]["elbo"])
     _draw_points(panels[0], points, labels, "data, by arc")
-    again = source.estimator(best["path"]).reconstruct(points)
-    _draw_points(panels[1], again, labels, f"reconstructed\n({_name(best['variant'], best['M'])})")
-    panels[1].set(xlim=panels[0].get_xlim(), ylim=panels[0].get_ylim())
-    for panel, (key, run) in zip(panels[2:], chosen.items(), strict=True):
-        _draw_latent(panel, source, run, points, _name(*key))
-    below = lower.subplots(1, 4)
-    for panel, quantity in zip(below, _QUANTITIES, strict=False):
-        for key, group in groups:
+    again = source.estimator(chosen[best]["path"]).reconstruct(points)
+    _draw_points(panels[1], again, labels, f"reconstructed\n({best})")
+    for panel, (variant, run) in zip(panels[2:], chosen.items(), strict=True):
+        _draw_latent(panel, source, run, points, str(variant))
+
+
+def _draw_training(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFrame]) -> None:
+    """Curves over epochs, and how many runs found the arcs."""
+    palette = colours(list(groups))
+    panels = figure.subplots(1, len(_QUANTITIES) + 1)
+    for panel, (quantity, label) in zip(panels, _QUANTITIES.items(), strict=False):
+        for variant, group in groups.items():
             curves = pd.DataFrame([_curve(source, path, quantity) for path in group["path"]]).T
-            _draw_curve(panel, curves, palette[key], _name(*key))
-        panel.set(xlabel="epoch", ylabel=_QUANTITIES[quantity])
+            _draw_curve(panel, curves, palette[variant], str(variant))
+        panel.set(xlabel="epoch", ylabel=label)
         finish(panel)
-    _draw_fractions(below[3], table(source), palette)
-    handles, names = below[0].get_legend_handles_labels()
-    lower.legend(
+    _draw_fractions(panels[-1], table(source), palette)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(
         handles,
         names,
         loc="outside lower center",
-        ncols=len(names),
+        ncols=min(len(names), 8),
         title="mean over seeds; bands: all seeds",
         title_fontsize=8,
     )
-    return figure
 
 
 _QUANTITIES = {
@@ -139,27 +168,23 @@ _QUANTITIES = {
 }
 
 
-def _groups(source: Source) -> list[tuple[tuple[str, int], pd.DataFrame]]:
-    """Runs on the synthetic data of a method with GMVAE's files, by variant and M."""
+def _groups(source: Source) -> dict[Variant, pd.DataFrame]:
+    """Runs on the synthetic data of the methods with GMVAE's files."""
     runs = source.runs[source.runs["dataset"] == SYNTHETIC]
-    found = []
-    for key, group in runs.groupby(["variant", "M"], sort=False):
-        record = source.scored[group["path"].iloc[0]].record
-        if record["run"]["class_path"] in GENERATIVE:
-            found.append((key, group))
-    return found
+    is_shown = [
+        source.scored[path].record["run"]["class_path"] in GENERATIVE for path in runs["path"]
+    ]
+    groups = runs[np.array(is_shown, bool)].groupby(list(Variant._fields), sort=False)
+    return {Variant(*key): group for key, group in groups}
 
 
-def _finished(group: pd.DataFrame) -> pd.DataFrame:
-    return group[(group["status"] == "finished") & group["elbo"].notna()]
+def _with_clusters(group: pd.DataFrame) -> pd.DataFrame:
+    """Runs with a model; those that collapsed are what the figure is about."""
+    return group[group["status"].isin(WITH_CLUSTERS) & group["elbo"].notna()]
 
 
 def _mean(values: pd.Series, decimals: int) -> float | None:
     return round(float(values.astype(float).mean()), decimals) if len(values) else None
-
-
-def _name(variant: str, m: int) -> str:
-    return variant if m == 1 else f"{variant}, M = {m}"
 
 
 def _draw_points(
@@ -216,10 +241,10 @@ def _curve(source: Source, path: str, quantity: str) -> pd.Series:
 
 def _draw_fractions(axes: Axes, found: pd.DataFrame, palette: dict[Any, Any]) -> None:
     for place, row in enumerate(found.to_dict("records")):
-        colour = palette.get((row["variant"], row["M"]), "0.5")
+        colour = palette.get(_variant_of(row), "0.5")
         bar = [[row["found"] - row["found_low"]], [row["found_high"] - row["found"]]]
         axes.errorbar(row["found"], place, xerr=bar, fmt="o", color=colour, capsize=3, markersize=5)
-    names = [_name(row["variant"], row["M"]) for row in found.to_dict("records")]
+    names = [str(_variant_of(row)) for row in found.to_dict("records")]
     axes.set_yticks(range(len(names)), names)
     axes.set(xlim=(-0.03, 1.03), ylim=(len(names) - 0.5, -0.5))
     axes.set_xlabel("runs that find the five arcs\n(fraction, 95 % Wilson interval)")

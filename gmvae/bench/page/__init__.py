@@ -16,6 +16,7 @@ import gmvae
 from gmvae.bench import effects, figures, files, provenance
 from gmvae.bench.figures import synthetic
 from gmvae.bench.figures.source import Source
+from gmvae.bench.layout import RESOLVED_CONFIG
 from gmvae.bench.page import curves
 from gmvae.bench.page.cards import cards
 from gmvae.bench.report_tables import EXPLANATION, for_people, number
@@ -79,7 +80,7 @@ def write_page(source: Source, frame: Frame, folder: Path) -> None:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    configs = [run.record["config"] for run in source.scored.values() if run.record["config"]]
+    resolved = source.results / RESOLVED_CONFIG
     page = environment.get_template("page.html").render(
         mark=frame.mark,
         command=frame.command,
@@ -98,7 +99,7 @@ def write_page(source: Source, frame: Frame, folder: Path) -> None:
         figures=[_Product.read(folder, name) for name in frame.shown],
         cards=cards(source.scored.values()),
         settings=list(_settings(source)),
-        config=_as_json(configs[-1]) if configs else "",
+        config=_as_json(files.read_json(resolved)) if resolved.is_file() else "",
         curve_width=curves.WIDTH,
         curve_height=curves.HEIGHT,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Iterable
@@ -44,14 +43,12 @@ def cards(scored: Iterable[ScoredRun]) -> list[Card]:
 
 
 def _card(name: str, class_path: str) -> Card:
-    module, class_name = class_path.rsplit(".", 1)
-    if module.split(".")[0] in methods.OWN_PACKAGES:
-        tree = ast.parse((methods.ROOT / f"{module.replace('.', '/')}.py").read_text("utf-8"))
-        classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == class_name]
-        about, doc = ast.get_docstring(tree) or "", ast.get_docstring(classes[0]) or ""
-    else:
-        about, doc = class_path, inspect.getdoc(methods.import_class(class_path)) or ""
-    found = ARXIV.search(about)  # the class may name papers that it takes a detail from
+    cls = methods.import_class(class_path)
+    doc = inspect.getdoc(cls) or ""
+    is_own = cls.__module__.split(".")[0] in methods.OWN_PACKAGES
+    about = inspect.getdoc(inspect.getmodule(cls)) or "" if is_own else class_path
+    # Where the file has a title, its class may name papers that it takes a detail from.
+    found = ARXIV.search(about if is_own else doc)
     return Card(
         name=name,
         class_path=class_path,

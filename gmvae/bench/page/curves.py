@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from gmvae.bench.figures.source import Source
@@ -40,7 +41,9 @@ def curves_of(source: Source, path: str) -> list[Curve]:
     for name, title in (("exemplar", "exemplar (%)"), ("hungarian", "Hungarian (%)")):
         values = pd.Series(scores.get(f"accuracy_{name}", []), dtype=float)
         found.append((f"test accuracy, {title}", 100 * values))
-    return [_curve(name, values.dropna()) for name, values in found if values.notna().sum() > 1]
+    # The last epoch of a run that diverged is not finite.
+    finite = [(name, values[np.isfinite(values)]) for name, values in found]
+    return [_curve(name, values) for name, values in finite if len(values) > 1]
 
 
 def _curve(name: str, values: pd.Series) -> Curve:

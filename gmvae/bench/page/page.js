@@ -11,7 +11,8 @@ function compare(one, other, sign) {
 }
 
 function sortBy(table, column, head) {
-  const down = head.getAttribute("aria-sort") === "descending";
+  const words = head.classList.contains("text");
+  const down = head.getAttribute("aria-sort") === "descending" || (words && !head.ariaSort);
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "ascending" : "descending");
   const text = (row) => row.cells[column].textContent.trim();
