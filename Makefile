@@ -26,7 +26,7 @@ $(READY): requirements.lock pyproject.toml
 
 quickstart: $(READY) ## the benchmark in small on 5,000 real digits; needs no download
 	@$(RUN) snakemake all --cores $(CORES) --quiet host reason --configfile config/quickstart.yaml
-	@echo; cat results/quickstart/table1.md; echo "Figures and tables are in results/quickstart/"
+	@echo; cat results/quickstart/table1.md; echo "Open results/quickstart/report/index.html; figures and tables are beside that folder"
 
 full: $(READY) ## the paper's experiment on MNIST (hours); set GMVAE_DATA_DIR or let it download
 	@$(RUN) snakemake all --cores $(CORES)

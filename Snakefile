@@ -1,4 +1,4 @@
-# The benchmark: data -> train -> score -> tables -> figures. Run `snakemake -n all` to see the plan.
+# The benchmark: data -> train -> score -> tables -> figures -> report. Run `snakemake -n all` to see the plan.
 from snakemake.utils import min_version
 
 min_version("9.0")

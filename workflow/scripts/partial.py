@@ -1,4 +1,4 @@
-"""Tables and figures from the runs that have finished so far."""
+"""Tables, figures and report from the runs that have finished so far."""
 
 from pathlib import Path
 

@@ -158,7 +158,7 @@ def _samples(block: _Block, component: _Component) -> NDArray[np.float32]:
         N_SAMPLES,
         cluster=component.number,
         w=np.zeros(block.estimator.model_.w_dim),
-        random_state=SEED,
+        random_state=SEED + 1 + component.number,
     )
     return block.images(means)
 
