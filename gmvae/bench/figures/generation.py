@@ -1,4 +1,4 @@
-"""What a trained GMVAE generates (after arXiv:1611.02648v2, Figure 5)."""
+"""What a trained GMVAE generates (after arXiv:1611.02648v2, section 4.2)."""
 
 from __future__ import annotations
 

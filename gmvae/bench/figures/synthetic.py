@@ -1,4 +1,4 @@
-"""Over-regularisation on synthetic data and its remedies (after arXiv:1611.02648v2, Figure 3)."""
+"""Over-regularisation on synthetic data, and its remedies (arXiv:1611.02648v2, section 4.1)."""
 
 from __future__ import annotations
 
@@ -71,12 +71,21 @@ def table(source: Source) -> pd.DataFrame:
 
 def sentences(found: pd.DataFrame) -> list[str]:
     """What `table` says of each variant, one sentence each."""
-    return [
-        f"{SYNTHETIC}, {_variant_of(row)}: {row['n_found']} of {row['n_runs']} runs "
-        f"find the five arcs (95 % interval {100 * row['found_low']:.0f} to "
-        f"{100 * row['found_high']:.0f} %)."
-        for row in found.to_dict("records")
-    ]
+    return [_sentence(row) for row in found.to_dict("records")]
+
+
+def _sentence(row: Mapping[str, Any]) -> str:
+    ends = [100 * row[name] for name in ("found_low", "found_high")]
+    sentence = (
+        f"{SYNTHETIC}, {_variant_of(row)}: {row['n_found']} of {row['n_runs']} runs find the five "
+        f"arcs (95 % interval {ends[0]:.0f} to {ends[1]:.0f} %)"
+    )
+    if pd.isna(row["elbo"]):
+        return f"{sentence}; none has a result."
+    return (
+        f"{sentence}; on average the z-prior term ends at {row['z_prior']:.2f} nats, with "
+        f"{row['clusters_used']:.1f} clusters in use and an ELBO of {row['elbo']:.2f} nats."
+    )
 
 
 def draw(source: Source) -> Figure:
