@@ -261,6 +261,14 @@ def test_seeds_together_trains_each_setting_once_and_scores_each_seed(project):
     assert records[0]["elbo"] != records[1]["elbo"]
 
 
+def test_a_figure_without_runs_is_refused_in_words(tmp_path):
+    folder = copy_project(tmp_path)
+    result = snakemake(folder, "-n", "synthetic", "--configfile", write_config(folder))
+    assert result.returncode != 0
+    assert "needs GMVAE runs on arcs, and this config has none" in output(result)
+    assert "Traceback" not in output(result)
+
+
 def test_report_of_snakemake_itself(project):
     result = snakemake(project, "all", "--configfile", SMOKE, "--report", "report.zip")
     assert result.returncode == 0, output(result)

@@ -158,16 +158,6 @@ def figure_inputs(name):
     ]
 
 
-def figure_target(name):
-    """What a target that is named like a figure makes."""
-    if name not in FIGURE_NAMES:
-        raise WorkflowError(
-            f"this config has no runs for the figure {name!r}; "
-            "config/config.yaml and config/quickstart.yaml have"
-        )
-    return figure_files(name)
-
-
 def training_sources(run):
     """Files of which a change makes the runs of a method, and no others, out of date."""
     return source_files(run.class_path) + [
@@ -189,6 +179,15 @@ COMMAND = " ".join(
     + (["--config"] if workflow.config_settings.config else [])
     + [shlex.quote(f"{k}={v}") for k, v in workflow.config_settings.config.items()]
 )
+
+# Asked for by name, which an input function could only refuse with a traceback.
+for name in ("synthetic", "generation"):
+    if name in sys.argv[1:] and name not in FIGURE_NAMES:
+        raise WorkflowError(
+            f"the target {name!r} needs GMVAE runs on "
+            f"{'arcs' if name == 'synthetic' else 'images'}, and this config has none; "
+            "config/config.yaml and config/quickstart.yaml have"
+        )
 
 if workflow.is_main_process:
     print(summary(RUNS.values(), Path(RESULTS)), file=sys.stderr)

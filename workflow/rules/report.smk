@@ -49,7 +49,7 @@ rule figure:
         "../../environment.yml"
     params:
         folders=lambda wildcards: figure_runs(wildcards.figure),
-        results=RESULTS,
+        results=subpath(output.svg, parent=True),
         mark=CONFIG.mark,
         caption=lambda wildcards: bench_figures.caption(wildcards.figure),
     message:
@@ -95,7 +95,7 @@ rule page:
     params:
         folders=RUN_PATHS,
         figures=FIGURE_NAMES,
-        results=RESULTS,
+        results=subpath(output[0], ancestor=2),
         mark=CONFIG.mark,
         command=COMMAND,
         caption="All tables, figures, methods and runs on one page.",
@@ -107,12 +107,12 @@ rule page:
 
 rule synthetic:
     input:
-        lambda wildcards: figure_target("synthetic"),
+        figure_files("synthetic"),
 
 
 rule generation:
     input:
-        lambda wildcards: figure_target("generation"),
+        figure_files("generation"),
 
 
 # Has no inputs, so that it never starts a training run, and no outputs, so that it always runs.
