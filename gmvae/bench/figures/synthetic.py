@@ -91,10 +91,10 @@ def _sentence(row: Mapping[str, Any]) -> str:
 def draw(source: Source) -> Figure:
     """Data, reconstructions and the latent space of each variant; below, how training went.
 
-    The latent spaces are those of the run with the best training ELBO of each variant: test points
-    at their posterior means, coloured by cluster, with the contours of two standard deviations of
-    all components at w = 0. Five arcs are found where every cluster keeps to one arc: by majority
-    vote at least 95 % of the points are right, which takes all five.
+    The latent spaces are those of two runs of each variant, the one with the best training ELBO and
+    the median one: test points at their posterior means, coloured by cluster, with the contours of
+    two standard deviations of all components at w = 0. Five arcs are found where every cluster
+    keeps to one arc: by majority vote at least 95 % of the points are right, which takes all five.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def draw(source: Source) -> Figure:
     groups = {key: group for key, group in groups.items() if len(group)}
     if not groups:
         return notice(f"no finished GMVAE run on {SYNTHETIC} is in this table")
-    figure = plt.figure(figsize=(WIDTH, 5.6))
-    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.1, 3.5])[:, 0]
+    figure = plt.figure(figsize=(WIDTH, 7.3))
+    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3.8, 3.5])[:, 0]
     _draw_spaces(upper, source, groups)
     _draw_training(lower, source, groups)
     return figure
@@ -138,14 +138,27 @@ def _draw_spaces(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFr
     """Data, reconstructions and a latent space for each variant."""
     points = source.images(SYNTHETIC)[:N_POINTS]
     labels = source.labels(SYNTHETIC)[:N_POINTS]
-    chosen = {variant: source.representative(group) for variant, group in groups.items()}
-    panels = figure.subplots(1, len(chosen) + 2)
-    best = max(chosen, key=lambda variant: chosen[variant]["elbo"])
-    _draw_points(panels[0], points, labels, "data, by arc")
-    again = source.estimator(chosen[best]["path"]).reconstruct(points)
-    _draw_points(panels[1], again, labels, f"reconstructed\n({best})")
-    for panel, (variant, run) in zip(panels[2:], chosen.items(), strict=True):
-        _draw_latent(panel, source, run, points, str(variant))
+    panels = figure.subplots(2, len(groups) + 2, squeeze=False)
+    ordered = {
+        variant: group.sort_values("elbo", ascending=False) for variant, group in groups.items()
+    }
+    best = max(ordered, key=lambda variant: ordered[variant]["elbo"].iloc[0])
+    _draw_points(panels[0][0], points, labels, "data, by arc")
+    again = source.estimator(ordered[best]["path"].iloc[0]).reconstruct(points)
+    _draw_points(panels[0][1], again, labels, f"reconstructed\n({best})")
+    for panel in panels[1][:2]:
+        panel.axis("off")
+    panels[1][1].text(
+        1,
+        0.5,
+        "above: the run of best ELBO\nhere: of median ELBO",
+        ha="right",
+        va="center",
+        fontsize=8,
+    )
+    for column, (variant, group) in enumerate(ordered.items(), start=2):
+        _draw_latent(panels[0][column], source, group.iloc[0], points, str(variant))
+        _draw_latent(panels[1][column], source, group.iloc[len(group) // 2], points, "")
 
 
 def _draw_training(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFrame]) -> None:
@@ -165,7 +178,7 @@ def _draw_training(figure: Any, source: Source, groups: Mapping[Variant, pd.Data
         names,
         loc="outside lower center",
         ncols=min(len(names), 8),
-        title="mean over seeds; bands: all seeds",
+        title="mean over seeds; bands: ± standard error",
         title_fontsize=8,
     )
 
@@ -237,8 +250,9 @@ def _components(estimator: Any) -> tuple[NDArray[np.floating], NDArray[np.floati
 def _draw_curve(axes: Axes, curves: pd.DataFrame, colour: Any, name: str) -> None:
     """Columns of `curves` are seeds."""
     epochs = curves.index + 1
-    axes.fill_between(epochs, curves.min(axis=1), curves.max(axis=1), color=colour, alpha=0.12)
-    axes.plot(epochs, curves.mean(axis=1), color=colour, linewidth=1.4, label=name)
+    mean, error = curves.mean(axis=1), curves.sem(axis=1).fillna(0)
+    axes.fill_between(epochs, mean - error, mean + error, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(epochs, mean, color=colour, linewidth=1.4, label=name)
 
 
 def _curve(source: Source, path: str, quantity: str) -> pd.Series:
