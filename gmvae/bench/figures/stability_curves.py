@@ -50,12 +50,19 @@ def draw(source: Source) -> Figure:
             (shown["dataset"] == dataset) & (shown["variant"] == variant) & (shown["M"] == m)
         ]
         for panel, k in zip(row_axes, all_k, strict=True):
-            _draw_panel(panel, chosen[chosen["K"] == k])
+            group = chosen[chosen["K"] == k]
+            if group.empty:
+                panel.axis("off")
+                continue
+            _draw_panel(panel, group)
             panel.set_title(f"{dataset}, {variant}: K = {k}, M = {m}")
-    for panel in axes[-1]:
-        panel.set_xlabel("epoch")
+    for column in axes.T:
+        lowest = [panel for panel in column if panel.axison][-1]
+        lowest.set_xlabel("epoch")
+        lowest.tick_params(labelbottom=True)
     figure.supylabel(METRIC_LABELS[METRIC], fontsize=9)
-    handles, labels = axes[0][0].get_legend_handles_labels()
+    drawn = next(panel for panel in axes.flat if panel.axison)
+    handles, labels = drawn.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure
 

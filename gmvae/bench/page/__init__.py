@@ -20,6 +20,7 @@ from gmvae.bench.layout import RESOLVED_CONFIG
 from gmvae.bench.page import curves
 from gmvae.bench.page.cards import cards
 from gmvae.bench.report_tables import EXPLANATION, for_people, number
+from gmvae.bench.status import duration
 from gmvae.bench.tables import SETTING, SYNTHETIC, Tables, build, published
 
 FOLDER = Path(__file__).parent
@@ -90,7 +91,7 @@ def write_page(source: Source, frame: Frame, folder: Path) -> None:
         program=provenance.program(),
         n_runs=len(tables.runs),
         n_failed=int((tables.runs["status"] != "finished").sum()),
-        hours=float(tables.times["train_seconds"].sum()) / 3600,
+        training_time=duration(float(tables.times["train_seconds"].sum())),
         findings=list(_findings(source, tables)),
         explanation=EXPLANATION,
         tables=[(dataset, _with_difference(rows)) for dataset, rows in for_people(tables)],
