@@ -1,6 +1,7 @@
 """Configurations: what passes, what is refused in which words, and the grid that comes of it."""
 
 import copy
+import dataclasses
 import datetime
 import json
 import re
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from gmvae.bench import methods
-from gmvae.bench.config import load_config, parse_config
+from gmvae.bench.config import config_from_dict, load_config, parse_config
 from gmvae.bench.errors import ConfigError
 from gmvae.bench.grid import Run, make_runs, summary
 
@@ -389,3 +390,19 @@ def test_an_entry_can_have_data_sets_and_seeds_of_its_own():
     assert [spec.name for spec in config.datasets] == ["digits", "arcs"]
     unknown = {**arcs, "datasets": ["arsc"]}
     assert "unknown data set 'arsc' (did you mean 'arcs'?)" in refusal(changed(methods=[unknown]))
+
+
+def test_seeds_of_one_setting_have_the_same_parameters():
+    first = {"name": "gmvae", "seeds": [0], "K": [3], "M": [1], "parameters": {"epochs": 2}}
+    second = {**first, "seeds": [1], "parameters": {"epochs": 50}}
+    text = refusal(changed(methods=[first, second]))
+    assert "would be seeds of one setting, but have other parameters" in text
+    assert make_runs(parse_config(changed(methods=[first, {**first, "seeds": [1]}])))
+    assert make_runs(parse_config(changed(methods=[first, {**second, "variant": "long"}])))
+
+
+def test_a_config_of_a_version_before_entries_had_data_sets_is_read():
+    values = dataclasses.asdict(parse_config(GOOD))
+    for entry in values["methods"]:
+        del entry["datasets"], entry["seeds"]
+    assert config_from_dict(json.loads(json.dumps(values))) == parse_config(GOOD)

@@ -1,6 +1,7 @@
 """Figures about single runs, the page and the status, from real runs without the pipeline."""
 
 import base64
+import dataclasses
 import os
 import re
 import shutil
@@ -22,7 +23,7 @@ from gmvae.bench.figures.source import Source
 from gmvae.bench.figures.style import apply_style
 from gmvae.bench.files import write_json
 from gmvae.bench.grid import make_runs
-from gmvae.bench.page import PAGE, Frame, write_page
+from gmvae.bench.page import PAGE, Frame, cards, curves, write_page
 from gmvae.bench.prepare import prepare
 from gmvae.bench.score import write_scores
 from gmvae.bench.tables import ScoredRun
@@ -209,6 +210,48 @@ def test_what_is_an_image(samples, shape):
     assert images is None or (images == 1).all()
 
 
+def test_codes_are_those_of_a_space_that_a_method_of_the_project_has(source):
+    kept = {path: "codes" in source.assignments(path) for path in source.finished["path"]}
+    assert all(has == ("/gmvae/" in path) for path, has in kept.items()), "no distances of k-means"
+    run = source.finished[source.finished["method"] == "gmvae"].iloc[0]
+    estimator, arrays = source.estimator(run["path"]), source.assignments(run["path"])
+    images = source.images(run["dataset"])
+    expected = estimator.transform(images.reshape(len(images), -1))
+    np.testing.assert_allclose(arrays["codes"], expected, atol=1e-6)
+
+
+def test_a_small_test_split_leaves_places_empty(source):
+    block = next(generation._blocks(source))
+    few = generation._pairs(dataclasses.replace(block, samples=block.samples[:3]), 2)
+    assert [row.shape for row in few] == [(8, 8, 8)] * 4
+    assert np.isfinite(few[0][:3]).all()
+    assert np.isnan(few[0][3:]).all()
+    assert np.isnan(few[2]).all()
+
+
+def test_a_run_that_diverged_has_a_curve_of_what_was_finite():
+    curve = curves._curve("loss", pd.Series([3.0, 2.0, 1.0]))
+    assert curve.points == "0.0,0.0 120.0,28.0 240.0,56.0"
+    values = pd.Series([3.0, 2.0, -np.inf, np.nan])
+    assert curves._curve("loss", values[np.isfinite(values)]).points == "0.0,0.0 240.0,56.0"
+
+
+@pytest.mark.parametrize(
+    ("path", "title", "arxiv"),
+    [
+        ("gmvae.GMVAE", "GMVAE (Dilokthanakul et al.", "1611.02648v2"),
+        ("baselines.vae_gmm.VAEGaussianMixture", "Plain VAE", "1312.6114"),
+        ("sklearn.cluster.Birch", "sklearn.cluster.Birch", None),
+    ],
+)
+def test_cards_of_methods_by_any_name(path, title, arxiv):
+    card = cards._card("name", path)
+    assert card.title.startswith(title)
+    assert card.arxiv == arxiv
+    assert len(card.text) > 50
+    assert "`" not in card.text
+
+
 def test_page_holds_everything_and_nothing_of_the_outside(page, source):
     text = page.read_text()
     assert "a remark" in text
@@ -301,8 +344,6 @@ def test_sorting_and_enlarging(opened):
 
 def started(folder):
     """The results folder as the pipeline sees it."""
-    import dataclasses
-
     config = dataclasses.asdict(parse_config(RAW))
     write_json(folder / "results" / "config.json", config)
     return folder / "results"

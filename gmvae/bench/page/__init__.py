@@ -17,8 +17,7 @@ from gmvae.bench import effects, figures, files, provenance
 from gmvae.bench.figures import synthetic
 from gmvae.bench.figures.source import Source
 from gmvae.bench.layout import RESOLVED_CONFIG
-from gmvae.bench.page import curves
-from gmvae.bench.page.cards import cards
+from gmvae.bench.page import cards, curves
 from gmvae.bench.report_tables import EXPLANATION, for_people, number
 from gmvae.bench.status import duration
 from gmvae.bench.tables import SETTING, SYNTHETIC, Tables, build, published
@@ -98,7 +97,7 @@ def write_page(source: Source, frame: Frame, folder: Path) -> None:
         sources=list(tables.table1["published_source"].dropna().unique()),
         failures=tables.runs[tables.runs["status"] != "finished"].to_dict("records"),
         figures=[_Product.read(folder, name) for name in frame.shown],
-        cards=cards(source.scored.values()),
+        cards=cards.cards_of(source.scored.values()),
         settings=list(_settings(source)),
         config=_as_json(files.read_json(resolved)) if resolved.is_file() else "",
         curve_width=curves.WIDTH,

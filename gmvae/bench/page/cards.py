@@ -36,7 +36,7 @@ class Card:
     arxiv: str | None
 
 
-def cards(scored: Iterable[ScoredRun]) -> list[Card]:
+def cards_of(scored: Iterable[ScoredRun]) -> list[Card]:
     """A card for each method, in the order of the runs."""
     paths = {run.record["run"]["method"]: run.record["run"]["class_path"] for run in scored}
     return [_card(name, path) for name, path in paths.items()]
