@@ -276,7 +276,7 @@ def test_keys_that_a_file_does_not_have_are_those_of_the_papers_config(tmp_path)
 
 def test_unreadable_files(tmp_path):
     path = tmp_path / "config.yaml"
-    with pytest.raises(ConfigError, match="cannot be read as YAML"):
+    with pytest.raises(ConfigError, match="does not exist; give the path of a config"):
         load_config(path)
     path.write_text("a: [1")
     with pytest.raises(ConfigError, match="cannot be read as YAML"):

@@ -89,8 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_check)
 
     status = commands.add_parser("status", help="how far a grid is, and the time left")
-    status.add_argument("results", type=Path, nargs="?", default=Path("results"))
-    status.add_argument("--watch", action="store_true", help="until all runs are done")
+    status.add_argument(
+        "results", type=Path, nargs="?", default=Path("results"), help="folder; default: results"
+    )
+    status.add_argument("--watch", action="store_true", help="again and again until all are done")
     status.set_defaults(command=_status)
 
     trace = commands.add_parser("trace", help="show the runs behind a row of the table")

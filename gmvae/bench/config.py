@@ -179,6 +179,8 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
         if len(content) > MAX_FILE_BYTES:
             raise ConfigError(f"{path} is no config: it has more than {MAX_FILE_BYTES:,} bytes")
         raw = yaml.load(content.decode("utf-8"), _Loader)  # of plain values alone
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist; give the path of a config") from error
     except RecursionError as error:
         raise ConfigError(f"{path} cannot be read as YAML: it is nested too deeply") from error
     except yaml.constructor.ConstructorError as error:
@@ -280,7 +282,7 @@ def _dataset(
             )
         return DatasetSpec(raw["name"], raw["npz"])
     if raw not in datasets.available():
-        names = [*declared, *datasets.available()]
+        names = list(dict.fromkeys([*declared, *datasets.available()]))
         raise ConfigError(
             f"{place}: unknown data set {shortened(raw)}{did_you_mean(raw, names)}; "
             f"choose from {', '.join(map(cut, names))}, "

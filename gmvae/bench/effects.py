@@ -90,7 +90,9 @@ def sentences(table: pd.DataFrame) -> list[str]:
             f"to {row['to']}"
         )
         if pd.isna(row["effect_low"]):
-            found.append(f"{claim} {adjective}: not supported (too few seeds to tell).")
+            found.append(
+                f"{claim} {adjective}: not supported (too few seeds to tell; five are needed)."
+            )
             continue
         interval = f"95 % interval {row['effect_low']:+.1f} to {row['effect_high']:+.1f}"
         ends = sorted((sign * row["effect_low"], sign * row["effect_high"]))

@@ -198,14 +198,17 @@ def _held_since(path: Path) -> float | None:
 
 
 def _last_line(path: Path) -> str:
-    """The last line of a log that holds something; empty where there is none."""
+    """The error at the end of a log, or else its last line; empty where there is none."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    told = [line.strip() for line in lines if line.strip()]
+    # After what went wrong comes what to do, in lines of their own.
+    errors = [line for line in told if line.startswith("error: ")]
+    return (errors or told or [""])[-1]
 
 
 def duration(seconds: float) -> str:

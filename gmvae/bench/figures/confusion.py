@@ -19,8 +19,9 @@ def draw(source: Source) -> Figure:
     """One panel a data set and method: the share of each class within each cluster.
 
     Of each method the setting with K nearest to the number of classes is shown, and of its runs the
-    one with the best training ELBO, or that of median accuracy where the method has none. Clusters
-    are ordered by the class that they mostly hold, with their number of test samples at the right.
+    one with the best training ELBO (of a Gaussian mixture its log-likelihood), or that of median
+    accuracy where the method has none; the synthetic data are apart. Clusters are ordered by the
+    class that they mostly hold, with their number of test samples at the right.
 
     Parameters
     ----------

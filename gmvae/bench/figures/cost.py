@@ -17,6 +17,8 @@ from gmvae.bench.tables import SETTING, SYNTHETIC
 def draw(source: Source) -> Figure:
     """One panel a data set and protocol; colour is the method, shape is K, an open mark is M > 1.
 
+    The synthetic data are apart.
+
     Parameters
     ----------
     source : Source

@@ -124,7 +124,9 @@ class Source:
             nearest = runs[distance == distance.min()]
             settings = nearest.groupby(["variant", "M"], sort=False, dropna=False)
             run = self.representative(next(iter(settings))[1])
-            choice = "median" if pd.isna(run["elbo"]) else "best ELBO"
+            n_seeds = len(next(iter(settings))[1])
+            median = {1: "the only run", 2: "lower of two"}.get(n_seeds, "median")
+            choice = median if pd.isna(run["elbo"]) else "best ELBO"
             k = None if pd.isna(run["K"]) else int(run["K"])
             shown.append(Shown(dataset, method, k, int(run["seed"]), run["path"], choice))
         return shown

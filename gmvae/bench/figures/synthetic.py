@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
@@ -151,7 +152,7 @@ def _draw_spaces(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFr
     panels[1][1].text(
         1,
         0.5,
-        "above: the run of best ELBO\nhere: of median ELBO",
+        "above: the run of best ELBO\nhere: of median ELBO\n(of two the lower)",
         ha="right",
         va="center",
         fontsize=8,
@@ -170,6 +171,7 @@ def _draw_training(figure: Any, source: Source, groups: Mapping[Variant, pd.Data
             curves = pd.DataFrame([_curve(source, path, quantity) for path in group["path"]]).T
             _draw_curve(panel, curves, palette[variant], str(variant))
         panel.set(xlabel="epoch", ylabel=label)
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         finish(panel)
     _draw_fractions(panels[-1], table(source), palette)
     handles, names = panels[0].get_legend_handles_labels()

@@ -139,12 +139,14 @@ def _findings(source: Source, tables: Tables) -> Iterator[str]:
     for dataset, group in rows.groupby("dataset", sort=False):
         for metric, protocol in PROTOCOLS.items():
             means = group[f"accuracy_{metric}_mean"].astype(float)
-            if means.notna().any():
+            n_settings = int(means.notna().sum())
+            if n_settings > 1:
                 best = group.loc[means.idxmax()]
                 runs = best["n_runs"] - best["n_failed"]
                 yield (
-                    f"{dataset}: by the {protocol} the best mean is that of {_setting(best)}, "
-                    f"{means.max():.1f} % over {runs} {'run' if runs == 1 else 'runs'}."
+                    f"{dataset}: by the {protocol} the best mean of {n_settings} settings is that "
+                    f"of {_setting(best)}, {means.max():.1f} % over {runs} "
+                    f"{'run' if runs == 1 else 'runs'}."
                 )
     yield from effects.sentences(effects.effects(tables.runs))
     yield from synthetic.sentences(synthetic.table(source))
