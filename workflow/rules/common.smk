@@ -146,7 +146,7 @@ def figure_runs(name):
 def figure_inputs(name):
     """What a figure is drawn from: the scores of its runs, what these left, the test split."""
     products = ["metrics.json", "test.npz"]
-    if name in ("synthetic", "generation"):
+    if name in bench_figures.OF_MODELS:
         products += ["history.csv", "model.safetensors"]
     datasets = {run.dataset for run in bench_figures.shown_runs(name, RUNS.values())}
     return [

@@ -26,6 +26,8 @@ FIRST = ("stability_grid", "stability_curves", "synthetic", "generation", "confu
 HELPERS = ("mosaic", "source", "style")
 WITH_TABLE = ("stability_grid", "synthetic")
 """Those with a function ``table(source) -> DataFrame``, which becomes ``results/NAME.csv``."""
+OF_MODELS = ("synthetic", "generation")
+"""Those that load trained models; the others are drawn from scores and test assignments."""
 GENERATIVE = ("gmvae.estimator.GMVAE", "gmvae.GMVAE", "baselines.gmvae_warm.WarmGMVAE")
 """Methods with ``load``, ``sample`` and ``reconstruct`` as GMVAE has them."""
 PNG_DPI = 200

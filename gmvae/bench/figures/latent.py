@@ -83,14 +83,15 @@ def _draw_pair(pair: NDArray, source: Source, one: Shown) -> None:
     plane = PCA(min(2, codes.shape[1]), svd_solver="covariance_eigh").fit_transform(codes)
     if plane.shape[1] == 1:
         plane = np.column_stack([plane, np.zeros(len(plane))])
+    # By all samples, as in the other figures, not by those few that are drawn.
+    majority = {c: majority_class(labels[clusters == c]) for c in np.unique(clusters)}
     plane, labels, clusters = plane[:N_POINTS], labels[:N_POINTS], clusters[:N_POINTS]
-    palette = colours(list(range(int(labels.max()) + 1)))
+    palette = colours(list(range(max(*majority.values(), int(labels.max())) + 1)))
     for label in np.unique(labels):
         _draw_points(pair[0], plane[labels == label], palette[label], _marker(label))
     seen: Counter[int] = Counter()
-    for cluster in np.unique(clusters):
+    for cluster, label in majority.items():
         members = clusters == cluster
-        label = majority_class(labels[members])
         _draw_points(pair[1], plane[members], palette[label], _marker(seen[label]))
         seen[label] += 1
     for panel in pair:

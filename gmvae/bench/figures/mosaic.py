@@ -45,7 +45,7 @@ def mosaic(rows: Sequence[NDArray[np.float32]], gap_after: Sequence[int] = ()) -
     rows : sequence of ndarray, each of shape (n, height, width)
         With the same n.
     gap_after : sequence of int
-        Columns after which the space is three times as wide.
+        Columns after which the space is four times as wide.
 
     Returns
     -------

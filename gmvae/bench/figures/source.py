@@ -123,9 +123,9 @@ class Source:
             distance = (runs["K"] - len(np.unique(self.labels(dataset)))).abs().fillna(0)
             nearest = runs[distance == distance.min()]
             settings = nearest.groupby(["variant", "M"], sort=False, dropna=False)
-            run = self.representative(next(iter(settings))[1])
-            n_seeds = len(next(iter(settings))[1])
-            median = {1: "the only run", 2: "lower of two"}.get(n_seeds, "median")
+            _, seeds = next(iter(settings))
+            run = self.representative(seeds)
+            median = {1: "the only run", 2: "lower of two"}.get(len(seeds), "median")
             choice = median if pd.isna(run["elbo"]) else "best ELBO"
             k = None if pd.isna(run["K"]) else int(run["K"])
             shown.append(Shown(dataset, method, k, int(run["seed"]), run["path"], choice))
