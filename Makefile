@@ -41,10 +41,10 @@ test-long: $(READY) ## what takes longer: bfloat16 against float32 on MNIST, ten
 	@$(RUN) pytest -m long -s
 
 fuzz: $(READY) ## damaged and random input to every reader, FUZZ_EXAMPLES of each of 12 kinds
-	@$(RUN) GMVAE_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) pytest tests/test_fuzz.py -s
+	@$(RUN) GMVAE_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) pytest tests/bench/test_fuzz.py -s
 
 soak: $(READY) ## kill, fill the disk, truncate, resume, compare: 20 minutes; ROUNDS=3 for less (Linux)
-	@$(RUN) python tests/soak.py --rounds $(ROUNDS)
+	@$(RUN) python tests/pipeline/soak.py --rounds $(ROUNDS)
 
 bench: $(READY) ## our training step beside a textbook's and the hardware's bound: two minutes
 	@$(RUN) python tests/benchmark/bench.py

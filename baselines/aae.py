@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines._adversarial import GameStep, Player
-from baselines._network import Phases, ProbabilisticClusterer
-from gmvae.architectures import Architecture
-from gmvae.devices import noise_generator
-from gmvae.networks import Trunk, full_precision
-from gmvae.observation import Observation, ObservationModel
-from gmvae.steps import TrainingSettings
+from baselines.shared.adversarial import GameStep, Player
+from gmvae.clusterer.base import Phases, ProbabilisticClusterer
+from gmvae.model.architectures import Architecture
+from gmvae.model.networks import Trunk, full_precision
+from gmvae.model.observation import Observation, ObservationModel
+from gmvae.training.devices import noise_generator
+from gmvae.training.step import TrainingSettings
 
 
 class _AAEModel(nn.Module):
@@ -164,7 +164,7 @@ class AAE(ProbabilisticClusterer):
     Attributes
     ----------
     model_, labels_, history_, records_
-        As for `baselines._network.NetworkClusterer`. History: ``reconstruction`` (log likelihood,
+        As for `NetworkClusterer`. History: ``reconstruction`` (log likelihood,
         nats a sample), ``deception_z`` and ``deception_x`` (log 2 = 0.69 at equilibrium),
         ``adversary_z_loss`` and ``adversary_x_loss`` (2 log 2 = 1.39 at equilibrium).
 

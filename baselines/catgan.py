@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from baselines._adversarial import GameStep, Player
-from baselines._network import Phases, ProbabilisticClusterer
-from gmvae.architectures import Architecture, architecture
-from gmvae.devices import noise_generator
-from gmvae.networks import Trunk, full_precision
-from gmvae.observation import Observation, ObservationModel
-from gmvae.steps import TrainingSettings
+from baselines.shared.adversarial import GameStep, Player
+from gmvae.clusterer.base import Phases, ProbabilisticClusterer
+from gmvae.model.architectures import Architecture, architecture
+from gmvae.model.networks import Trunk, full_precision
+from gmvae.model.observation import Observation, ObservationModel
+from gmvae.training.devices import noise_generator
+from gmvae.training.step import TrainingSettings
 
 
 class _CatGANModel(nn.Module):
@@ -143,7 +143,7 @@ class CatGAN(ProbabilisticClusterer):
     Attributes
     ----------
     model_, labels_, history_, records_
-        As for `baselines._network.NetworkClusterer`. History, in nats: ``information`` (between
+        As for `NetworkClusterer`. History, in nats: ``information`` (between
         real samples and clusters, at most log K), ``doubt`` (entropy for a made sample, at most
         log K), ``loss`` and ``generator_loss``.
 

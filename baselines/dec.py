@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
-from baselines._autoencoder import AutoencoderFirst
-from baselines._codes import codes_of
-from baselines._network import Phases
-from gmvae.architectures import Architecture
-from gmvae.devices import noise_generator
-from gmvae.evaluation import evaluate
-from gmvae.networks import Decoder, Trunk, as_batch, full_precision
-from gmvae.steps import TrainingSettings, TrainingStep
+from baselines.shared.autoencoder import AutoencoderFirst
+from baselines.shared.codes import codes_of
+from gmvae.clusterer.base import Phases
+from gmvae.clusterer.evaluation import evaluate
+from gmvae.model.architectures import Architecture
+from gmvae.model.networks import Decoder, Trunk, as_batch, full_precision
+from gmvae.training.devices import noise_generator
+from gmvae.training.step import TrainingSettings, TrainingStep
 
 
 class _DECModel(nn.Module):
@@ -134,7 +134,7 @@ class _ClusteringStep(TrainingStep):
     Parameters
     ----------
     network, samples, settings, generator
-        As for `gmvae.steps.TrainingStep`.
+        As for `gmvae.training.step.TrainingStep`.
     tolerance : float
         Training has converged when a smaller share of the samples changes its cluster in an epoch.
     """
@@ -228,7 +228,7 @@ class DEC(AutoencoderFirst):
     converged_ : bool
         Whether the second phase has ended by `tolerance`.
     model_, labels_, history_, records_
-        As for `baselines._network.NetworkClusterer`. History: ``reconstruction`` (negative squared
+        As for `NetworkClusterer`. History: ``reconstruction`` (negative squared
         error a value, in units) in the first phase, ``kl`` (nats a sample) and ``changed`` (share
         of the samples) in the second; ``loss`` is either.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baselines._gaussian_mixture import GaussianMixtureClusterer
+from baselines.shared.gaussian_mixture import GaussianMixtureClusterer
 
 
 class PixelGaussianMixture(GaussianMixtureClusterer):

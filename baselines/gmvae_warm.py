@@ -15,16 +15,16 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from baselines._autoencoder import AffineJitter, Reconstruction
-from baselines._codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
-from gmvae.checkpoints import Checkpoints
-from gmvae.devices import noise_generator, seeded
-from gmvae.elbo import GMVAEObjective, Terms, terms
+from baselines.shared.autoencoder import AffineJitter, Reconstruction
+from baselines.shared.codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
 from gmvae.estimator import GMVAE
-from gmvae.model import GMVAEModel, Noise
-from gmvae.restarts import Restart
-from gmvae.steps import TrainingSettings, TrainingStep
-from gmvae.training import Record, Training
+from gmvae.model.gmvae import GMVAEModel, Noise
+from gmvae.model.objective import GMVAEObjective, Terms, terms
+from gmvae.training.checkpoints import Checkpoints
+from gmvae.training.devices import noise_generator, seeded
+from gmvae.training.loop import Record, Training
+from gmvae.training.restarts import Restart
+from gmvae.training.step import TrainingSettings, TrainingStep
 
 JITTERED_SHARE = 2 / 3
 """Of the epochs of the joint training, over which the jitter fades."""
@@ -185,7 +185,7 @@ class _StartedTraining(Training):
     begin : callable
         Returns how many seconds it took.
     *arguments
-        Of `gmvae.training.Training`.
+        Of `gmvae.training.loop.Training`.
     """
 
     def __init__(self, begin: Callable[[], float], *arguments: Any):

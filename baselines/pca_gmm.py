@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.utils import check_random_state
 
-from baselines._gaussian_mixture import GaussianMixtureClusterer
+from baselines.shared.gaussian_mixture import GaussianMixtureClusterer
 
 
 class PCAGaussianMixture(GaussianMixtureClusterer):

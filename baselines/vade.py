@@ -13,17 +13,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from baselines._autoencoder import AutoencoderFirst
-from baselines._codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
-from baselines._network import Phases
-from baselines._vae import VAEModel
-from gmvae.architectures import Architecture
-from gmvae.devices import noise_generator, seeded
-from gmvae.distributions import DiagonalNormal
-from gmvae.evaluation import evaluate
-from gmvae.observation import Observation
-from gmvae.steps import TrainingSettings, TrainingStep
-from gmvae.training import finite_elbo
+from baselines.shared.autoencoder import AutoencoderFirst
+from baselines.shared.codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
+from baselines.shared.vae import VAEModel
+from gmvae.clusterer.base import Phases
+from gmvae.clusterer.evaluation import evaluate
+from gmvae.model.architectures import Architecture
+from gmvae.model.distributions import DiagonalNormal
+from gmvae.model.observation import Observation
+from gmvae.training.devices import noise_generator, seeded
+from gmvae.training.loop import finite_elbo
+from gmvae.training.step import TrainingSettings, TrainingStep
 
 
 class _Terms(NamedTuple):
@@ -113,7 +113,7 @@ class _VaDEModel(VAEModel):
 
 
 class _VaDEObjective:
-    """The negative bound, in the form that `gmvae.steps.TrainingStep` takes."""
+    """The negative bound, in the form that `gmvae.training.step.TrainingStep` takes."""
 
     def draw_noise(self, network: _VaDEModel, n_rows: int, generator: torch.Generator) -> Tensor:
         return network.draw_noise(n_rows, generator)
@@ -161,7 +161,7 @@ class VaDE(AutoencoderFirst):
     elbo_ : float
         Mean bound of the training samples, nats a sample.
     model_, labels_, history_, records_
-        As for `baselines._network.NetworkClusterer`. History, nats a sample: ``reconstruction`` in
+        As for `NetworkClusterer`. History, nats a sample: ``reconstruction`` in
         both phases; ``prior``, ``cluster_prior`` and the ``elbo`` that they make in the second.
 
     References

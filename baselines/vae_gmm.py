@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.mixture import GaussianMixture
 
-from baselines._gaussian_mixture import fit_mixture
-from baselines._vae import VAEClusterer
+from baselines.shared.gaussian_mixture import fit_mixture
+from baselines.shared.vae import VAEClusterer
 
 
 class VAEGaussianMixture(VAEClusterer):
     """Gaussian mixture on the posterior means of a VAE that knows nothing of clusters.
 
     The VAE has GMVAE's trunk, decoder and training loop; the mixture has full covariances, and EM
-    starts from k-means. Parameters and attributes are those of `baselines._vae.VAEClusterer`.
+    starts from k-means. Parameters and attributes are those of `baselines.shared.vae.VAEClusterer`.
     """
 
     def _clusterer(self, seed: int) -> GaussianMixture:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sklearn.cluster import KMeans
 
-from baselines._vae import VAEClusterer
+from baselines.shared.vae import VAEClusterer
 
 
 class VAEKMeans(VAEClusterer):
     """k-means on the posterior means of a VAE that knows nothing of clusters.
 
     The VAE has GMVAE's trunk, decoder and training loop; the best of ten k-means++ starts is kept.
-    Parameters and attributes are those of `baselines._vae.VAEClusterer`.
+    Parameters and attributes are those of `baselines.shared.vae.VAEClusterer`.
     """
 
     def _clusterer(self, seed: int) -> KMeans:

@@ -9,7 +9,7 @@ __all__ = ["GMVAE", "DivergenceError"]
 
 if TYPE_CHECKING:
     from gmvae.estimator import GMVAE
-    from gmvae.training import DivergenceError
+    from gmvae.training.loop import DivergenceError
 
 
 def __getattr__(name: str) -> Any:
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         return GMVAE
     if name == "DivergenceError":
-        from gmvae.training import DivergenceError
+        from gmvae.training.loop import DivergenceError
 
         return DivergenceError
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

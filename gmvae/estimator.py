@@ -15,17 +15,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from gmvae import elbo, storage
-from gmvae.architectures import architecture
-from gmvae.checkpoints import Checkpoints, checkpoints_of
-from gmvae.devices import noise_generator, resolve_device, seeded
-from gmvae.evaluation import evaluate
-from gmvae.model import GMVAEModel
-from gmvae.parameters import check_parameters, require_integer
-from gmvae.restarts import Restart, best_first, warn_of_failure
-from gmvae.samples import as_samples, fitting_samples
-from gmvae.steps import TrainingSettings, TrainingStep
-from gmvae.training import DivergenceError, Record, Training, finite_elbo
+from gmvae.clusterer import storage
+from gmvae.clusterer.evaluation import evaluate
+from gmvae.clusterer.parameters import check_parameters, require_integer
+from gmvae.clusterer.samples import as_samples, fitting_samples
+from gmvae.model import objective
+from gmvae.model.architectures import architecture
+from gmvae.model.gmvae import GMVAEModel
+from gmvae.training.checkpoints import Checkpoints, checkpoints_of
+from gmvae.training.devices import noise_generator, resolve_device, seeded
+from gmvae.training.loop import DivergenceError, Record, Training, finite_elbo
+from gmvae.training.restarts import Restart, best_first, warn_of_failure
+from gmvae.training.step import TrainingSettings, TrainingStep
 
 
 class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
@@ -250,7 +251,7 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
         ValueError
             If the estimators differ otherwise, or a parameter or `Y` is not as described.
         """
-        from gmvae.seeds import fit_together
+        from gmvae.clusterer.together import fit_together
 
         return fit_together(estimators, Y, on_epoch, checkpoint)
 
@@ -306,8 +307,8 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
             observation=self.observation_,
         )
 
-    def _objective(self) -> elbo.GMVAEObjective:
-        return elbo.GMVAEObjective(
+    def _objective(self) -> objective.GMVAEObjective:
+        return objective.GMVAEObjective(
             form=self.objective,
             n_samples_mc=self.n_samples_mc,
             z_prior_threshold=self.z_prior_threshold,
@@ -530,6 +531,6 @@ class GMVAE(TransformerMixin, ClusterMixin, BaseEstimator):
 
             def bound(y: Tensor) -> tuple[Tensor]:
                 noise = self.model_.draw_noise(n_samples_mc, len(y))
-                return (elbo.terms(self.model_, y, noise).elbo,)
+                return (objective.terms(self.model_, y, noise).elbo,)
 
             return self._evaluate(bound, samples)[0]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from running import SMOKE, copy_project, output, snakemake
 
-from gmvae.architectures import architecture
-from gmvae.model import GMVAEModel
+from gmvae.model.architectures import architecture
+from gmvae.model.gmvae import GMVAEModel
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,6 +1,6 @@
 """Records of a run that never was, for tests to change."""
 
-from gmvae.bench.records import FORMAT
+from gmvae.bench.runs.record import FORMAT
 
 RECORD = {
     "format": FORMAT,

@@ -14,16 +14,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gmvae.bench.environment import (
+from gmvae.bench.disk.errors import UserError
+from gmvae.bench.runs.environment import (
     CONFIG_VARIABLE,
     DEBUG_VARIABLE,
     keep_freed_memory,
     set_threads,
 )
-from gmvae.bench.errors import UserError
 
 if TYPE_CHECKING:
-    from gmvae.bench.train import Job
+    from gmvae.bench.runs.train import Job
 
 INTERRUPTED = 130
 
@@ -118,23 +118,23 @@ def _json(text: str) -> Any:
 
 
 def _data(options: argparse.Namespace) -> str:
-    from gmvae.bench.prepare import prepare
+    from gmvae.bench.data.prepare import prepare
 
     return prepare(options.name, options.npz, options.folder)
 
 
 def _train(options: argparse.Namespace) -> str:
     job = _job(options)
-    from gmvae.bench.grid import Run
-    from gmvae.bench.train import train_run
+    from gmvae.bench.grid.runs import Run
+    from gmvae.bench.runs.train import train_run
 
     return _outcome(train_run(Run.from_dict(options.run), job, options.folder))
 
 
 def _train_together(options: argparse.Namespace) -> str:
     job = _job(options)
-    from gmvae.bench.grid import Run
-    from gmvae.bench.train import train_runs_together
+    from gmvae.bench.grid.runs import Run
+    from gmvae.bench.runs.train import train_runs_together
 
     runs = [Run.from_dict(run) for run in options.runs]
     return "\n".join(map(_outcome, train_runs_together(runs, job, options.folders)))
@@ -144,8 +144,8 @@ def _job(options: argparse.Namespace) -> Job:
     """What both training commands are told; sets the threads before anything loads."""
     set_threads(options.threads)
     keep_freed_memory()
-    from gmvae.bench.files import read_json
-    from gmvae.bench.train import Job
+    from gmvae.bench.disk.files import read_json
+    from gmvae.bench.runs.train import Job
 
     named = options.config or os.environ.get(CONFIG_VARIABLE)
     config = None if named is None else read_json(named)
@@ -164,7 +164,7 @@ def _job(options: argparse.Namespace) -> Job:
 
 
 def _outcome(record: dict[str, Any]) -> str:
-    from gmvae.bench.grid import Run
+    from gmvae.bench.grid.runs import Run
 
     elbo = "" if record["elbo"] is None else f", ELBO {record['elbo']:.2f} nats"
     reason = "" if record["reason"] is None else f" ({record['reason']})"
@@ -173,35 +173,35 @@ def _outcome(record: dict[str, Any]) -> str:
 
 
 def _score(options: argparse.Namespace) -> str:
-    from gmvae.bench.score import write_scores
+    from gmvae.bench.runs.score import write_scores
 
     write_scores(options.folder, options.labels)
     return f"{options.folder}: scored"
 
 
 def _check(options: argparse.Namespace) -> str:
-    from gmvae.bench.config import load_config
-    from gmvae.bench.grid import make_runs, summary
+    from gmvae.bench.grid.config import load_config
+    from gmvae.bench.grid.runs import make_runs, summary
 
     config = load_config(options.config)
     return summary(make_runs(config), Path(config.results))
 
 
 def _status(options: argparse.Namespace) -> str:
-    from gmvae.bench.watch import show
+    from gmvae.bench.upkeep.watch import show
 
     return show(options.results, watch=options.watch)
 
 
 def _trace(options: argparse.Namespace) -> str:
-    from gmvae.bench.trace import Cell, trace
+    from gmvae.bench.upkeep.trace import Cell, trace
 
     names = ("dataset", "method", "variant", "K", "M")
     return trace(options.table, Cell(**{name: getattr(options, name) for name in names}))
 
 
 def _verify(options: argparse.Namespace) -> str:
-    from gmvae.bench.verify import verify
+    from gmvae.bench.upkeep.verify import verify
 
     return verify(options.results, options.data)
 

@@ -6,7 +6,7 @@ import contextlib
 import traceback
 from collections.abc import Iterator
 
-from gmvae.bench.errors import UserError
+from gmvae.bench.disk.errors import UserError
 
 
 @contextlib.contextmanager

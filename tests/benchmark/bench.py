@@ -29,12 +29,12 @@ import yaml
 from bound import products
 from textbook import TextbookGMVAE, TextbookTraining
 
-from gmvae.architectures import architecture
-from gmvae.bench import provenance
-from gmvae.bench.environment import keep_freed_memory
-from gmvae.elbo import GMVAEObjective
-from gmvae.model import GMVAEModel
-from gmvae.steps import TrainingSettings, TrainingStep
+from gmvae.bench.runs import provenance
+from gmvae.bench.runs.environment import keep_freed_memory
+from gmvae.model.architectures import architecture
+from gmvae.model.gmvae import GMVAEModel
+from gmvae.model.objective import GMVAEObjective
+from gmvae.training.step import TrainingSettings, TrainingStep
 
 CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 NETWORKS = ("fast-fc", "fast-conv")

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gmvae.convolutions import NarrowConvTranspose2d
-from gmvae.model import GMVAEModel
+from gmvae.kernels.transposed_convolution import NarrowConvTranspose2d
+from gmvae.model.gmvae import GMVAEModel
 
 Product = Callable[[], object]
 

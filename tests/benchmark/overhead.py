@@ -48,11 +48,11 @@ def measure(precision: str) -> dict[str, float]:
 
 def main(run: str, folder: str) -> None:
     """Train, with a note of the time after the first step."""
-    from gmvae.bench.environment import set_threads
+    from gmvae.bench.runs.environment import set_threads
 
     set_threads(1)
-    from gmvae import steps
     from gmvae.bench import __main__ as command
+    from gmvae.training.loop import step as steps
 
     times: list[float] = []
     step = steps.TrainingStep.__call__

@@ -9,7 +9,7 @@ from bound import products
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from gmvae.steps import TrainingSettings
+from gmvae.training.step import TrainingSettings
 
 SETTINGS = TrainingSettings(epochs=1, batch_size=8, learning_rate=1e-3)
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from textbook import TextbookGMVAE
 
-from gmvae.architectures import architecture
-from gmvae.elbo import paper_loss, terms
-from gmvae.model import GMVAEModel
+from gmvae.model.architectures import architecture
+from gmvae.model.gmvae import GMVAEModel
+from gmvae.model.objective import paper_loss, terms
 
 THRESHOLD = 0.1
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.utils.data import DataLoader, TensorDataset
 
-from gmvae.architectures import Architecture, convolution_sides
-from gmvae.model import GMVAEModel, Noise
+from gmvae.model.architectures import Architecture, convolution_sides
+from gmvae.model.gmvae import GMVAEModel, Noise
 
 
 def dense(n_in: int, n_out: int) -> list[nn.Module]:
@@ -23,7 +23,7 @@ def dense(n_in: int, n_out: int) -> list[nn.Module]:
 
 
 class TextbookGMVAE(nn.Module):
-    """The model of `gmvae.model.GMVAEModel` for images, with batch normalisation."""
+    """The model of `gmvae.model.gmvae.GMVAEModel` for images, with batch normalisation."""
 
     def __init__(self, arch: Architecture, y_dim: int, n_clusters: int):
         super().__init__()

@@ -11,14 +11,14 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(workflow.basedir))
 
-from gmvae.bench import figures as bench_figures
-from gmvae.bench.config import parse_config
-from gmvae.bench.environment import prepare_jobs
-from gmvae.bench.errors import UserError
-from gmvae.bench.grid import make_runs, summary
-from gmvae.bench.methods import BUILT_IN, source_files
-from gmvae.bench.layout import METRICS, RESOLVED_CONFIG, RUN_PRODUCTS
-from gmvae.bench.recovery import begin, find_damage
+from gmvae.bench.report import figures as bench_figures
+from gmvae.bench.grid.config import parse_config
+from gmvae.bench.runs.environment import prepare_jobs
+from gmvae.bench.disk.errors import UserError
+from gmvae.bench.grid.runs import make_runs, summary
+from gmvae.bench.grid.methods import BUILT_IN, source_files
+from gmvae.bench.disk.layout import METRICS, RESOLVED_CONFIG, RUN_PRODUCTS
+from gmvae.bench.upkeep.repair import begin, find_damage
 
 # Options with which Snakemake runs no job.
 LOOKING = (
@@ -161,15 +161,15 @@ def figure_inputs(name):
 def training_sources(run):
     """Files of which a change makes the runs of a method, and no others, out of date."""
     return source_files(run.class_path) + [
-        "gmvae/bench/train.py",
-        "gmvae/bench/run_files.py",
-        "gmvae/bench/assignments.py",
+        "gmvae/bench/runs/train.py",
+        "gmvae/bench/runs/products.py",
+        "gmvae/bench/runs/assignments.py",
     ]
 
 
 FIGURES = [path for name in FIGURE_NAMES for path in figure_files(name)]
 REPORT = f"{RESULTS}/report/index.html"
-PAGE_FILES = [f"gmvae/bench/page/page.{ending}" for ending in ("html", "css", "js")]
+PAGE_FILES = [f"gmvae/bench/report/page/page.{ending}" for ending in ("html", "css", "js")]
 COMMAND = " ".join(
     ["snakemake all --cores all"]
     + [

@@ -2,7 +2,7 @@ rule data:
     input:
         npz=lambda wildcards: NPZ.get(wildcards.dataset) or [],
         source=lambda wildcards: source_files(
-            "gmvae.bench.datasets.{}.load".format(
+            "gmvae.bench.data.{}.load".format(
                 "npz" if NPZ.get(wildcards.dataset) else wildcards.dataset
             )
         ),

@@ -1,8 +1,8 @@
 rule tables:
     input:
         metrics=[f"{path}/metrics.json" for path in RUN_PATHS],
-        source=source_files("gmvae.bench.report_tables.write_tables")
-        + ["gmvae/bench/published.csv"],
+        source=source_files("gmvae.bench.report.table_files.write_tables")
+        + ["gmvae/bench/report/published.csv"],
     output:
         report(
             TABLES,
@@ -29,7 +29,7 @@ rule figure:
     input:
         runs=lambda wildcards: figure_inputs(wildcards.figure),
         source=lambda wildcards: source_files(
-            f"gmvae.bench.figures.{wildcards.figure}.draw"
+            f"gmvae.bench.report.figures.{wildcards.figure}.draw"
         ),
     output:
         svg=report(
@@ -80,7 +80,7 @@ rule page:
         metrics=[f"{path}/metrics.json" for path in RUN_PATHS],
         tables=TABLES,
         figures=FIGURES,
-        source=source_files("gmvae.bench.page.write_page") + PAGE_FILES,
+        source=source_files("gmvae.bench.report.page.write_page") + PAGE_FILES,
     output:
         report(
             REPORT,

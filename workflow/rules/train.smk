@@ -72,7 +72,7 @@ rule score:
         test=run_file("test.npz"),
         epochs=run_file("epochs.npz"),
         labels="data/{dataset}/test-labels.npy",
-        source=source_files("gmvae.bench.score.score_run"),
+        source=source_files("gmvae.bench.runs.score.score_run"),
     output:
         run_file("metrics.json"),
     log:

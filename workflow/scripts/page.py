@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from gmvae.bench.figures.source import Source
+from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.logs import errors_to
-from gmvae.bench.manifests import write_manifest
-from gmvae.bench.page import Frame, write_page
-from gmvae.bench.tables import ScoredRun
+from gmvae.bench.report.drawing.source import Source
+from gmvae.bench.report.page import Frame, write_page
+from gmvae.bench.report.tables import ScoredRun
 
 job = snakemake  # noqa: F821
 with errors_to(job.log[0]):

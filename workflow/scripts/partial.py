@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from gmvae.bench.grid import Run
+from gmvae.bench.grid.runs import Run
 from gmvae.bench.logs import errors_to
-from gmvae.bench.partial import write_partial
+from gmvae.bench.report.partial import write_partial
 
 job = snakemake  # noqa: F821
 with errors_to(job.log[0]):

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.logs import errors_to
-from gmvae.bench.manifests import write_manifest
-from gmvae.bench.report_tables import write_tables
-from gmvae.bench.tables import ScoredRun, build
+from gmvae.bench.report.table_files import write_tables
+from gmvae.bench.report.tables import ScoredRun, build
 
 job = snakemake  # noqa: F821
 with errors_to(job.log[0]):

@@ -1,0 +1,1 @@
+"""What several methods share: autoencoder, codes, mixtures, VAE and adversaries."""

@@ -1,0 +1,110 @@
+"""Training of several players in turn, for methods with adversaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gmvae.kernels.adam import FusedAdam
+from gmvae.model.networks import as_batch
+from gmvae.training.devices import autocast
+from gmvae.training.step import (
+    TrainingSettings,
+    TrainingStep,
+    learning_rate_at,
+    named,
+    parameters_of,
+)
+
+BETAS = (0.5, 0.999)
+"""Of Adam against an adversary (Radford et al., arXiv:1511.06434, section 4)."""
+
+
+class Game(Protocol):
+    """What the players minimise, one after the other in each step."""
+
+    def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Any:
+        """Tensors of noise that the call below takes for a batch of `n_rows` samples."""
+
+    def __call__(
+        self, network: Any, y: Tensor, noise: Any, progress: float
+    ) -> Iterator[Mapping[str, Tensor]]:
+        """For each player in turn its scalar ``loss`` and scalars to log.
+
+        A player has made its step before the next loss is asked for.
+        """
+
+
+@dataclass(frozen=True)
+class Player:
+    """Part of a network with a loss of its own.
+
+    Attributes
+    ----------
+    name : str
+    parts : tuple of Module
+    """
+
+    name: str
+    parts: tuple[nn.Module, ...]
+
+
+class GameStep(TrainingStep):
+    """One step of Adam for each player, on one batch.
+
+    The first player's loss is ``loss`` in the history, those of the others have their names.
+
+    Parameters
+    ----------
+    network, samples, settings, generator
+        As for `gmvae.training.step.TrainingStep`.
+    game : Game
+    players : sequence of Player
+        In the order of their turns.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        samples: Tensor,
+        settings: TrainingSettings,
+        generator: torch.Generator,
+        *,
+        game: Game,
+        players: Sequence[Player],
+    ):
+        self.network, self.game, self.players, self.samples = network, game, players, samples
+        self.settings, self.generators = settings, [generator]
+        self.batch_size = min(settings.batch_size, len(samples))
+        self.optimizers = [FusedAdam(parameters_of(player.parts), BETAS) for player in players]
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that steps change, themselves, by name."""
+        tensors = named("network", self.network.state_dict())
+        for player, optimizer in zip(self.players, self.optimizers, strict=True):
+            tensors |= named(f"optimizer.{player.name}", optimizer.state())
+        return tensors
+
+    def draw_noise(self, rows: Tensor) -> Any:
+        """What the game takes besides the samples numbered `rows`."""
+        return self.game.draw_noise(self.network, len(rows), self.generators[0])
+
+    def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
+        """Train on the samples numbered `rows`; returns what the game gave, detached."""
+        y = as_batch(self.samples.index_select(0, rows))
+        noise = self.draw_noise(rows)
+        learning_rate = learning_rate_at(self.settings, progress)
+        logged: dict[str, Tensor] = {}
+        rounds = self.game(self.network, y, noise, progress)
+        for player, optimizer in zip(self.players, self.optimizers, strict=True):
+            with autocast(self.settings.precision, y.device):
+                values = dict(next(rounds))
+            loss = values.pop("loss")
+            torch.autograd.backward(loss, inputs=optimizer.parameters)
+            optimizer.step(learning_rate)
+            logged |= {f"{player.name}_loss" if logged else "loss": loss, **values}
+        return {name: value.detach() for name, value in logged.items()}

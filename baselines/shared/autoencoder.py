@@ -1,0 +1,135 @@
+"""Learning to reconstruct: the phase with which DEC, VaDE and the warm start of GMVAE begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gmvae.clusterer.base import Phases, ProbabilisticClusterer
+from gmvae.model.architectures import image_side
+from gmvae.training.step import TrainingSettings, TrainingStep
+
+Score = Callable[[Any, Tensor, Tensor], Tensor]
+"""Maps a network, what its encoder sees and what its decoder should give, both (B, y_dim), to the
+quality of the reconstruction of each sample, (B,)."""
+
+
+class Corruption(Protocol):
+    """What a denoising autoencoder has to undo."""
+
+    def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Random numbers for samples of `shape` (B, y_dim), first axis B."""
+
+    def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
+        """What the encoder sees of `y`, shape (B, y_dim)."""
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Values are hidden at random (Vincent et al., JMLR 11, 2010, section 3.3).
+
+    Attributes
+    ----------
+    share : float
+        Of the values.
+    neutral : Tensor, shape (y_dim,)
+        What takes their place: 0 for pixels, the mean for real values.
+    """
+
+    share: float
+    neutral: Tensor
+
+    def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Uniform numbers, shape (B, y_dim)."""
+        return torch.rand(shape, generator=generator, device=generator.device)
+
+    def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
+        """`y` with some of its values hidden, shape (B, y_dim)."""
+        return torch.where(noise >= self.share, y, self.neutral)
+
+
+@dataclass(frozen=True)
+class AffineJitter:
+    """Images are moved, turned, stretched and sheared at random, all by a little.
+
+    The six entries of an affine map, in units of half an image, are those of the identity and
+    normal noise. What comes in from outside the image is 0.
+
+    Attributes
+    ----------
+    std : float
+        Standard deviation of that noise.
+    """
+
+    std: float
+
+    def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+        """Normal numbers, shape (B, 2, 3)."""
+        return torch.randn((shape[0], 2, 3), generator=generator, device=generator.device)
+
+    def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
+        """Square images `y` after their maps, bilinear, shape (B, y_dim)."""
+        side = image_side(y.shape[-1])
+        images = y.float().reshape(-1, 1, side, side)
+        maps = torch.eye(2, 3, device=y.device) + self.std * noise
+        with torch.autocast(y.device.type, enabled=False):
+            grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
+            moved = functional.grid_sample(images, grid, align_corners=False)
+        return moved.flatten(1)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Objective of a (denoising) autoencoder for a `gmvae.training.step.TrainingStep`.
+
+    Attributes
+    ----------
+    score : Score
+    corruption : Corruption, optional
+    """
+
+    score: Score
+    corruption: Corruption | None = None
+
+    def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Tensor | None:
+        """Random numbers for the corruption of a batch."""
+        if self.corruption is None:
+            return None
+        return self.corruption.draw((n_rows, network.y_dim), generator)
+
+    def __call__(
+        self, network: Any, y: Tensor, noise: Tensor | None, progress: float
+    ) -> dict[str, Tensor]:
+        """Loss of a batch."""
+        seen = y if self.corruption is None or noise is None else self.corruption(y, noise)
+        reconstruction = self.score(network, seen, y).mean()
+        return {"loss": -reconstruction, "reconstruction": reconstruction}
+
+
+class AutoencoderFirst(ProbabilisticClusterer):
+    """A clusterer that begins as a denoising autoencoder.
+
+    It has the parameters ``masked``, ``pretrain_epochs`` and ``pretrain_learning_rate``. Its
+    network has ``reconstruction``, a `Score`; ``neutral``, what masking puts in; ``parts``, the
+    modules that take part.
+    """
+
+    def _learn_to_reconstruct(
+        self, samples: Tensor, generator: torch.Generator, phases: Phases
+    ) -> None:
+        model = self.model_
+        corruption = Masking(self.masked, model.neutral) if self.masked else None
+        step = TrainingStep(
+            model,
+            Reconstruction(type(model).reconstruction, corruption),
+            samples,
+            TrainingSettings.pretraining(self),
+            generator,
+            modules=model.parts,
+        )
+        phases.train("autoencoder", step, observed=False)

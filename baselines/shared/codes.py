@@ -1,0 +1,110 @@
+"""What becomes of an autoencoder's codes: a mixture, and a start for q(x | y)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
+
+from gmvae.clusterer.evaluation import evaluate
+from gmvae.training.loop import DivergenceError
+
+INITIAL_NOISE = 0.05
+"""Share of the variance of the codes that q(x | y) begins with."""
+MAX_CODES = 20_000
+"""From which a mixture is learnt: some hundred numbers, for which more are a waste of time."""
+MIN_VARIANCE = 1e-12
+"""Of codes that are all alike; float32 can still divide by it."""
+
+
+def codes_of(encode: Callable[[Tensor], Tensor], samples: Tensor) -> NDArray[np.float32]:
+    """Codes of all samples, shape (N, x_dim).
+
+    Raises
+    ------
+    DivergenceError
+        If they are not finite.
+    """
+    codes = evaluate(lambda y: (encode(y),), samples, samples.device)[0]
+    if not np.isfinite(codes).all():
+        raise DivergenceError(
+            "the autoencoder diverged in its last step: its codes are not finite; a lower "
+            "pretrain_learning_rate usually helps"
+        )
+    return codes
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Weights (K,), means (K, D) and variances (K, D) of a mixture of diagonal Gaussians."""
+
+    weights: NDArray[np.float64]
+    means: NDArray[np.float64]
+    variances: NDArray[np.float64]
+
+
+def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int = 3) -> Mixture:
+    """Mixture from which a deep one starts: the most likely of several fits, its diagonals.
+
+    EM with full covariances, since the axes of the codes mean nothing, from k-means starts; of many
+    codes a random selection is enough.
+
+    Parameters
+    ----------
+    codes : ndarray, shape (N, D)
+    n_clusters : int
+    seed : int
+    n_init : int, default=3
+        Starts of which the likelihood of the codes chooses.
+
+    Raises
+    ------
+    DivergenceError
+        If a component degenerates.
+    """
+    if len(codes) > MAX_CODES:
+        chosen = np.random.default_rng(seed).choice(len(codes), MAX_CODES, replace=False)
+        codes = codes[chosen]
+    codes = codes.astype(np.float64)
+    mixture = GaussianMixture(
+        n_clusters,
+        n_init=n_init,
+        reg_covar=max(1e-4 * float(codes.var(axis=0).mean()), MIN_VARIANCE),
+        max_iter=200,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be exact
+        try:
+            mixture.fit(codes)
+        except ValueError as error:
+            raise DivergenceError(
+                f"no mixture fits the codes of the autoencoder: {error}"
+            ) from error
+    variances = np.diagonal(mixture.covariances_, axis1=1, axis2=2)
+    return Mixture(mixture.weights_, mixture.means_, np.ascontiguousarray(variances))
+
+
+@torch.no_grad()
+def set_posterior_noise(head: nn.Linear, codes: NDArray[np.floating]) -> None:
+    """Let q(x | y) begin with one small variance for all y, after a phase without noise.
+
+    Parameters
+    ----------
+    head : Linear
+        Its outputs are the means (x_dim), then the log variances (x_dim), then anything.
+    codes : ndarray, shape (N, x_dim)
+        Of the training samples: the variance is `INITIAL_NOISE` of theirs.
+    """
+    x_dim = codes.shape[1]
+    rows = slice(x_dim, 2 * x_dim)
+    variances = np.maximum(INITIAL_NOISE * codes.var(axis=0), MIN_VARIANCE)
+    head.weight[rows] = 0
+    head.bias[rows] = torch.from_numpy(np.log(variances)).to(head.bias)

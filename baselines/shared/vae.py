@@ -1,0 +1,177 @@
+"""Plain variational autoencoder with GMVAE's trunk, decoder and training loop.
+
+Kingma and Welling, arXiv:1312.6114; the clusterers on its latent means are ``vae_kmeans.py`` and
+``vae_gmm.py``.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from gmvae.clusterer.base import NetworkClusterer, Phases
+from gmvae.clusterer.evaluation import evaluate
+from gmvae.model.architectures import Architecture
+from gmvae.model.distributions import DiagonalNormal
+from gmvae.model.networks import Trunk, full_precision
+from gmvae.model.observation import Observation, ObservationModel
+from gmvae.training.devices import noise_generator
+from gmvae.training.loop import finite_elbo
+from gmvae.training.step import TrainingSettings, TrainingStep
+
+
+class VAEModel(nn.Module):
+    """p(x) = N(0, I), p(y | x) and q(x | y).
+
+    Parameters
+    ----------
+    arch : Architecture
+    y_dim, x_dim : int
+    observation : {"bernoulli", "gaussian"}
+    """
+
+    def __init__(self, arch: Architecture, y_dim: int, x_dim: int, observation: Observation):
+        super().__init__()
+        self.x_dim, self.y_dim = x_dim, y_dim
+        self.trunk = Trunk(arch, y_dim)
+        self.head = nn.Linear(self.trunk.n_features, 2 * x_dim)
+        self.p_y_given_x = ObservationModel(arch, x_dim, y_dim, observation)
+
+    def q_x_given_y(self, y: Tensor) -> DiagonalNormal:
+        """q(x | y), mean and log variance of shape (B, x_dim)."""
+        head = full_precision(self.head(self.trunk(self.p_y_given_x.standardise(y))))
+        mean, log_var = head.chunk(2, dim=-1)
+        return DiagonalNormal(mean, log_var)
+
+    def terms(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Reconstruction and KL( q(x|y) || N(0, I) ), nats, shape (B,) each, from one sample."""
+        q_x = self.q_x_given_y(y)
+        return self.p_y_given_x(q_x.rsample(noise)).log_prob(y), q_x.kl_from_standard()
+
+    def draw_noise(self, n_rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Noise for one sample of x a row, shape (n_rows, x_dim)."""
+        device = self.head.weight.device
+        return torch.randn((n_rows, self.x_dim), generator=generator, device=device)
+
+
+class _VAEObjective:
+    """The negative bound, in the form that `gmvae.training.step.TrainingStep` takes."""
+
+    def draw_noise(self, network: VAEModel, n_rows: int, generator: torch.Generator) -> Tensor:
+        return network.draw_noise(n_rows, generator)
+
+    def __call__(
+        self, network: VAEModel, y: Tensor, noise: Tensor, progress: float
+    ) -> dict[str, Tensor]:
+        """Loss of a batch, and the means of both terms beside it."""
+        reconstruction, kl = (term.mean() for term in network.terms(y, noise))
+        return {
+            "loss": kl - reconstruction,
+            "elbo": reconstruction - kl,
+            "reconstruction": reconstruction,
+            "kl": kl,
+        }
+
+
+class VAEClusterer(NetworkClusterer):
+    """Train a VAE, then cluster its latent means by what a subclass gives.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
+    x_dim : int, optional
+        By default that of `network`.
+    observation : {"auto", "bernoulli", "gaussian"}, default="auto"
+    epochs, batch_size, learning_rate, schedule, precision, device, verbose
+        As for `gmvae.GMVAE`.
+    random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    model_ : VAEModel
+    clusterer_ : estimator
+        Fitted to the latent means.
+    labels_ : ndarray of int, shape (n_samples,)
+    elbo_ : float
+        Mean bound of the VAE on the training samples, nats a sample.
+    history_ : dict of str to ndarray, shape (epochs,)
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 10,
+        *,
+        network: str = "fast-fc",
+        x_dim: int | None = None,
+        observation: str = "auto",
+        epochs: int = 20,
+        batch_size: int = 128,
+        learning_rate: float = 1e-3,
+        schedule: str = "cosine",
+        precision: str = "float32",
+        device: str = "cpu",
+        verbose: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ):
+        self.n_clusters = n_clusters
+        self.network = network
+        self.x_dim = x_dim
+        self.observation = observation
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.precision = precision
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @abstractmethod
+    def _clusterer(self, seed: int) -> Any:
+        """Make the unfitted clusterer for the latent means."""
+
+    def _fit_clusterer(self, clusterer: Any, latent: NDArray) -> Any:
+        return clusterer.fit(latent)
+
+    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
+        arch, x_dim = self._architecture()
+        model = VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(samples.device)
+        model.p_y_given_x.set_units(samples)
+        self.model_ = model
+        generator = noise_generator(samples.device)
+        settings = TrainingSettings.of(self)
+        step = TrainingStep(model, _VAEObjective(), samples, settings, generator)
+        history = phases.train("training", step, observed=False)
+        reconstruction, kl = evaluate(
+            lambda y: model.terms(y, model.draw_noise(len(y))), samples, samples.device
+        )
+        self.elbo_ = finite_elbo(reconstruction - kl, history)
+        latent = evaluate(self._latent, samples, samples.device)[0]
+        self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
+
+    def _latent(self, y: Tensor) -> tuple[Tensor]:
+        return (self.model_.q_x_given_y(y).mean,)
+
+    def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
+        return self.clusterer_.predict(evaluate(self._latent, samples, samples.device)[0])
+
+    def _learnt(self) -> dict[str, Tensor]:
+        tensors = super()._learnt()
+        for name, value in vars(self.clusterer_).items():
+            if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                tensors[f"clusterer.{name}"] = torch.from_numpy(np.ascontiguousarray(value))
+        return tensors
+
+    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Posterior means of x, shape (n_samples, x_dim)."""
+        return self._read(self._latent, Y)[0]
+
+    def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
+        """Cluster of each sample, shape (n_samples,)."""
+        return self.clusterer_.predict(self.transform(Y))

@@ -1,0 +1,43 @@
+"""The data step: any data set into four arrays, images and labels in separate files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gmvae.bench import data as datasets
+from gmvae.bench.disk import files
+from gmvae.bench.disk.checksums import write_manifest
+from gmvae.bench.disk.layout import DATA_LIST
+
+
+def prepare(name: str, npz: str | None, folder: Path) -> str:
+    """Write ``{train,test}-images.npy`` and ``{train,test}-labels.npy``.
+
+    Parameters
+    ----------
+    name : str
+    npz : str or None
+        Path of the user's own file.
+    folder : Path
+
+    Returns
+    -------
+    str
+        A line about the data set.
+    """
+    data = datasets.load(name, npz)
+    products = []
+    for split_name, split in (("train", data.train), ("test", data.test)):
+        files.write_array(folder / f"{split_name}-images.npy", split.images)
+        # Without labels the file is there all the same, and empty.
+        labels = np.zeros(0, np.int64) if split.labels is None else split.labels
+        files.write_array(folder / f"{split_name}-labels.npy", labels)
+        products += [folder / f"{split_name}-{kind}.npy" for kind in ("images", "labels")]
+    write_manifest(folder / DATA_LIST, products)
+    shape = "x".join(map(str, data.train.images.shape[1:]))
+    return (
+        f"{name}: {len(data.train.images):,} training and {len(data.test.images):,} test samples "
+        f"of {shape}, {data.train.images.dtype}"
+    )

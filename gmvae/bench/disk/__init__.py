@@ -1,0 +1,1 @@
+"""Files on disk: atomic writes, checksums, locks, the layout of folders, and errors."""

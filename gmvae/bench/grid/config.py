@@ -1,0 +1,310 @@
+"""Reading and checking a configuration; nothing is trained before it has passed."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gmvae.bench import data as datasets
+from gmvae.bench.disk.errors import ConfigError, DataError, did_you_mean
+from gmvae.bench.disk.files import read_json
+from gmvae.bench.disk.layout import RESOLVED_CONFIG
+from gmvae.bench.grid.schema import cut, join, problems, shortened, validator
+
+ROOT = Path(__file__).parents[3]
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+DEFAULTS = ROOT / "config" / "config.yaml"
+MAX_FILE_BYTES = 1 << 20
+MAX_VALUES = 100_000
+MAX_DEPTH = 20
+MAX_RUNS = 100_000
+MAX_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A data set of the config: a name, and for a user's own data the path of its .npz."""
+
+    name: str
+    npz: str | None = None
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """One entry under ``methods``; `K` or `M` is (None,) where the entry does not give it."""
+
+    name: str
+    datasets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    class_path: str | None = None
+    variant: str | None = None
+    K: tuple[int | None, ...] = (None,)
+    M: tuple[int | None, ...] = (None,)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole configuration that has passed the schema, with defaults filled in."""
+
+    datasets: tuple[DatasetSpec, ...]  # those of single entries included
+    seeds: tuple[int, ...]
+    methods: tuple[MethodSpec, ...]
+    results: str = "results"
+    mark: str | None = None
+    data_dir: str | None = None
+    precision: str = "float32"
+    device: str = "cpu"
+    threads: int = 1
+    seeds_together: bool = False
+    time_limit: float | None = None
+
+
+def config_from_dict(values: Mapping[str, Any]) -> Config:
+    """The configuration of which ``dataclasses.asdict`` gave `values`, also by way of JSON.
+
+    Raises
+    ------
+    ConfigError
+        If they are not those of a configuration of this version.
+    """
+    try:
+        # Up to version 0.4.0 entries had no data sets and seeds of their own.
+        names = [spec["name"] for spec in values["datasets"]]
+        specs = [
+            {"datasets": names, "seeds": values["seeds"], **spec} for spec in values["methods"]
+        ]
+        for spec in specs:
+            spec.update({name: tuple(spec[name]) for name in ("datasets", "seeds", "K", "M")})
+        read = {
+            "datasets": tuple(DatasetSpec(**spec) for spec in values["datasets"]),
+            "seeds": tuple(values["seeds"]),
+            "methods": tuple(MethodSpec(**spec) for spec in specs),
+        }
+        return Config(**{**values, **read})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"this is no configuration of this version ({error!r})") from error
+
+
+def parse_config(raw: Mapping[str, Any]) -> Config:
+    """Check a mapping as YAML gives it and turn it into a `Config`.
+
+    Raises
+    ------
+    ConfigError
+        Names every key that is wrong, what was expected there and what was found.
+    """
+    whole = dict(raw) if isinstance(raw, Mapping) else raw
+    _refuse(_not_plain(whole))
+    _refuse(problems(_validator(), whole))
+    declared = tuple(map(_dataset, raw["datasets"]))
+    _refuse_doubles("data set", [spec.name for spec in declared])
+    for_all = {"datasets": [spec.name for spec in declared], "seeds": raw["seeds"]}
+    methods = tuple(_method({**for_all, **entry}) for entry in raw["methods"])
+    named = dict.fromkeys(name for spec in methods for name in spec.datasets)
+    more = tuple(
+        _dataset(name, "methods[].datasets", for_all["datasets"])
+        for name in named
+        if name not in for_all["datasets"]
+    )
+    config = Config(
+        **{**raw, "datasets": declared + more, "seeds": tuple(raw["seeds"]), "methods": methods}
+    )
+    n_runs = sum(
+        len(spec.datasets) * len(spec.seeds) * len(spec.K) * len(spec.M) for spec in methods
+    )
+    if n_runs > MAX_RUNS:
+        raise ConfigError(
+            f"the configuration has {n_runs:,} runs (datasets x seeds x K x M), but at most "
+            f"{MAX_RUNS:,} are planned at once; split it into several files"
+        )
+    return config
+
+
+def read_resolved(results: Path) -> Config:
+    """The configuration with which the pipeline was last started in a results folder.
+
+    Raises
+    ------
+    DataError
+        If it was not.
+    """
+    path = results / RESOLVED_CONFIG
+    if not path.is_file():
+        others = ", ".join(str(other.parent) for other in sorted(results.glob(f"*/{path.name}")))
+        raise DataError(
+            f"{path} is not there: no pipeline was started with {results}; give its results "
+            f"folder{others and f', like {others}'}"
+        )
+    return config_from_dict(read_json(path))
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a YAML file and check it with `parse_config`.
+
+    Keys that the file does not have are those of ``config/config.yaml``, as in Snakemake.
+    """
+    return parse_config({**_read_yaml(DEFAULTS), **_read_yaml(path)})
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's loader of plain values, which does not let merge keys ("<<") multiply forever."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        merges = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
+        n_keys = 0
+        for value in merges:
+            for part in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(part, yaml.MappingNode):
+                    self.flatten_mapping(part)
+                    n_keys += len(part.value)
+                if n_keys > MAX_VALUES:
+                    raise yaml.YAMLError(f"more than {MAX_VALUES:,} keys are merged by '<<'")
+        super().flatten_mapping(node)
+
+
+def _read_yaml(path: str | Path) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ConfigError(f"{path} is no config: it has more than {MAX_FILE_BYTES:,} bytes")
+        raw = yaml.load(content.decode("utf-8"), _Loader)  # of plain values alone
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} does not exist; give the path of a config") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} cannot be read as YAML: it is nested too deeply") from error
+    except yaml.constructor.ConstructorError as error:
+        raise ConfigError(
+            f"{path} cannot be read as YAML: {_reason(error)}\nonly text, numbers, dates in "
+            "quotes, lists and mappings are read; remove tags that begin with '!'"
+        ) from error
+    # Beside YAMLError, PyYAML lets pass what Python says of impossible dates, numbers and tags.
+    except (OSError, yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
+        raise ConfigError(f"{path} cannot be read as YAML: {_reason(error)}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} should hold keys with values, like config/config.yaml")
+    return raw
+
+
+def _reason(error: Exception) -> str:
+    """Text of an error of PyYAML, which can quote a file at length and ends with the place."""
+    text = str(error)
+    return text if len(text) <= 600 else f"{text[:200]}...{text[-400:]}"
+
+
+@cache
+def _validator() -> Any:
+    return validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _refuse(lines: list[str]) -> None:
+    if len(lines) > MAX_PROBLEMS:
+        lines = [*lines[:MAX_PROBLEMS], f"... and {len(lines) - MAX_PROBLEMS:,} problems more"]
+    if lines:
+        raise ConfigError("\n  ".join(["the configuration cannot be used:", *lines]))
+
+
+def _not_plain(raw: Any) -> list[str]:
+    """What JSON could not hold, a line each; a config that is too large or deep is refused.
+
+    Counting comes first: aliases let a few lines of YAML stand for more values than any memory
+    holds, and everything else here goes through, or prints, whole values.
+    """
+    found: list[str] = []
+    waiting: list[tuple[str, Any, int]] = [("", raw, 0)]
+    size = 0
+    while waiting:
+        place, value, depth = waiting.pop()
+        size += _size(value)
+        if size > MAX_VALUES or depth > MAX_DEPTH:
+            raise ConfigError(
+                f"the configuration is too large: at most {MAX_VALUES:,} values, {MAX_DEPTH} deep, "
+                "are read (each use of an alias counts anew, ten letters count as one value)"
+            )
+        name = place or "configuration"
+        if isinstance(value, dict):
+            keys = [shortened(key) for key in value if not isinstance(key, str)]
+            found += [f"{name}: the key {key} is not text; put it in quotes" for key in keys]
+            waiting += [(join(place, key), value[key], depth + 1) for key in reversed(value)]
+        elif isinstance(value, list):
+            children = list(enumerate(value))
+            waiting += [(f"{place}[{i}]", child, depth + 1) for i, child in reversed(children)]
+        elif (reason := _unfit(value)) is not None:
+            found.append(f"{name}: {reason}; found {shortened(value)}")
+    return found
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(len(key) // 10 for key in value if isinstance(key, str))
+    if isinstance(value, list):
+        return len(value)
+    return len(value) // 10 if isinstance(value, str | bytes) else 0
+
+
+def _unfit(value: Any) -> str | None:
+    """Why a single value cannot stand in a config, or None if it can."""
+    if isinstance(value, str):
+        fit = "\0" not in value and not re.search("[\ud800-\udfff]", value)
+        return None if fit else "should have no character NUL and no half of a surrogate pair"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "should be finite"
+    if isinstance(value, int):
+        return None if value.bit_length() < 64 else "should have less than 64 bits"
+    if value is None:
+        return None
+    return "should be text (in quotes), a number, true, false, a list or keys with values"
+
+
+def _dataset(
+    raw: str | Mapping[str, str], place: str = "datasets", declared: Sequence[str] = ()
+) -> DatasetSpec:
+    if not isinstance(raw, str):
+        if raw["name"] in datasets.available():
+            raise ConfigError(
+                f"datasets: {raw['name']!r} is a data set of the package; give your .npz another "
+                "name"
+            )
+        if not os.path.isfile(raw["npz"]):
+            raise ConfigError(
+                f"datasets: {cut(raw['name'])}: {cut(raw['npz'])} does not exist; "
+                "give the path of an .npz file"
+            )
+        return DatasetSpec(raw["name"], raw["npz"])
+    if raw not in datasets.available():
+        names = list(dict.fromkeys([*declared, *datasets.available()]))
+        raise ConfigError(
+            f"{place}: unknown data set {shortened(raw)}{did_you_mean(raw, names)}; "
+            f"choose from {', '.join(map(cut, names))}, "
+            "or give your own under datasets as {name: ..., npz: path}"
+        )
+    return DatasetSpec(raw)
+
+
+def _method(raw: Mapping[str, Any]) -> MethodSpec:
+    return MethodSpec(
+        name=raw["name"],
+        datasets=tuple(raw["datasets"]),
+        seeds=tuple(raw["seeds"]),
+        class_path=raw.get("class"),
+        variant=raw.get("variant"),
+        K=tuple(raw.get("K", (None,))),
+        M=tuple(raw.get("M", (None,))),
+        parameters=raw.get("parameters", {}),
+    )
+
+
+def _refuse_doubles(what: str, names: list[str]) -> None:
+    double = next((name for name, count in Counter(names).items() if count > 1), None)
+    if double is not None:
+        raise ConfigError(f"{what} {shortened(double)} is given twice; remove one of them")

@@ -1,0 +1,210 @@
+"""From a configuration to the list of runs: data set x method x setting x seed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gmvae.bench.disk.errors import ConfigError, did_you_mean
+from gmvae.bench.grid.config import Config, MethodSpec
+from gmvae.bench.grid.methods import Method
+from gmvae.bench.grid.runs import methods
+from gmvae.clusterer.parameters import check_parameters
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run and all that decides its result.
+
+    Attributes
+    ----------
+    dataset, method : str
+    variant : str or None
+        What tells this setting from others of the same method, K and M; for methods with a network
+        its name.
+    K, M : int or None
+    seed : int
+    class_path : str
+        Dotted path of the method's class.
+    parameters : mapping
+        Constructor arguments of the class, all but the seed.
+    """
+
+    dataset: str
+    method: str
+    variant: str | None
+    K: int | None
+    M: int | None
+    seed: int
+    class_path: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def setting(self) -> str:
+        """Folder name of the setting, like ``fast-conv-K10-M1``."""
+        parts = [self.variant, self.K and f"K{self.K}", self.M and f"M{self.M}"]
+        return "-".join(part for part in parts if part) or "default"
+
+    @property
+    def path(self) -> str:
+        """Folder of the run below the results folder."""
+        return f"runs/{self.dataset}/{self.method}/{self.setting}/seed{self.seed}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The run as plain values, from which `from_dict` makes it again."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Run:
+        """Inverse of `as_dict`.
+
+        Raises
+        ------
+        ConfigError
+            If a value is missing or unknown.
+        """
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ConfigError(
+                f"a run needs the values {', '.join(cls.__dataclass_fields__)}, as under 'run' in "
+                f"the run.json of another run; got {str(values)[:200]}"
+            ) from error
+
+
+def make_runs(config: Config) -> list[Run]:
+    """All runs of a configuration, in its order.
+
+    Raises
+    ------
+    ConfigError
+        If a method is unknown, an argument does not exist, or two entries give the same run.
+    """
+    runs = [
+        run
+        for dataset in config.datasets
+        for number, spec in enumerate(config.methods)
+        if dataset.name in spec.datasets
+        for run in _runs_of(config, dataset.name, spec, f"methods[{number}] ({spec.name})")
+    ]
+    double = next((path for path, n in Counter(run.path for run in runs).items() if n > 1), None)
+    if double is not None:
+        raise ConfigError(
+            f"two entries under methods give the same run, {double}; remove one, or tell them "
+            "apart by 'variant'"
+        )
+    _refuse_mixed_settings(runs)
+    return runs
+
+
+def _refuse_mixed_settings(runs: Iterable[Run]) -> None:
+    """A row of the table stands for runs that differ in their seed alone."""
+    first: dict[tuple[str, str, str], Run] = {}
+    for run in runs:
+        other = first.setdefault((run.dataset, run.method, run.setting), run)
+        if (run.class_path, run.parameters) != (other.class_path, other.parameters):
+            raise ConfigError(
+                f"{other.path} and {run.path} would be seeds of one setting, but have other "
+                "parameters; tell their entries under methods apart by 'variant'"
+            )
+
+
+def is_finished(run: Run, folder: Path) -> bool:
+    """Whether `folder` holds the result of exactly this run, parameters included."""
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return record["run"] == json.loads(json.dumps(run.as_dict()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def summary(runs: Iterable[Run], results: Path) -> str:
+    """Sentence that says how many runs a grid has and how many of them are there already."""
+    listed = list(runs)
+    by_method = Counter(run.method for run in listed)
+    done = sum(is_finished(run, results / run.path) for run in listed)
+    parts = ", ".join(f"{method} {n}" for method, n in by_method.items())
+    return f"grid: {len(listed)} runs ({parts}); {done} there, {len(listed) - done} to do"
+
+
+def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list[Run]:
+    try:
+        method = methods.find(spec.name, spec.class_path)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from error
+    _check(method, spec, place)
+    return [
+        Run(
+            dataset=dataset,
+            method=spec.name,
+            variant=_variant(method, spec),
+            K=K,
+            M=M,
+            seed=seed,
+            class_path=method.class_path,
+            parameters=_parameters(method, spec, config, K, M),
+        )
+        for K in spec.K
+        for M in spec.M
+        for seed in spec.seeds
+    ]
+
+
+def _check(method: Method, spec: MethodSpec, place: str) -> None:
+    for argument, value in spec.parameters.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{place}.parameters.{argument}: should be finite; found {value}")
+        if argument in methods.SET_BY_THE_RUN:
+            raise ConfigError(
+                f"{place}.parameters.{argument}: is set by the benchmark; use K, M and seeds"
+            )
+        if argument not in method.arguments:
+            valid = [name for name in method.arguments if name not in methods.SET_BY_THE_RUN]
+            raise ConfigError(
+                f"{place}.parameters.{argument}: {method.class_path} has no such argument"
+                f"{did_you_mean(argument, valid)}; it has: {', '.join(valid) or 'none'}"
+            )
+    if method.is_own:
+        try:
+            check_parameters(spec.parameters)
+        except ValueError as error:
+            raise ConfigError(f"{place}.parameters: {error}") from error
+    takes_K = method.clusters_argument is not None
+    if takes_K != (spec.K != (None,)):
+        raise ConfigError(
+            f"{place}.K: "
+            + (
+                "is missing; give a list like [10]"
+                if takes_K
+                else f"{method.class_path} takes no n_clusters; remove K"
+            )
+        )
+    takes_M = "n_samples_mc" in method.arguments
+    if spec.M != (None,) and not takes_M:
+        raise ConfigError(f"{place}.M: {method.class_path} does not take M; remove it")
+    if spec.M == (None,) and takes_M:
+        raise ConfigError(f"{place}.M: is missing; give a list like [1]")
+
+
+def _variant(method: Method, spec: MethodSpec) -> str | None:
+    if spec.variant is not None:
+        return spec.variant
+    network = spec.parameters.get("network", method.arguments.get("network"))
+    return network if isinstance(network, str) else None
+
+
+def _parameters(
+    method: Method, spec: MethodSpec, config: Config, K: int | None, M: int | None
+) -> dict[str, Any]:
+    offered: dict[str, Any] = {"precision": config.precision, "device": config.device}
+    if M is not None:
+        offered["n_samples_mc"] = M
+    taken = {name: value for name, value in offered.items() if name in method.arguments}
+    if K is not None and method.clusters_argument is not None:
+        taken[method.clusters_argument] = K
+    return {**taken, **spec.parameters}

@@ -1,0 +1,1 @@
+"""Tables, effects, figures and the page, all made from scored runs."""

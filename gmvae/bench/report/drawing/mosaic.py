@@ -1,0 +1,87 @@
+"""Many small pictures as one, for figures that show images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from gmvae.model.architectures import image_side
+
+BLACK_ON_WHITE = "gray_r"
+
+
+def as_images(samples: NDArray[np.generic]) -> NDArray[np.float32] | None:
+    """Samples as grey values from 0 to 1, shape (N, height, width); None if they are no images.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (N, height, width), (N, height, width, 1) or (N, n_features)
+        Bytes or real values. Flat samples are images if their number of values is a square of 16 or
+        more, and these are bytes or lie between 0 and 1.
+    """
+    shape = samples.shape[1:]
+    if len(shape) == 3 and shape[-1] == 1:
+        shape = shape[:2]
+    in_range = samples.dtype == np.uint8 or (samples.min() >= 0 and samples.max() <= 1)
+    if len(shape) == 1 and shape[0] >= 16 and in_range:
+        try:
+            shape = (image_side(shape[0]),) * 2
+        except ValueError:
+            return None
+    if len(shape) != 2:
+        return None
+    grey = samples.reshape(len(samples), *shape).astype(np.float32)
+    return grey / np.float32(255) if samples.dtype == np.uint8 else grey
+
+
+def mosaic(rows: Sequence[NDArray[np.float32]], gap_after: Sequence[int] = ()) -> NDArray:
+    """One picture of rows of images, NaN between them.
+
+    Parameters
+    ----------
+    rows : sequence of ndarray, each of shape (n, height, width)
+        With the same n.
+    gap_after : sequence of int
+        Columns after which the space is four times as wide.
+
+    Returns
+    -------
+    ndarray
+        Grey values, NaN where there is nothing.
+    """
+    n_columns = len(rows[0])
+    height, width = rows[0].shape[1:]
+    gap = max(1, height // 14)
+    starts, at = [], 0
+    for column in range(n_columns):
+        starts.append(at)
+        at += width + gap * (4 if column + 1 in gap_after else 1)
+    canvas = np.full((len(rows) * (height + gap) - gap, starts[-1] + width), np.nan, np.float32)
+    for number, row in enumerate(rows):
+        top = number * (height + gap)
+        for start, image in zip(starts, row, strict=True):
+            canvas[top : top + height, start : start + width] = image
+    return canvas
+
+
+def show(axes: Axes, canvas: NDArray, labels: Sequence[str] = ()) -> None:
+    """Draw a mosaic, with a label at the left edge of each row.
+
+    Parameters
+    ----------
+    axes : Axes
+    canvas : ndarray
+        From `mosaic`.
+    labels : sequence of str
+    """
+    axes.imshow(canvas, cmap=BLACK_ON_WHITE, vmin=0, vmax=1, interpolation="none")
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    row_height = (len(canvas) + 1) / max(len(labels), 1)
+    axes.set_yticks([(row + 0.5) * row_height - 1 for row in range(len(labels))], labels)
+    axes.tick_params(length=0, pad=2)
+    for spine in axes.spines.values():
+        spine.set_visible(False)

@@ -1,0 +1,178 @@
+"""Do more clusters K and more samples M make GMVAE more accurate, and steadier? In numbers.
+
+The paper's reading of its Table 1 (arXiv:1611.02648v2, section 4.2) is that larger K and M give
+higher accuracies and less spread between runs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import bootstrap, norm, t
+
+from gmvae.bench.report.tables import SYNTHETIC, WITH_CLUSTERS
+
+METRIC = "accuracy_exemplar"
+CONFIDENCE = 0.95
+RESAMPLES = 9999
+SEED = 0
+LEAST_SEEDS = 5
+ALL = "all"
+COLUMNS = [
+    "dataset",
+    "variant",
+    "factor",
+    "from",
+    "to",
+    "at",
+    "quantity",
+    "effect",
+    "effect_low",
+    "effect_high",
+    "n_runs",
+]
+
+
+def effects(runs: pd.DataFrame) -> pd.DataFrame:
+    """Difference between the largest and the smallest value of K, and of M, with intervals.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As in `gmvae.bench.report.tables.Tables`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each data set, variant, factor (K or M), value of the other factor (and ``all``
+        for the mean over those of its values that were run with five seeds or more) and quantity:
+        ``mean`` and ``std`` (ddof=1) of the exemplar accuracy over seeds, in percentage points.
+        ``effect`` is the quantity at ``to`` minus that at ``from``. Its interval is a bootstrap of
+        95 % over seeds, within each setting (scipy.stats.bootstrap): expanded percentiles, which
+        make up for so few seeds (Hesterberg, arXiv:1411.5279, section 3.4.2). Empty with fewer than
+        five seeds in a setting. Collapsed runs, which have an accuracy, are among the others.
+    """
+    shown = runs[
+        (runs["method"] == "gmvae")
+        & (runs["dataset"] != SYNTHETIC)
+        & runs["status"].isin(WITH_CLUSTERS)
+        & runs[METRIC].notna()
+    ]
+    rows = [
+        {"dataset": dataset, "variant": variant, **row}
+        for (dataset, variant), group in shown.groupby(["dataset", "variant"], sort=False)
+        for factor, other in (("K", "M"), ("M", "K"))
+        for row in _of_factor(group, factor, other)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def sentences(table: pd.DataFrame) -> list[str]:
+    """What the rows of `effects` over ``all`` say of the paper's claim, one sentence each.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `effects`.
+    """
+    claims = {"mean": ("higher", "mean", 1), "std": ("steadier", "standard deviation", -1)}
+    found = []
+    for row in table[table["at"] == ALL].to_dict("records"):
+        adjective, name, sign = claims[row["quantity"]]
+        claim = f"{row['dataset']}, {row['variant']}: larger {row['factor']} makes accuracy"
+        numbers = (
+            f"{name} {row['effect']:+.1f} points from {row['factor']} = {row['from']} "
+            f"to {row['to']}"
+        )
+        if pd.isna(row["effect_low"]):
+            found.append(
+                f"{claim} {adjective}: not supported (too few seeds to tell; five are needed)."
+            )
+            continue
+        interval = f"95 % interval {row['effect_low']:+.1f} to {row['effect_high']:+.1f}"
+        ends = sorted((sign * row["effect_low"], sign * row["effect_high"]))
+        if ends[0] > 0:
+            verdict = "supported"
+        else:
+            verdict = "not supported, the opposite is seen" if ends[1] < 0 else "not supported"
+        found.append(
+            f"{claim} {adjective}: {verdict} ({numbers}, {interval}, {row['n_runs']} runs)."
+        )
+    return found
+
+
+def _of_factor(group: pd.DataFrame, factor: str, other: str) -> Iterator[dict[str, Any]]:
+    values = sorted(group[factor].unique())
+    if len(values) < 2:
+        return
+    low, high = int(values[0]), int(values[-1])
+    pairs = {}
+    for level in sorted(group[other].unique()):
+        here = group[group[other] == level]
+        pair = [_accuracies(here, factor, value) for value in (low, high)]
+        if all(map(len, pair)):
+            pairs[f"{other} = {int(level)}"] = pair
+    if not pairs:
+        return
+    enough = [pair for pair in pairs.values() if min(map(len, pair)) >= LEAST_SEEDS]
+    chosen = {**{at: [pair] for at, pair in pairs.items()}, ALL: enough or list(pairs.values())}
+    for at, pairs_here in chosen.items():
+        for quantity in ("mean", "std"):
+            known = {"factor": factor, "from": low, "to": high, "at": at}
+            yield {**known, "quantity": quantity, **_difference(pairs_here, quantity)}
+
+
+def _accuracies(group: pd.DataFrame, factor: str, value: int) -> NDArray[np.float64]:
+    return group.loc[group[factor] == value, METRIC].to_numpy(float)
+
+
+def _difference(
+    pairs: Sequence[Sequence[NDArray[np.float64]]], quantity: str
+) -> dict[str, float | int | None]:
+    """Effect and interval, averaged over pairs of samples at the low and the high value."""
+    samples = list(itertools.chain.from_iterable(pairs))
+    found: dict[str, float | int | None] = {
+        "effect": None,
+        "effect_low": None,
+        "effect_high": None,
+        "n_runs": sum(map(len, samples)),
+    }
+    enough = min(map(len, samples)) >= LEAST_SEEDS
+    if enough or quantity == "mean":
+        found["effect"] = round(float(_statistic(quantity)(*samples, axis=-1)), 2)
+    if enough:
+        interval = bootstrap(
+            samples,
+            _statistic(quantity),
+            vectorized=True,
+            confidence_level=_expanded(min(map(len, samples))),
+            n_resamples=RESAMPLES,
+            method="percentile",
+            rng=np.random.default_rng(SEED),
+        ).confidence_interval
+        found["effect_low"], found["effect_high"] = (round(float(end), 2) for end in interval)
+    return found
+
+
+def _expanded(n_seeds: int) -> float:
+    """The level at which a percentile bootstrap of the mean has the width of a t-interval."""
+    quantile = t.ppf((1 + CONFIDENCE) / 2, n_seeds - 1)
+    return float(1 - 2 * norm.cdf(-quantile * np.sqrt(n_seeds / (n_seeds - 1))))
+
+
+def _statistic(quantity: str) -> Any:
+    def of(sample: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        if quantity == "mean":
+            return sample.mean(axis=axis)
+        return sample.std(axis=axis, ddof=1)
+
+    def difference(*samples: NDArray[np.float64], axis: int) -> Any:
+        each: Iterable[Any] = zip(samples[::2], samples[1::2], strict=True)
+        return np.mean([of(high, axis) - of(low, axis) for low, high in each], axis=0)
+
+    return difference

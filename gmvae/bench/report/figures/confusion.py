@@ -1,0 +1,85 @@
+"""Which classes the clusters of each method hold."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from gmvae.bench.report.drawing.source import Source, title_of
+from gmvae.bench.report.drawing.style import WIDTH, notice
+
+COLUMNS = 3
+
+
+def draw(source: Source) -> Figure:
+    """One panel a data set and method: the share of each class within each cluster.
+
+    Of each method the setting with K nearest to the number of classes is shown, and of its runs the
+    one with the best training ELBO (of a Gaussian mixture its log-likelihood), or that of median
+    accuracy where the method has none; the synthetic data are apart. Clusters are ordered by the
+    class that they mostly hold, with their number of test samples at the right.
+
+    Parameters
+    ----------
+    source : Source
+
+    Returns
+    -------
+    Figure
+    """
+    shown = source.one_of_each_method()
+    if not shown:
+        return notice("no finished run with labels is in this table")
+    classes = [np.unique(source.labels(one.dataset)) for one in shown]
+    counts = [
+        _counts(source.assignments(one.path)["clusters"], source.labels(one.dataset))
+        for one in shown
+    ]
+    n_rows = -(-len(shown) // COLUMNS)
+    tallest = [
+        max(len(c) for c in counts[row * COLUMNS : (row + 1) * COLUMNS]) for row in range(n_rows)
+    ]
+    heights = [0.13 * n + 0.75 for n in tallest]
+    figure, axes = plt.subplots(
+        n_rows, COLUMNS, figsize=(WIDTH, sum(heights)), squeeze=False, height_ratios=heights
+    )
+    for panel in axes.flat[len(shown) :]:
+        panel.axis("off")
+    for panel, one, matrix, names in zip(axes.flat, shown, counts, classes, strict=False):
+        image = _draw_panel(panel, title_of(one), matrix, names)
+    figure.colorbar(
+        image, ax=axes, location="bottom", shrink=0.4, aspect=40, label="share of a cluster (%)"
+    )
+    return figure
+
+
+def _counts(clusters: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Samples of each class in each cluster in use, (clusters, classes), ordered by class."""
+    used, rows = np.unique(clusters, return_inverse=True)
+    classes, columns = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(used), len(classes)), np.int64)
+    np.add.at(counts, (rows, columns), 1)
+    # The largest of the clusters of a class comes first.
+    return counts[np.lexsort((-counts.max(axis=1), counts.argmax(axis=1)))]
+
+
+def _draw_panel(
+    axes: Axes, title: str, counts: NDArray[np.int64], classes: NDArray[np.integer]
+) -> AxesImage:
+    shares = 100 * counts / counts.sum(axis=1, keepdims=True)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    axes.set_title(title, fontsize=8)
+    axes.grid(visible=False)
+    every = max(1, len(classes) // 10)
+    axes.set_xticks(range(0, len(classes), every), map(str, classes[::every]), fontsize=7)
+    axes.set_xlabel("class", fontsize=8, labelpad=1)
+    axes.set_ylabel("cluster", fontsize=8, labelpad=1)
+    sizes = [f"{n:,}" for n in counts.sum(axis=1)]
+    axes.set_yticks(range(len(counts)), sizes, fontsize=7)
+    axes.yaxis.tick_right()
+    axes.tick_params(length=0, pad=2)
+    return image

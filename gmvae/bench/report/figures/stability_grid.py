@@ -1,0 +1,176 @@
+"""Accuracy of GMVAE by K and M, every seed visible (after arXiv:1611.02648v2, Figure 4)."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from gmvae.bench.report.drawing.source import Source
+from gmvae.bench.report.drawing.style import MARKERS, METRIC_LABELS, WIDTH, colours, finish, notice
+from gmvae.bench.report.effects import ALL, effects
+from gmvae.bench.report.tables import PUBLISHED_DATASET, SYNTHETIC, published
+
+SPREAD = 0.56
+ROW_HEIGHT = 0.2  # inches, of the table
+
+
+def table(source: Source) -> pd.DataFrame:
+    """The effects of K and of M, of which the figure shows those over all settings."""
+    return effects(source.runs)
+
+
+def draw(source: Source) -> Figure:
+    """One panel a data set and protocol; every point is a run.
+
+    Below are the effects of K and of M on mean and spread: the difference between the largest and
+    the smallest value, averaged over the other parameter, with bootstrap intervals over seeds
+    (expanded percentiles; none with fewer than five seeds).
+
+    Parameters
+    ----------
+    source : Source
+
+    Returns
+    -------
+    Figure
+    """
+    finished = source.finished
+    shown = finished[(finished["method"] == "gmvae") & (finished["dataset"] != SYNTHETIC)]
+    if shown.empty:
+        return notice("no GMVAE run with labels is in this table")
+    groups = shown.groupby(["dataset", "variant"], sort=False)
+    rows = _effect_rows(effects(shown))
+    below = ROW_HEIGHT * (len(rows) + 1) if rows else 0.0
+    figure = plt.figure(figsize=(WIDTH, 3.1 * len(groups) + 0.4 + below))
+    grid = figure.add_gridspec(
+        len(groups) + 1, 2, height_ratios=[*[3.1] * len(groups), below or 0.01]
+    )
+    axes = [
+        [figure.add_subplot(grid[row, column]) for column in (0, 1)] for row in range(len(groups))
+    ]
+    all_m = sorted(shown["M"].unique())
+    for row, ((dataset, variant), group) in zip(axes, groups, strict=True):
+        for panel, metric in zip(row, METRIC_LABELS, strict=True):
+            _draw_panel(panel, group, metric, all_m)
+            panel.set_title(f"{dataset}, GMVAE {variant}")
+            if metric == "accuracy_exemplar" and dataset == PUBLISHED_DATASET:
+                _draw_published(panel, group, all_m)
+    if rows:
+        _draw_effects(figure.add_subplot(grid[-1, :]), rows)
+    _draw_legend(figure)
+    return figure
+
+
+def _effect_rows(found: pd.DataFrame) -> list[list[str]]:
+    return [
+        [
+            f"{row['dataset']}, {row['variant']}",
+            f"{row['factor']} from {row['from']} to {row['to']}",
+            {"mean": "mean", "std": "std over seeds"}[row["quantity"]],
+            "" if pd.isna(row["effect"]) else f"{row['effect']:+.1f}",
+            "too few seeds"
+            if pd.isna(row["effect_low"])
+            else f"{row['effect_low']:+.1f} to {row['effect_high']:+.1f}",
+            f"{row['n_runs']}",
+        ]
+        for row in found[found["at"] == ALL].to_dict("records")
+    ]
+
+
+def _draw_effects(axes: Axes, rows: list[list[str]]) -> None:
+    """Below the plots what they say in numbers: exemplar accuracy in percentage points."""
+    axes.axis("off")
+    names = [
+        "data, network",
+        "effect of",
+        "on exemplar accuracy",
+        "points",
+        "95 % bootstrap interval",
+    ]
+    drawn = axes.table(
+        rows,
+        colLabels=[*names, "runs"],
+        cellLoc="left",
+        colLoc="left",
+        edges="horizontal",
+        bbox=Bbox.unit(),
+    )
+    drawn.auto_set_font_size(False)
+    drawn.set_fontsize(7.5)
+    drawn.auto_set_column_width(range(len(names) + 1))
+    for cell in drawn.get_celld().values():
+        cell.set(linewidth=0.5, edgecolor="0.7")
+
+
+def _draw_legend(figure: Figure) -> None:
+    """One entry for each label, the values of M first."""
+    handles: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    order = sorted(handles, key=lambda label: not label.startswith("M ="))
+    chosen = [handles[label] for label in order]
+    figure.legend(chosen, order, loc="outside lower center", ncols=len(order))
+
+
+def _position(index: int, m_index: int, n_m: int) -> float:
+    return index + SPREAD * ((m_index + 0.5) / n_m - 0.5)
+
+
+def _draw_panel(axes: Axes, group: pd.DataFrame, metric: str, all_m: list) -> None:
+    all_k = sorted(group["K"].unique())
+    palette = colours(all_m)
+    for m_index, m in enumerate(all_m):
+        for k_index, k in enumerate(all_k):
+            values = group[(group["K"] == k) & (group["M"] == m)][metric].dropna()
+            if values.empty:
+                continue
+            at = _position(k_index, m_index, len(all_m))
+            axes.plot(
+                [at] * len(values),
+                values,
+                linestyle="none",
+                marker=MARKERS[m_index % len(MARKERS)],
+                markersize=5,
+                markerfacecolor=(*palette[m], 0.45),
+                markeredgecolor=palette[m],
+                label=f"M = {m}, one point a seed",
+            )
+            axes.hlines(
+                values.mean(),
+                at - 0.11,
+                at + 0.11,
+                color="black",
+                linewidth=1.6,
+                zorder=3,
+                label="mean",
+            )
+    axes.set_xticks(range(len(all_k)), [str(k) for k in all_k])
+    axes.set_xlim(-0.6, len(all_k) - 0.4)
+    axes.set_xlabel("number of clusters K")
+    axes.set_ylabel(METRIC_LABELS[metric])
+    axes.grid(axis="x", visible=False)
+    finish(axes)
+
+
+def _draw_published(axes: Axes, group: pd.DataFrame, all_m: list) -> None:
+    all_k = sorted(group["K"].unique())
+    rows = published()
+    rows = rows[(rows["method"] == "gmvae") & rows["K"].isin(all_k) & rows["M"].isin(all_m)]
+    for row in rows.itertuples():
+        at = _position(all_k.index(row.K), all_m.index(row.M), len(all_m)) + 0.17
+        axes.errorbar(
+            at,
+            row.mean,
+            yerr=row.std,
+            fmt="_",
+            color="0.45",
+            capsize=2,
+            markersize=7,
+            linewidth=1,
+            label="published mean ± std",
+        )

@@ -1,0 +1,58 @@
+"""Small line plots of single runs, as the points of an SVG polyline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from gmvae.bench.report.drawing.source import Source
+
+WIDTH, HEIGHT = 240, 56
+OBJECTIVES = ("elbo", "loss")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line over epochs.
+
+    Attributes
+    ----------
+    name, points : str
+        The points are those of an SVG polyline in a box of `WIDTH` by `HEIGHT`.
+    first, last : str
+        Values at its ends.
+    epochs : int
+    """
+
+    name: str
+    points: str
+    first: str
+    last: str
+    epochs: int
+
+
+def curves_of(source: Source, path: str) -> list[Curve]:
+    """Training objective and test accuracy of a run by epoch, as far as there are any."""
+    history = source.history(path)
+    found = [(name, history[name]) for name in OBJECTIVES if name in history][:1]
+    scores = source.scored[path].scores["epochs"]
+    for name, title in (("exemplar", "exemplar (%)"), ("hungarian", "Hungarian (%)")):
+        values = pd.Series(scores.get(f"accuracy_{name}", []), dtype=float)
+        found.append((f"test accuracy, {title}", 100 * values))
+    # The last epoch of a run that diverged is not finite.
+    finite = [(name, values[np.isfinite(values)]) for name, values in found]
+    return [_curve(name, values) for name, values in finite if len(values) > 1]
+
+
+def _curve(name: str, values: pd.Series) -> Curve:
+    low, high = values.min(), values.max()
+    span = (high - low) or 1.0
+    step = WIDTH / (len(values) - 1)
+    points = " ".join(
+        f"{index * step:.1f},{HEIGHT - HEIGHT * (value - low) / span:.1f}"
+        for index, value in enumerate(values)
+    )
+    first, last = f"{values.iloc[0]:.1f}", f"{values.iloc[-1]:.1f}"
+    return Curve(name, points, first, last, len(values))

@@ -1,0 +1,1 @@
+"""Care for a folder of results: repair, verify, trace and status."""

@@ -1,0 +1,193 @@
+"""What is behind a cell of the table: runs, their figures, parameters, origin and files."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gmvae.bench.disk.checksums import damaged, read_manifest
+from gmvae.bench.disk.errors import DataError, did_you_mean
+from gmvae.bench.disk.layout import DATA, LISTS_OF_A_RUN
+from gmvae.bench.report.tables import RUN_COLUMNS, SETTING
+from gmvae.bench.runs.record import read_record
+
+FIGURES = [
+    "accuracy_hungarian",
+    "accuracy_exemplar",
+    "accuracy_majority",
+    "nmi",
+    "ari",
+    "clusters_used",
+    "elbo",
+]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What tells a row of the table from others; None where it does not matter."""
+
+    dataset: str | None = None
+    method: str | None = None
+    variant: str | None = None
+    K: int | None = None
+    M: int | None = None
+
+
+def trace(table: Path, cell: Cell) -> str:
+    """Describe the runs behind the rows of a table that a cell names.
+
+    Parameters
+    ----------
+    table : Path
+        ``table1.csv``, with ``runs.csv`` beside it.
+    cell : Cell
+
+    Returns
+    -------
+    str
+        For people; last a command that repeats one of the runs.
+
+    Raises
+    ------
+    DataError
+        If there is no such row, or no table.
+    """
+    if not table.is_file():
+        raise DataError(f"{table} is not there; give the path of a table1.csv")
+    runs = _matching(_read(table.parent / "runs.csv"), cell)
+    lines: list[str] = []
+    for setting, group in runs.groupby(SETTING, sort=False, dropna=False):
+        named = [f"{n} {v}" for n, v in zip(SETTING, setting, strict=True) if not pd.isna(v)]
+        lines += [", ".join(named), f"  {_spread(group)}"]
+        lines += _settings(table.parent, group.iloc[0])
+        for row in group.to_dict("records"):
+            lines += [f"  {line}" for line in _run(table.parent, row)]
+    return "\n".join([*lines, *_how_to_repeat(table.parent, runs)])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        runs = pd.read_csv(path, dtype={"K": "Int64", "M": "Int64", "clusters_used": "Int64"})
+        return runs[RUN_COLUMNS]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            f"{path} cannot be read ({error}); give the path of a table1.csv with its runs.csv "
+            "beside it"
+        ) from error
+
+
+def _matching(runs: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    found = runs
+    for name in SETTING:
+        wanted = getattr(cell, name)
+        if wanted is None:
+            continue
+        there = found[name].dropna().unique().tolist()
+        if isinstance(wanted, str):
+            # In table1.csv a variant can carry the mark of its config in brackets.
+            plain = wanted.lower().partition(" (")[0]
+            chosen = found[found[name].astype(str).str.lower() == plain]
+        else:
+            chosen = found[found[name] == wanted]
+        if chosen.empty:
+            near = did_you_mean(str(wanted).lower(), map(str, there))
+            raise DataError(
+                f"no run of this table has {name} {wanted}{near}; "
+                f"there is: {', '.join(map(str, there)) or 'none'}"
+            )
+        found = chosen
+    return found
+
+
+def _spread(group: pd.DataFrame) -> str:
+    finished = group[group["status"] == "finished"]
+    parts = [f"{len(group)} runs, {len(group) - len(finished)} failed"]
+    for name in ("accuracy_exemplar", "accuracy_hungarian"):
+        scores = finished[name].astype(float).dropna()
+        if len(scores):
+            spread = f" ± {scores.std(ddof=1):.2f}" if len(scores) > 1 else ""
+            parts.append(f"{name} {scores.mean():.2f}{spread} (best {scores.max():.2f})")
+    return "; ".join(parts)
+
+
+def _settings(results: Path, row: Mapping[str, Any]) -> list[str]:
+    folder = results / str(row["path"])
+    if not (folder / "run.json").is_file():
+        return []
+    run = read_record(folder / "run.json")["run"]
+    return [f"  class {run['class_path']}, parameters {json.dumps(run['parameters'])}"]
+
+
+def _run(results: Path, row: Mapping[str, Any]) -> Iterator[str]:
+    shown = [f"{name} {row[name]:g}" for name in FIGURES if not pd.isna(row[name])]
+    reason = "" if pd.isna(row["reason"]) else f" ({row['reason']})"
+    yield ""
+    scores = "; " + ", ".join(shown) if shown else ""
+    yield f"seed {row['seed']}: {row['status']}{reason}{scores}"
+    folder = results / row["path"]
+    if not (folder / "run.json").is_file():
+        yield f"  its files are not here (expected in {folder})"
+        return
+    record = read_record(folder / "run.json")
+    program, machine = record["program"], record["machine"]
+    changed = {True: ", with changes", False: "", None: ""}[program.get("git_dirty")]
+    yield f"  everything about it, the whole config included, is in {folder / 'run.json'}"
+    yield (
+        f"  {record['train_seconds']:.1f} s of training, {record['peak_memory_mb']:g} MB, from "
+        f"{record['started']} to {record['finished']}, in {record['resumed'] + 1} attempts"
+    )
+    yield (
+        f"  gmvae {program.get('version')}, commit {program.get('git_commit')}{changed}; "
+        + ", ".join(f"{name} {version}" for name, version in record["libraries"].items())
+    )
+    yield (
+        f"  {machine.get('processor')}, {machine.get('system')}; {record['threads']} threads, "
+        f"precision {record['precision']}"
+    )
+    for name, checksum in record["data_sha256"].items():
+        yield f"  {DATA}/{record['run']['dataset']}/{name}.npy, SHA-256 {checksum}"
+    for name in LISTS_OF_A_RUN:
+        others = damaged(folder / name, thorough=True)
+        for path, checksum in read_manifest(folder / name).items():
+            remark = "" if path.is_file() else "; IT IS NOT THERE"
+            remark = "; WHAT IS THERE NOW IS SOMETHING ELSE" if path in others else remark
+            yield f"  {path}, SHA-256 {checksum}{remark}"
+
+
+def _how_to_repeat(results: Path, runs: pd.DataFrame) -> list[str]:
+    """Commands that repeat a run that finished, if there is one, and compare."""
+    there = runs[[(results / path / "run.json").is_file() for path in runs["path"]]]
+    if there.empty:
+        return []
+    if (there["status"] == "finished").any():
+        there = there[there["status"] == "finished"]
+    path = Path(there.iloc[0]["path"])
+    record = read_record(results / path / "run.json")
+    seeds = record.get("seeds_together")
+    repeated = [
+        ({**record["run"], "seed": seed}, results / "repeated" / path.parent / f"seed{seed}")
+        for seed in seeds or [record["run"]["seed"]]
+    ]
+    described = [run for run, _ in repeated] if seeds else repeated[0][0]
+    data = DATA / record["run"]["dataset"]
+    words = [
+        *("python", "-m", "gmvae.bench", "train-together" if seeds else "train"),
+        json.dumps(described, sort_keys=True),
+        *(str(folder) for _, folder in repeated),
+        *("--train-images", str(data / "train-images.npy")),
+        *("--test-images", str(data / "test-images.npy")),
+        *("--threads", str(record["threads"]), "--fresh"),
+    ]
+    again = results / "repeated" / path / "test.npz"
+    return [
+        "",
+        f"to repeat {path} in another folder and compare (no output means: the same):",
+        f"  {shlex.join(words)}",
+        f"  {shlex.join(['cmp', str(again), str(results / path / 'test.npz')])}",
+    ]

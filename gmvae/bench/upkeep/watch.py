@@ -1,0 +1,100 @@
+"""The status of a grid on a terminal or in a log, once or until all runs are done."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gmvae.bench.upkeep.status import STATES, RunState, Status, as_text, duration, read_status
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+COLOURS = {"done": "green", "running": "cyan", "failed": "red", "stopped": "yellow"}
+SECONDS = 2.0
+
+
+def show(results: Path, *, watch: bool) -> str:
+    """What the command prints at its end, after showing the status as long as it is watched.
+
+    Parameters
+    ----------
+    results : Path
+    watch : bool
+        Until all runs are done; on a terminal live, else a line each time that something changes.
+    """
+    status = read_status(results)
+    if not sys.stdout.isatty():
+        with contextlib.suppress(KeyboardInterrupt):
+            while watch and not status.is_over:
+                print(status.headline(), flush=True)
+                status = _changed(status)
+        return as_text(status)
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console()
+    if not watch:
+        console.print(as_table(status))
+        return status.headline()
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(as_table(status), console=console, auto_refresh=False) as live,
+    ):
+        while not status.is_over:
+            time.sleep(SECONDS)
+            status = read_status(results)
+            live.update(as_table(status), refresh=True)
+    return status.headline()
+
+
+def _changed(before: Status) -> Status:
+    """The status as soon as a run has another state."""
+    while True:
+        time.sleep(SECONDS)
+        now = read_status(before.results)
+        if [one.state for one in now.runs] != [one.state for one in before.runs]:
+            return now
+
+
+def as_table(status: Status) -> RenderableType:
+    """For a terminal: a bar, a row a setting, and what runs or failed."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("data", "method", "setting"):
+        table.add_column(name)
+    for name in (*STATES, "a run"):
+        table.add_column(name, justify="right", style=COLOURS.get(name))
+    for (dataset, method, setting), runs in _by_setting(status.runs).items():
+        counts = Counter(one.state for one in runs)
+        times = [one.seconds for one in runs if one.state == "done" and one.seconds is not None]
+        cells = [str(counts[state] or "") for state in STATES]
+        median = duration(statistics.median(times)) if times else ""
+        table.add_row(dataset, method, setting, *cells, median)
+    over = status.count("done") + status.count("failed")
+    lines = [
+        Text(f"{one.state}: {one.run.path}: {one.detail}", style=COLOURS[one.state])
+        for one in status.runs
+        if one.state in ("running", "failed", "stopped")
+    ]
+    bar = ProgressBar(total=len(status.runs), completed=over, width=60)
+    # What happens now comes first: a table that is too long for the window is cut at its end.
+    return Group(Text(status.headline(), style="bold"), bar, *lines, table)
+
+
+def _by_setting(runs: Iterable[RunState]) -> dict[tuple[str, str, str], list[RunState]]:
+    found: dict[tuple[str, str, str], list[RunState]] = {}
+    for one in runs:
+        key = (one.run.dataset, one.run.method, one.run.setting)
+        found.setdefault(key, []).append(one)
+    return found

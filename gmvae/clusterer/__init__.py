@@ -1,0 +1,1 @@
+"""What every clusterer with a network shares: parameters, samples, results and files."""

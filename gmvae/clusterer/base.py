@@ -1,0 +1,216 @@
+"""What every clusterer with a network shares: checks, seeding, trainings in turn, results."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from gmvae.clusterer.evaluation import evaluate
+from gmvae.clusterer.parameters import check_parameters
+from gmvae.clusterer.samples import as_samples, fitting_samples
+from gmvae.model.architectures import Architecture, architecture
+from gmvae.training.checkpoints import Checkpoints, checkpoints_of
+from gmvae.training.devices import resolve_device, seeded
+from gmvae.training.loop import DivergenceError, Record, Training
+from gmvae.training.progress import History
+from gmvae.training.step import TrainingStep
+
+OnEpoch = Callable[[Any, int], Record | None]
+
+
+class NetworkClusterer(ClusterMixin, BaseEstimator):
+    """A network that is learnt in one or several trainings, and clusters.
+
+    A subclass has the parameters of `gmvae.training.step.TrainingSettings` and ``n_clusters``,
+    ``network``, ``observation`` and ``random_state``.
+
+    Attributes
+    ----------
+    model_ : Module
+    labels_ : ndarray of int, shape (n_samples,)
+        Clusters of the training samples.
+    history_ : dict of str to ndarray, shape (epochs,)
+        Epoch means, one training after the other; NaN where a value belongs to another of them.
+    records_ : list of dict of str to ndarray
+        What `on_epoch` returned, for the epochs in which there were clusters.
+    """
+
+    accepts_bytes = True
+
+    def fit(
+        self,
+        Y: ArrayLike,
+        y: None = None,
+        *,
+        on_epoch: OnEpoch | None = None,
+        checkpoint: Checkpoints | str | Path | None = None,
+    ) -> Self:
+        """Train on samples `Y`, shape (n_samples, n_features); arguments as `gmvae.GMVAE.fit`.
+
+        `on_epoch` is called once there are clusters: not while an autoencoder comes first, whose
+        epochs are counted all the same.
+        """
+        check_parameters(self.get_params())
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # of an earlier fit
+        samples = fitting_samples(self, Y).to(resolve_device(self.device))
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self.history_: dict[str, NDArray] = {}
+        self.records_: list[Record] = []
+        with checkpoints_of(checkpoint, [self], samples) as checkpoints:
+            try:
+                with seeded(seed, samples.device):
+                    self._learn(samples, seed, Phases(self, checkpoints, on_epoch))
+                self.labels_ = self._clusters(samples)
+            except DivergenceError as error:
+                error.history = {name: list(values) for name, values in self.history_.items()}
+                raise
+        return self
+
+    @abstractmethod
+    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
+        """Build and train ``model_`` on the samples; torch is seeded."""
+
+    @abstractmethod
+    def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
+        """Clusters of checked samples, shape (N,)."""
+
+    def _architecture(self) -> tuple[Architecture, int]:
+        """The architecture and the size of its code."""
+        arch = architecture(self.network)
+        return arch, arch.x_dim if self.x_dim is None else self.x_dim
+
+    def _read(
+        self, function: Callable[[Tensor], tuple[Tensor, ...]], Y: ArrayLike
+    ) -> list[NDArray[np.float32]]:
+        check_is_fitted(self, "model_")
+        device = next(self.model_.parameters()).device
+        return evaluate(function, as_samples(self, Y), device)
+
+    def save(self, path: Any) -> None:
+        """Write all that was learnt to one safetensors file, for other programs to read."""
+        from safetensors.torch import save_file
+
+        check_is_fitted(self, "model_")
+        tensors = {name: value.contiguous() for name, value in self._learnt().items()}
+        save_file(tensors, path, {"format": "network-1", "class": type(self).__name__})
+
+    def _learnt(self) -> dict[str, Tensor]:
+        return {f"model.{name}": value for name, value in self.model_.state_dict().items()}
+
+
+class ProbabilisticClusterer(NetworkClusterer):
+    """A `NetworkClusterer` whose network itself gives cluster probabilities."""
+
+    @abstractmethod
+    def _probabilities(self, y: Tensor) -> Tensor:
+        """Cluster probabilities of a batch (B, y_dim), shape (B, n_clusters)."""
+
+    def predict_proba(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Probability of each cluster, shape (n_samples, n_clusters)."""
+        return self._read(lambda y: (self._probabilities(y),), Y)[0]
+
+    def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
+        """Most probable cluster of each sample, shape (n_samples,)."""
+        return self.predict_proba(Y).argmax(axis=1)
+
+    def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
+        read = evaluate(lambda y: (self._probabilities(y),), samples, samples.device)[0]
+        if not np.isfinite(read).all():
+            raise DivergenceError(
+                "training diverged in its last step: the cluster probabilities of the training "
+                "samples are not finite; a lower learning_rate usually helps"
+            )
+        return read.argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The trainings of one fit, one after the other: one history, one list of records.
+
+    Attributes
+    ----------
+    estimator : NetworkClusterer
+    checkpoints : Checkpoints or None
+    on_epoch : callable or None
+    """
+
+    estimator: NetworkClusterer
+    checkpoints: Checkpoints | None
+    on_epoch: OnEpoch | None
+
+    def train(self, name: str, step: TrainingStep, *, observed: bool = True) -> History:
+        """Run one training to its end.
+
+        Parameters
+        ----------
+        name : str
+            Of its checkpoints.
+        step : TrainingStep
+            Its settings say how long.
+        observed : bool
+            Whether there are clusters that `on_epoch` can be shown.
+
+        Returns
+        -------
+        dict of str to list of float
+            History of this training alone.
+        """
+        estimator, on_epoch = self.estimator, self.on_epoch if observed else None
+        training = Training(step, step.settings, self.checkpoints, name)
+        history, records = estimator.history_, estimator.records_
+        n_before = len(history.get("epoch", ()))
+
+        def note() -> None:
+            if training.histories:
+                estimator.history_ = joined(history, training.histories[0])
+            if training.histories and on_epoch:
+                estimator.records_ = [*records, *training.records[0]]
+
+        def tell(_: int, epoch: int) -> Record | None:
+            note()
+            return on_epoch(estimator, n_before + epoch) if on_epoch else None
+
+        try:
+            training.run(step.settings.epochs, tell)
+        finally:
+            step.set_training(False)
+            note()
+        return training.histories[0] if training.histories else {}
+
+
+def joined(before: dict[str, NDArray], history: History) -> dict[str, NDArray]:
+    """Add the epochs of one training to those of the trainings before it.
+
+    Parameters
+    ----------
+    before : dict of str to ndarray, shape (n,)
+    history : dict of str to list of float, of length m
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n + m,)
+        Epochs and seconds go on; what one of them lacks is NaN there.
+    """
+    after = {name: np.asarray(values) for name, values in history.items()}
+    if not before or not after:
+        return before or after
+    for name in ("epoch", "seconds"):
+        after[name] = after[name] + before[name][-1]
+    n_before, n_after = len(before["epoch"]), len(after["epoch"])
+    return {
+        name: np.concatenate(
+            [before.get(name, np.full(n_before, np.nan)), after.get(name, np.full(n_after, np.nan))]
+        )
+        for name in {**before, **after}
+    }

@@ -1,0 +1,1 @@
+"""Hand-derived gradients and fused passes; tests hold each one to the plain version."""

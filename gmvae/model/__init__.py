@@ -1,0 +1,1 @@
+"""The mathematics of the paper: distributions, networks, the model and its objective."""

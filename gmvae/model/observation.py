@@ -1,0 +1,81 @@
+"""p(y | x): a decoder and the distribution of the observation that its output stands for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from gmvae.model.architectures import Architecture
+from gmvae.model.distributions import BernoulliLogits, DiagonalNormal
+from gmvae.model.networks import Decoder, as_batch, full_precision
+
+Observation = Literal["bernoulli", "gaussian"]
+
+MIN_LOG_VAR = -10.0
+"""Of a Gaussian observation in units of the data's own variance: without a floor the likelihood of
+a value that hardly varies grows without bound."""
+
+INITIAL_LOG_VAR = -6.0
+"""In the same units. A decoder that begins with the data's own variance has nothing to gain from x
+at first: q(x | y) falls back to the prior and stays there (Lucas et al., arXiv:1911.02469)."""
+
+
+class ObservationModel(nn.Module):
+    """p_theta(y | x) = Bernoulli(mu(x)) or N(mu(x), diag sigma^2(x)).
+
+    For real vectors the networks work in standardised units, while the distribution that comes out
+    is one of the vectors themselves: an affine last layer that is fixed before training.
+
+    Parameters
+    ----------
+    arch : Architecture
+    x_dim, y_dim : int
+    observation : {"bernoulli", "gaussian"}
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, arch: Architecture, x_dim: int, y_dim: int, observation: Observation):
+        super().__init__()
+        self.observation = observation
+        n_outputs = 1 if observation == "bernoulli" else 2
+        self.decoder = Decoder(arch, x_dim, y_dim, n_outputs)
+        if observation == "gaussian":
+            with torch.no_grad():
+                self.decoder.output_bias.chunk(2)[1].fill_(INITIAL_LOG_VAR)
+        self.register_buffer("mean", torch.zeros(y_dim))
+        self.register_buffer("scale", torch.ones(y_dim))
+
+    @torch.no_grad()
+    def set_units(self, samples: Tensor) -> None:
+        """Take mean and standard deviation of each value from the training samples.
+
+        Parameters
+        ----------
+        samples : Tensor, shape (N, y_dim)
+            Real values or pixel bytes.
+        """
+        if self.observation == "gaussian":
+            # In float64, since large values that vary little lose their spread in float32.
+            exact = as_batch(samples).double()
+            self.mean.copy_(exact.mean(0))
+            spread = exact.std(0, correction=0)
+            negligible = spread <= 1e-6 * exact.abs().amax(0)
+            self.scale.copy_(torch.where(negligible, 1.0, spread))
+
+    def standardise(self, y: Tensor) -> Tensor:
+        """What the trunk sees of `y`, shape (B, y_dim)."""
+        return y if self.observation == "bernoulli" else (y - self.mean) / self.scale
+
+    def forward(self, x: Tensor) -> BernoulliLogits | DiagonalNormal:
+        """p(y | x) for `x` of shape (..., x_dim), parameters of shape (..., y_dim)."""
+        output = full_precision(self.decoder(x.flatten(0, -2))).unflatten(0, x.shape[:-1])
+        if self.observation == "bernoulli":
+            return BernoulliLogits(output)
+        mean, log_var = output.chunk(2, dim=-1)
+        log_var = MIN_LOG_VAR + functional.softplus(log_var - MIN_LOG_VAR)
+        return DiagonalNormal(self.mean + self.scale * mean, log_var + 2 * torch.log(self.scale))

@@ -1,0 +1,313 @@
+"""The state of a training on disk, from which a killed one goes on and ends with the same bits.
+
+One file is one state: tensors as safetensors, everything else as JSON in its header. Nothing in it
+is ever unpickled. Its name holds a checksum, so that a damaged file is known for what it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import re
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
+from torch import Tensor
+
+from gmvae.bench.disk.atomic import replacing
+
+FORMAT = "checkpoint-1"
+SECONDS = 30.0
+MAX_SHARE = 0.05
+"""Of the time that may be spent in writing checkpoints at the ends of short epochs."""
+KEPT = 2
+"""The last, and the one before it in case the last is damaged."""
+
+_FILE = re.compile(
+    r"(?P<name>.+)[.](?P<tag>[0-9a-f]{8})[.](?P<number>[0-9]{6,})[.](?P<checksum>[0-9a-f]{64})"
+    r"[.](safetensors|damaged)"
+)
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint could not be written or used; training goes on all the same."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a training has come to.
+
+    Attributes
+    ----------
+    tensors : dict of str to Tensor
+    values : dict of str to object
+        As JSON can hold them.
+    """
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """The tensors whose names begin with `name` and a point, by the rest of their names."""
+        prefix = f"{name}."
+        return {
+            key.removeprefix(prefix): value
+            for key, value in self.tensors.items()
+            if key.startswith(prefix)
+        }
+
+
+class Checkpoints:
+    """A folder with the states of all trainings of one fit.
+
+    Parameters
+    ----------
+    folder : str or Path
+    identity : mapping of str to object
+        Everything that decides the result, as JSON can hold it. States that were written under
+        another identity are neither used nor touched.
+    seconds : float, default=30
+        A state is written when so many seconds have passed, and at the end of each epoch that is
+        long enough for the writing not to matter; 0 writes after every step.
+
+    Attributes
+    ----------
+    restored_seconds : float
+        Training time that was not spent again, since states of earlier attempts were found.
+    resumed : int
+        How often the fit has gone on from such states, this time included.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        identity: Mapping[str, Any] | None = None,
+        *,
+        seconds: float = SECONDS,
+    ):
+        self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(f"checkpoint should be a folder, but {folder} is a file")
+        self.identity = _as_json(identity or {})
+        self.seconds = seconds
+        self.restored_seconds = 0.0
+        self.resumed = 0
+
+    def identify(self, **identity: Any) -> None:
+        """Say what decides the result, besides what was said before."""
+        self.identity |= _as_json(identity)
+
+    def series(self, name: str) -> Series:
+        """The successive states of the training `name`."""
+        return Series(self, name)
+
+    @property
+    def tag(self) -> str:
+        """Part of the names of all states of this fit, and of no others."""
+        text = json.dumps(self.identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def remove(self) -> None:
+        """Delete the states of this fit, which is complete, and the folder if it is empty then."""
+        for path, parts in self._states():
+            if parts["tag"] == self.tag:
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def warn_of_others(self) -> None:
+        """Tell that there are states of other fits, in case this one was meant to go on."""
+        if any(parts["tag"] != self.tag for _, parts in self._states()):
+            _warn(f"checkpoints of another fit are in {self.folder}; they are left alone")
+
+    def _states(self) -> list[tuple[Path, re.Match[str]]]:
+        found = [(path, _FILE.fullmatch(path.name)) for path in self.folder.glob("*.*")]
+        return [(path, parts) for path, parts in found if parts is not None]
+
+    def _note_restored(self, values: Mapping[str, Any], since: float) -> None:
+        self.restored_seconds += values["wall_seconds"] - since
+        self.resumed = max(self.resumed, values["resumed"] + 1)
+
+
+class Series:
+    """The successive states of one training, of which the last two are kept.
+
+    Parameters
+    ----------
+    checkpoints : Checkpoints
+    name : str
+        Of the training, unique in its fit.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, name: str):
+        self._checkpoints, self._name = checkpoints, name
+        self._last, self._cost = time.monotonic(), 0.0
+
+    def due(self, *, epoch_ends: bool = False) -> bool:
+        """Whether the state of now should be written."""
+        since = time.monotonic() - self._last
+        if epoch_ends and since * MAX_SHARE >= self._cost:
+            return True
+        return since >= self._checkpoints.seconds
+
+    def save(self, state: State) -> None:
+        """Write a state; a failure to do so is told and does not end the training."""
+        started = time.monotonic()
+        header = {
+            "format": FORMAT,
+            "identity": json.dumps(self._checkpoints.identity),
+            "values": json.dumps({**state.values, "resumed": self._checkpoints.resumed}),
+        }
+        # Copies, since no two tensors of a file may share memory.
+        tensors = {
+            name: value.detach().cpu().contiguous().clone() for name, value in state.tensors.items()
+        }
+        content = save(tensors, header)
+        there = self._files()
+        number = int(there[-1][1]["number"]) + 1 if there else 1
+        checksum = hashlib.sha256(content).hexdigest()
+        name = f"{self._name}.{self._checkpoints.tag}.{number:06d}.{checksum}.safetensors"
+        try:
+            with replacing(self._checkpoints.folder / name) as temporary:
+                temporary.write_bytes(content)
+            for path, _ in self._files()[:-KEPT]:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            _warn(f"no checkpoint could be written in {self._checkpoints.folder}: {error}")
+        self._last = time.monotonic()
+        self._cost = self._last - started
+
+    def load(self, since: float = 0.0) -> State | None:
+        """The last sound state of this fit; damaged ones are set aside with a warning.
+
+        Parameters
+        ----------
+        since : float
+            Seconds of training that are in the state and were accounted for before.
+        """
+        for path, parts in reversed(self._files()):
+            state = self._read(path, parts["checksum"])
+            if state is not None:
+                self._checkpoints._note_restored(state.values, since)
+                self._last = time.monotonic()
+                return state
+        return None
+
+    def _read(self, path: Path, checksum: str) -> State | None:
+        try:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != checksum:
+                raise ValueError("its checksum is wrong")
+            with safe_open(path, framework="pt") as file:
+                header = file.metadata()
+            if header["format"] != FORMAT:
+                raise ValueError(f"its format is {header['format']}, not {FORMAT}")
+            if json.loads(header["identity"]) != self._checkpoints.identity:
+                raise ValueError("it is of another fit")
+            return State(load(content), json.loads(header["values"]))
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            aside = path.with_suffix(".damaged")
+            path.rename(aside)
+            _warn(f"checkpoint {path} cannot be used ({error}); it is now {aside.name}")
+            return None
+
+    def _files(self) -> list[tuple[Path, re.Match[str]]]:
+        """Sound or not, oldest first."""
+        found = [
+            (path, parts)
+            for path, parts in self._checkpoints._states()
+            if (parts["name"], parts["tag"]) == (self._name, self._checkpoints.tag)
+            and path.suffix == ".safetensors"
+        ]
+        return sorted(found, key=lambda state: int(state[1]["number"]))
+
+
+@contextlib.contextmanager
+def checkpoints_of(
+    where: Checkpoints | str | Path | None, estimators: Sequence[Any], samples: Tensor
+) -> Iterator[Checkpoints | None]:
+    """Yield the checkpoints of a fit; what is made here is removed when the fit is complete.
+
+    Parameters
+    ----------
+    where : Checkpoints, str, Path or None
+        What the user gave as ``checkpoint``.
+    estimators : sequence of BaseEstimator
+        That are fitted, one or several in step.
+    samples : Tensor
+        Of the training.
+
+    Raises
+    ------
+    ValueError
+        If no integer seed makes the fit repeatable.
+    """
+    if where is None:
+        yield None
+        return
+    if isinstance(where, Checkpoints):
+        _identify(where, estimators, samples)
+        yield where
+        return
+    checkpoints = Checkpoints(where)
+    _identify(checkpoints, estimators, samples)
+    yield checkpoints
+    checkpoints.remove()
+
+
+def _identify(checkpoints: Checkpoints, estimators: Sequence[Any], samples: Tensor) -> None:
+    for estimator in estimators:
+        if not isinstance(estimator.random_state, Integral):
+            raise ValueError(
+                "checkpoint needs an integer as random_state, since a fit can only go on if its "
+                "random numbers can be made again; got "
+                f"random_state={estimator.random_state!r}"
+            )
+    checkpoints.identify(
+        estimator=type(estimators[0]).__name__,
+        parameters=[
+            {name: value for name, value in one.get_params().items() if name != "verbose"}
+            for one in estimators
+        ],
+        samples=_fingerprint(samples),
+        device=_device_name(samples.device),
+        threads=torch.get_num_threads(),
+        versions={"gmvae": _version(), "torch": torch.__version__},
+    )
+    checkpoints.warn_of_others()
+
+
+def _version() -> str | None:
+    # Asked of the installation: an import would make the whole package a source of every method.
+    try:
+        return importlib.metadata.version("gmvae")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _fingerprint(samples: Tensor) -> str:
+    checksum = hashlib.sha256(samples.cpu().contiguous().numpy().data).hexdigest()
+    return f"{samples.dtype} {tuple(samples.shape)} {checksum}"
+
+
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What `values` are when they come back from a file."""
+    return json.loads(json.dumps(dict(values), default=lambda number: number.item()))
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, CheckpointWarning, stacklevel=3)

@@ -1,0 +1,351 @@
+"""GMVAE as a scikit-learn clusterer."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from gmvae import GMVAE, DivergenceError
+from gmvae.training.loop import Training
+
+SEPARATING = {"epochs": 200, "batch_size": 32, "learning_rate": 3e-3, "random_state": 0}
+FAST = {"network": "paper-fc", "epochs": 2, "n_clusters": 3, "random_state": 0}
+
+
+@parametrize_with_checks(
+    [GMVAE(3, network="paper-fc", epochs=60, batch_size=16, learning_rate=3e-3)]
+)
+def test_scikit_learn_contract(estimator, check):
+    """All of scikit-learn's checks, none left out."""
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, size=(200, 64), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def fitted(pixels):
+    return GMVAE(**FAST).fit(pixels)
+
+
+def test_finds_blobs(blobs):
+    points, labels = blobs
+    model = GMVAE(3, network="paper-fc", **SEPARATING)
+    clusters = model.fit_predict(points)
+    pairs = set(zip(clusters, labels, strict=True))
+    assert len(pairs) == 3, "each blob should be a cluster of its own"
+
+
+def test_same_seed_same_bits(pixels, fitted):
+    again = GMVAE(**FAST).fit(pixels)
+    np.testing.assert_array_equal(again.predict_proba(pixels), fitted.predict_proba(pixels))
+    assert again.elbo_ == fitted.elbo_
+    other = GMVAE(**{**FAST, "random_state": 1}).fit(pixels)
+    assert not np.array_equal(other.predict_proba(pixels), fitted.predict_proba(pixels))
+
+
+def test_leaves_the_global_random_state_alone(pixels):
+    torch.manual_seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    expected = torch.rand(1), np.random.rand()  # noqa: NPY002
+    torch.manual_seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    GMVAE(**FAST).fit(pixels)
+    assert (torch.rand(1), np.random.rand()) == expected  # noqa: NPY002
+
+
+def test_bytes_and_scaled_floats_are_the_same_samples(pixels, fitted):
+    scaled = pixels.astype(np.float32) / np.float32(255)
+    assert fitted.observation_ == "bernoulli"
+    np.testing.assert_array_equal(fitted.predict_proba(scaled), fitted.predict_proba(pixels))
+    assert GMVAE(**FAST).fit(scaled).elbo_ == fitted.elbo_
+
+
+def test_results_do_not_depend_on_the_company(pixels, fitted):
+    together = fitted.predict_proba(pixels)
+    alone = np.concatenate([fitted.predict_proba(pixels[i : i + 1]) for i in range(5)])
+    np.testing.assert_array_equal(alone, together[:5])
+
+
+def test_probabilities_labels_and_latent_agree(pixels, fitted):
+    probabilities = fitted.predict_proba(pixels)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(fitted.predict(pixels), probabilities.argmax(1))
+    np.testing.assert_array_equal(fitted.labels_, fitted.predict(pixels))
+    assert fitted.transform(pixels).shape == (200, 2)
+
+
+def test_probabilities_are_the_posterior_at_the_posterior_means(pixels, fitted):
+    model = fitted.model_
+    with torch.no_grad():
+        q_x, q_w = model.q_xw_given_y(torch.from_numpy(pixels / np.float32(255)))
+        p_x = model.p_x_given_wz(q_w.mean)
+        density = torch.distributions.Normal(p_x.mean, (0.5 * p_x.log_var).exp())
+        log_p = density.log_prob(q_x.mean[:, None]).sum(-1)
+    expected = torch.softmax(log_p, -1).numpy()
+    np.testing.assert_allclose(fitted.predict_proba(pixels), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_score_is_the_mean_elbo_and_repeatable(pixels, fitted):
+    bounds = fitted.elbo(pixels)
+    assert bounds.shape == (200,)
+    assert fitted.score(pixels) == pytest.approx(bounds.mean())
+    assert fitted.score(pixels) == fitted.score(pixels) == pytest.approx(fitted.elbo_)
+    many = fitted.elbo(pixels, n_samples_mc=200).mean()
+    assert many == pytest.approx(fitted.elbo_, abs=1.0)
+
+
+def test_history_has_one_value_an_epoch(fitted):
+    names = {"epoch", "seconds", "loss", "elbo"}
+    names |= {"reconstruction", "conditional_prior", "w_prior", "z_prior"}
+    assert set(fitted.history_) == names
+    assert all(values.shape == (2,) for values in fitted.history_.values())
+
+
+def test_restarts_keep_the_best_training_elbo(pixels):
+    parameters = {**FAST, "epochs": 1}
+    random = np.random.RandomState(0)
+    seeds = [int(random.randint(np.iinfo(np.int32).max)) for _ in range(3)]
+    best = GMVAE(**parameters, n_init=3).fit(pixels)
+    single = {}
+    for number, seed in enumerate(seeds):
+        one = GMVAE(**parameters)
+        restart = one._restart(number, seed, one._start(pixels), None)
+        restart.training.run(1)
+        single[seed] = restart.elbo
+    assert len(set(single.values())) == 3
+    assert best.history_["elbo"][-1] == max(single.values())
+    assert best.seed_ == max(single, key=single.get)
+    assert seeds[best.best_init_] == best.seed_
+    np.testing.assert_array_equal(best.labels_, best.predict(pixels))
+
+
+def test_restarts_compared_early_train_only_the_best_to_the_end(pixels):
+    parameters = {**FAST, "epochs": 4, "n_init": 3}
+    epochs = []
+    early = GMVAE(**parameters, init_epochs=2).fit(
+        pixels, on_epoch=lambda model, epoch: epochs.append((model.best_init_, epoch))
+    )
+    best = early.best_init_
+    assert epochs == [(n, e) for n in range(3) for e in (1, 2)] + [(best, 3), (best, 4)]
+    whole = {}
+    GMVAE(**parameters).fit(
+        pixels, on_epoch=lambda m, epoch: whole.update({(m.best_init_, epoch): dict(m.history_)})
+    )
+    assert whole[best, 2]["elbo"][-1] == max(whole[n, 2]["elbo"][-1] for n in range(3))
+    np.testing.assert_array_equal(early.history_["loss"], whole[best, 4]["loss"])
+
+
+@pytest.mark.parametrize("network", ["fast-fc", "paper-fc"])
+@pytest.mark.parametrize("observation", ["bernoulli", "gaussian"])
+def test_saved_and_loaded_is_the_same(tmp_path, pixels, network, observation):
+    parameters = {**FAST, "network": network, "observation": observation, "epochs": 1}
+    model = GMVAE(**parameters).fit(pixels)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    loaded = GMVAE.load(path)
+    assert loaded.get_params() == model.get_params()
+    np.testing.assert_array_equal(loaded.predict_proba(pixels), model.predict_proba(pixels))
+    np.testing.assert_array_equal(loaded.labels_, model.labels_)
+    assert loaded.score(pixels) == model.score(pixels)
+    assert loaded.elbo_ == model.elbo_
+    for name, values in model.history_.items():
+        np.testing.assert_array_equal(loaded.history_[name], values)
+
+
+def test_loading_what_is_not_a_model(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"not a model")
+    with pytest.raises(ValueError, match="is not a readable safetensors file"):
+        GMVAE.load(path)
+    from safetensors.numpy import save_file
+
+    save_file({"a": np.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r"was not written by GMVAE\.save"):
+        GMVAE.load(path)
+    save_file({"a": np.zeros(1)}, path, {"format": "gmvae-1"})
+    with pytest.raises(ValueError, match="written by an older version of gmvae"):
+        GMVAE.load(path)
+
+
+def test_samples_of_a_cluster_and_a_style(fitted):
+    images, clusters = fitted.sample(6, cluster=1, random_state=0)
+    assert images.shape == (6, 64)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert set(clusters) == {1}
+    again, _ = fitted.sample(6, cluster=1, random_state=0)
+    np.testing.assert_array_equal(images, again)
+    styled, _ = fitted.sample(6, cluster=1, w=[0.0, 0.0], random_state=0)
+    assert not np.array_equal(styled, images)
+    _, drawn = fitted.sample(300, random_state=0)
+    assert set(drawn) == {0, 1, 2}
+
+
+def test_samples_come_from_the_component_that_is_asked_for(blobs):
+    points, _ = blobs
+    model = GMVAE(3, network="paper-fc", **SEPARATING).fit(points)
+    for cluster in range(3):
+        drawn, _ = model.sample(200, cluster=cluster, random_state=0)
+        centre = points[model.labels_ == cluster].mean(0)
+        assert np.linalg.norm(drawn.mean(0) - centre) < 2.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cluster": 3}, "cluster must be from 0 to 2, got 3"),
+        ({"cluster": 1.0}, "cluster must be from 0 to 2, got 1.0"),
+        ({"cluster": True}, "cluster must be from 0 to 2, got True"),
+        ({"w": [0, 0, 0]}, r"w must be finite and of shape \(2,\) or \(1, 2\), got shape \(3,\)"),
+        ({"n_samples": 0}, "n_samples must be an integer of at least 1, got 0"),
+    ],
+)
+def test_sample_refuses(fitted, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.sample(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"n_clusters": 0}, "n_clusters must be an integer of at least 1, got 0"),
+        ({"n_samples_mc": 0}, "n_samples_mc must be an integer of at least 1, got 0"),
+        ({"n_clusters": 2.5}, "n_clusters must be an integer"),
+        ({"x_dim": 0}, "x_dim must be an integer of at least 1"),
+        ({"network": "fast-fd"}, "unknown network 'fast-fd'"),
+        ({"objective": "exac"}, "objective must be one of paper, exact; got 'exac'"),
+        ({"observation": "poisson"}, "observation must be one of auto, bernoulli, gaussian"),
+        ({"precision": "float16"}, "precision must be one of float32, bfloat16"),
+        ({"device": "tpu"}, "device must be one of cpu, cuda, auto"),
+        ({"verbose": 1}, "verbose must be True or False"),
+        ({"learning_rate": 0}, "learning_rate must be a finite number above 0, got 0"),
+        (
+            {"learning_rate": "1e-3"},
+            "in YAML write it with a point and a sign, like 1.0e-3",
+        ),
+        ({"learning_rate": np.inf}, "learning_rate must be a finite number above 0, got inf"),
+        ({"batch_size": 1}, "batch_size must be an integer of at least 2, got 1"),
+        ({"schedule": "linear"}, "schedule must be one of cosine, constant"),
+        ({"epochs": 0}, "epochs must be an integer of at least 1"),
+        ({"z_prior_threshold": -1}, "z_prior_threshold must be a finite number of at least 0"),
+        ({"n_clusters": 201}, r"n_clusters=201.*n_samples=200"),
+        ({"network": "fast-conv", "n_clusters": 2}, "8x8|square"),
+    ],
+)
+def test_fit_refuses(pixels, parameters, message):
+    samples = pixels if "network" not in parameters else pixels[:, :10]
+    with pytest.raises(ValueError, match=message):
+        GMVAE(**{**FAST, **parameters}).fit(samples)
+
+
+def test_cuda_where_there_is_none(pixels):
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    with pytest.raises(ValueError, match="no CUDA device is available"):
+        GMVAE(**FAST, device="cuda").fit(pixels)
+    assert GMVAE(**FAST, device="auto").fit(pixels).model_.head.weight.device.type == "cpu"
+
+
+def test_bernoulli_refuses_values_that_are_no_probabilities(blobs):
+    with pytest.raises(ValueError, match=r"observation='bernoulli' needs values from 0 to 1, but"):
+        GMVAE(**FAST, observation="bernoulli").fit(blobs[0])
+    assert GMVAE(**FAST).fit(blobs[0]).observation_ == "gaussian"
+
+
+def test_bytes_that_are_bits_are_refused(pixels):
+    with pytest.raises(ValueError, match=r"holds nothing above 1.*astype\('float32'\)"):
+        GMVAE(**FAST).fit((pixels > 128).astype(np.uint8))
+
+
+def test_values_too_large_for_float32(blobs):
+    with pytest.raises(ValueError, match="too large for float32; scale it first"):
+        GMVAE(**FAST).fit(blobs[0].astype(np.float64) * 1e200)
+
+
+def test_divergence_is_told(blobs):
+    model = GMVAE(**{**FAST, "learning_rate": 1e30})
+    with pytest.raises(DivergenceError, match="not finite; a lower learning_rate") as caught:
+        model.fit(blobs[0])
+    assert len(caught.value.history["loss"]) >= 1
+
+
+def test_divergence_in_the_very_last_step_is_told_too(blobs):
+    model = GMVAE(**{**FAST, "epochs": 1, "batch_size": 300, "learning_rate": 1e30})
+    with pytest.raises(DivergenceError, match="diverged in its last step"):
+        model.fit(blobs[0])
+
+
+def test_restarts_that_diverge_are_left_out_with_a_warning(blobs, monkeypatch):
+    run = Training.run
+    failed = []
+
+    def first_one_fails(self, until, on_epoch=None):
+        if not failed:
+            failed.append(True)
+            raise DivergenceError("made up")
+        run(self, until, on_epoch)
+
+    monkeypatch.setattr(Training, "run", first_one_fails)
+    with pytest.warns(UserWarning, match="restart 1 of 2 left out: made up"):
+        model = GMVAE(**FAST, n_init=2).fit(blobs[0])
+    assert model.best_init_ == 1
+
+
+def test_bernoulli_checks_its_range_at_prediction_too(pixels, fitted):
+    with pytest.raises(ValueError, match="needs values from 0 to 1, but Y goes from 0 to 255"):
+        fitted.predict(pixels.astype(np.float32))
+
+
+def test_remedies_and_objectives_change_the_training(pixels):
+    base = {**FAST, "epochs": 4, "z_prior_threshold": 0.0}
+    variants = [
+        {},
+        {"z_prior_threshold": 0.5},
+        {"z_prior_warmup_epochs": 2},
+        {"objective": "exact"},
+        {"n_samples_mc": 3},
+        {"schedule": "constant"},
+    ]
+    elbos = [GMVAE(**{**base, **variant}).fit(pixels).elbo_ for variant in variants]
+    assert len(set(elbos)) == len(variants)
+    assert np.ptp(elbos) < 10, "all of them train the same model"
+
+
+@pytest.mark.filterwarnings("ignore:this processor has no bfloat16")
+def test_bfloat16_trains_to_nearly_the_same(pixels, fitted):
+    model = GMVAE(**FAST, precision="bfloat16").fit(pixels)
+    assert model.elbo_ != fitted.elbo_
+    assert model.elbo_ == pytest.approx(fitted.elbo_, abs=1.0)
+    assert model.predict_proba(pixels).dtype == np.float32
+
+
+def test_epochs_are_reported_with_a_working_estimator(pixels):
+    seen = []
+    GMVAE(**FAST).fit(
+        pixels, on_epoch=lambda model, epoch: seen.append((epoch, model.predict(pixels).shape))
+    )
+    assert seen == [(1, (200,)), (2, (200,))]
+
+
+def test_watching_does_not_change_the_result(pixels, fitted):
+    watched = GMVAE(**FAST).fit(pixels, on_epoch=lambda model, epoch: model.score(pixels))
+    assert watched.elbo_ == fitted.elbo_
+
+
+def test_progress_goes_to_standard_error(pixels, capsys):
+    GMVAE(**FAST, verbose=True).fit(pixels)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split(",")[0] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    assert "elbo" in err
+
+
+def test_works_in_a_pipeline(blobs):
+    clusters = make_pipeline(StandardScaler(), GMVAE(**FAST)).fit_predict(blobs[0])
+    assert clusters.shape == (300,)

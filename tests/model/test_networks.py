@@ -1,0 +1,134 @@
+"""Shapes, sizes and layers of the architectures."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from gmvae.kernels.transposed_convolution import NarrowConvTranspose2d
+from gmvae.model.architectures import ARCHITECTURES, architecture
+from gmvae.model.gmvae import GMVAEModel
+from gmvae.model.networks import Decoder, Trunk
+
+
+def multiply_adds(model, n_mc):
+    """Multiply-adds of one image, counted by hooks on the layers that multiply."""
+    counts = []
+
+    def count(layer, inputs, output):
+        if isinstance(layer, nn.Linear):
+            rows = inputs[0].numel() // layer.in_features
+            counts.append(rows * layer.in_features * layer.out_features)
+        elif isinstance(layer, nn.Conv2d):
+            counts.append(output.numel() * layer.weight[0].numel())
+        elif isinstance(layer, nn.ConvTranspose2d):
+            counts.append(inputs[0].numel() * layer.weight[0].numel())
+
+    for layer in model.modules():
+        layer.register_forward_hook(count)
+    model.eval()
+    q_x, q_w = model.q_xw_given_y(torch.zeros(1, 784))
+    noise = model.draw_noise(n_mc, 1)
+    model.p_x_given_wz(q_w.rsample(noise.w))
+    model.p_y_given_x(q_x.rsample(noise.x))
+    return sum(counts)
+
+
+def gmvae(name, n_clusters):
+    return GMVAEModel(
+        architecture(name),
+        y_dim=784,
+        n_clusters=n_clusters,
+        observation="bernoulli",
+    )
+
+
+@pytest.mark.parametrize(("n_clusters", "n_mc", "millions"), [(10, 1, 25.6), (30, 10, 189)])
+def test_cost_of_the_papers_network(n_clusters, n_mc, millions):
+    cost = multiply_adds(gmvae("paper-conv", n_clusters), n_mc)
+    assert cost / 1e6 == pytest.approx(millions, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_decoder_gives_back_the_shape_that_the_trunk_takes(name, n_outputs):
+    arch = architecture(name)
+    features = Trunk(arch, 784)(torch.rand(3, 784))
+    assert features.shape == (3, arch.hidden[-1])
+    assert Decoder(arch, 4, 784, n_outputs)(torch.rand(3, 4)).shape == (3, n_outputs * 784)
+
+
+@pytest.mark.parametrize("side", [20, 27, 28, 33])
+@pytest.mark.parametrize("name", ["fast-conv", "paper-conv"])
+def test_convolutions_come_back_to_any_image_size(name, side):
+    arch = architecture(name)
+    assert Decoder(arch, 4, side**2)(torch.rand(2, 4)).shape == (2, side**2)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_batch_normalisation_before_every_relu(name):
+    arch = architecture(name)
+    model = gmvae(name, 3)
+    for part in (model.trunk, model.observation_model.decoder):
+        layers = [layer for layer in part.modules() if not list(layer.children())]
+        for before, layer in pairwise(layers):
+            if isinstance(layer, nn.ReLU):
+                normalised = isinstance(before, (nn.BatchNorm1d, nn.BatchNorm2d))
+                assert normalised == arch.batch_norm
+    assert any(isinstance(layer, nn.Tanh) for layer in model.beta)
+
+
+def test_pixels_keep_their_neighbours():
+    """The trunk sees rows as rows: a shifted stroke is a shifted feature map."""
+    trunk = Trunk(architecture("fast-conv"), 784).eval()
+    image = torch.zeros(1, 28, 28)
+    image[0, 8:12, 8:12] = 1
+    maps = trunk.convolutions(image[:, None])
+    shifted = trunk.convolutions(image.roll(4, dims=2)[:, None])
+    torch.testing.assert_close(maps[..., 1:5, 1:4], shifted[..., 1:5, 2:5])
+
+
+def test_unknown_network():
+    with pytest.raises(ValueError, match=r"unknown network 'fast-fd'; choose one of: dec-fc,"):
+        architecture("fast-fd")
+
+
+def test_convolutions_need_square_images():
+    with pytest.raises(ValueError, match=r"each sample has 10 values.*network='fast-fc'"):
+        Trunk(architecture("fast-conv"), 10)
+    with pytest.raises(ValueError, match=r"4x4 pixels are too small"):
+        Trunk(architecture("paper-conv"), 16)
+
+
+@pytest.mark.parametrize(
+    "numbers", [(3, 1, 4, 2, 1, 0), (3, 2, 6, 1, 0, 0), (2, 1, 5, 2, 1, 1), (2, 1, 3, 3, 1, 2)]
+)
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_narrow_transposed_convolution_is_torchs(numbers, channels_last):
+    torch.manual_seed(0)
+    ours = NarrowConvTranspose2d(*numbers).double()
+    theirs = nn.ConvTranspose2d(*numbers).double()
+    theirs.load_state_dict(ours.state_dict())
+    images = torch.randn(2, numbers[0], 5, 4, dtype=torch.float64)
+    if channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    images.requires_grad_()
+    expected, actual = theirs(images), ours(images)
+    torch.testing.assert_close(actual, expected)
+    gradient = torch.randn_like(expected)
+    for a, b in zip(
+        torch.autograd.grad(actual, [images, *ours.parameters()], gradient),
+        torch.autograd.grad(expected, [images, *theirs.parameters()], gradient),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_narrow_transposed_convolution_adds_up_in_float32():
+    layer = NarrowConvTranspose2d(16, 1, 4, stride=2, padding=1)
+    images = torch.rand(2, 16, 5, 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = layer(images)
+    assert output.dtype == torch.float32
+    torch.testing.assert_close(output, layer(images), rtol=0.05, atol=0.02)

@@ -1,0 +1,101 @@
+"""The files that set the project up agree with one another."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+
+import gmvae
+from gmvae.bench import data as datasets
+from gmvae.bench.report import figures
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def lock():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def requirements():
+    listed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    return [Requirement(text) for text in listed]
+
+
+def test_lock_pins_every_requirement_within_its_range():
+    pins = lock()
+    for requirement in requirements():
+        name = requirement.name.lower()
+        assert name in pins, f"{name} is not in requirements.lock; run make lock"
+        assert requirement.specifier.contains(pins[name]), name
+    assert pins["torch"] == "2.13.0"
+
+
+def test_conda_environment_has_the_versions_of_the_lock():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert dict(entry.split("==") for entry in pip) == lock()
+
+
+def test_what_is_installed_is_what_is_locked():
+    from importlib.metadata import version
+
+    for name in ("torch", "numpy", "scipy", "scikit-learn", "snakemake", "pandas"):
+        assert version(name).partition("+")[0] == lock()[name], f"{name}: run make install"
+
+
+def test_one_version_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert gmvae.__version__ == PROJECT["version"] == citation["version"]
+    assert f"## {gmvae.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_imports_point_one_way():
+    for path in (ROOT / "gmvae").glob("*.py"):
+        assert not re.search(r"import baselines|from baselines|gmvae\.bench", path.read_text())
+    for path in (ROOT / "baselines").glob("*.py"):
+        assert "gmvae.bench" not in path.read_text()
+    for path in [*(ROOT / "gmvae").rglob("*.py"), *(ROOT / "baselines").rglob("*.py")]:
+        assert not re.search(r"^\s*(import|from) snakemake", path.read_text(), re.MULTILINE)
+
+
+def test_workflow_is_not_a_package():
+    assert not list((ROOT / "workflow").rglob("__init__.py"))
+
+
+def test_readme_names_what_there_is():
+    text = (ROOT / "README.md").read_text()
+    for command in ("make quickstart", "make test", "snakemake all --cores 8"):
+        assert command in text
+    for name in (*figures.available(), *datasets.available()):
+        assert f"`{name}" in text or f"{name}." in text, name
+
+
+def test_contributing_templates_work(tmp_path, monkeypatch, blobs):
+    """The templates that CONTRIBUTING gives are run as they stand there."""
+    import importlib.util
+
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    method_source, dataset_source = blocks[:2]
+    modules = []
+    for number, source in enumerate((method_source, dataset_source)):
+        path = tmp_path / f"template{number}.py"
+        path.write_text(source)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        modules.append(importlib.util.module_from_spec(spec))
+        spec.loader.exec_module(modules[-1])
+    points, _ = blobs
+    [method] = [
+        value
+        for name, value in vars(modules[0]).items()
+        if isinstance(value, type) and value.__module__ == "template0" and name[0] != "_"
+    ]
+    fitted = method(n_clusters=3, random_state=0).fit(points)
+    assert fitted.predict_proba(points).shape == (300, 3)
+    data = modules[1].load()
+    assert isinstance(data, datasets.Dataset)
+    assert len(data.train.images) == len(data.train.labels)
