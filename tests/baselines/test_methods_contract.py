@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from gmvae.bench.grid.runs import methods
+from gmvae.bench.grid import methods
 from gmvae.bench.runs.metrics import accuracy_hungarian
 
 NETWORK = {"network": "paper-fc", "epochs": 60, "batch_size": 32, "learning_rate": 3e-3}

@@ -52,7 +52,7 @@ def main(run: str, folder: str) -> None:
 
     set_threads(1)
     from gmvae.bench import __main__ as command
-    from gmvae.training.loop import step as steps
+    from gmvae.training import step as steps
 
     times: list[float] = []
     step = steps.TrainingStep.__call__

@@ -7,9 +7,9 @@ from torch import nn
 
 from gmvae.clusterer import evaluation
 from gmvae.kernels.adam import FusedAdam
-from gmvae.training.loop import devices
-from gmvae.training.loop import loop as training
-from gmvae.training.loop import step as steps
+from gmvae.training import devices
+from gmvae.training import loop as training
+from gmvae.training import step as steps
 
 
 def settings(**changes):

@@ -12,8 +12,8 @@ from gmvae import GMVAE, DivergenceError
 from gmvae.model.architectures import architecture
 from gmvae.model.gmvae import GMVAEModel
 from gmvae.model.objective import GMVAEObjective
+from gmvae.training import loop as training
 from gmvae.training.loop import Training
-from gmvae.training.loop import loop as training
 from gmvae.training.step import TrainingSettings, TrainingStep
 from gmvae.training.together import StepTogether
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from gmvae.bench.disk.errors import ConfigError, did_you_mean
+from gmvae.bench.grid import methods
 from gmvae.bench.grid.config import Config, MethodSpec
 from gmvae.bench.grid.methods import Method
-from gmvae.bench.grid.runs import methods
 from gmvae.clusterer.parameters import check_parameters
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gmvae.bench.disk import files
 from gmvae.bench.disk.layout import DATA
-from gmvae.bench.grid.runs import methods
+from gmvae.bench.grid import methods
 from gmvae.bench.report import tables
 from gmvae.bench.runs.score import read_labels
 

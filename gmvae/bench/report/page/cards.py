@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gmvae.bench.grid.runs import methods
+from gmvae.bench.grid import methods
 from gmvae.bench.report.tables import ScoredRun
 
 ARXIV = re.compile(r"arXiv:\d{4}\.\d{4,5}(v\d+)?")
