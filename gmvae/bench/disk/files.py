@@ -1,4 +1,4 @@
-"""Writing and reading files: complete under their name, or not there at all."""
+"""Files that are complete under their name or not there at all: JSON, CSV, arrays, checksums."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmvae.bench.disk import atomic
 from gmvae.bench.disk.errors import DataError, StorageError
 
 CHUNK = 1 << 20
@@ -35,17 +35,52 @@ REMEDIES = {
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """`gmvae.bench.disk.atomic.replacing`, with a StorageError for what the file system refuses.
+    """Yield a temporary path, which becomes `path` when the block ends well and is removed if not.
 
     Parameters
     ----------
     path : str or Path
+        Its folder is made where it is missing. A file of this name stays whole until the new
+        content is safe on the disk.
+
+    Raises
+    ------
+    StorageError
+        If the file system refuses to write.
     """
+    path = Path(path)
     try:
-        with atomic.replacing(path) as temporary:
+        with _temporary(path) as temporary:
             yield temporary
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The ending stays, since savefig and NumPy choose the format by it.
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _to_disk(temporary)
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+        _to_disk(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def storage_error(path: str | Path, error: OSError) -> StorageError:

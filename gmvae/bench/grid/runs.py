@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,20 @@ from gmvae.clusterer.parameters import check_parameters
 
 @dataclass(frozen=True)
 class Run:
-    """One training run and all that decides its result.
+    """One training run and everything in the configuration that decides its result.
 
     Attributes
     ----------
     dataset, method : str
     variant : str or None
-        What tells this setting from others of the same method, K and M; for methods with a network
+        Word that distinguishes settings of the same method, K and M; for methods with a network
         its name.
     K, M : int or None
     seed : int
     class_path : str
         Dotted path of the method's class.
     parameters : mapping
-        Constructor arguments of the class, all but the seed.
+        Constructor arguments of the class, without K, M and the seed.
     """
 
     dataset: str
@@ -55,9 +55,19 @@ class Run:
         """Folder of the run below the results folder."""
         return f"runs/{self.dataset}/{self.method}/{self.setting}/seed{self.seed}"
 
+    def arguments(self, accepted: Container[str]) -> dict[str, Any]:
+        """Arguments for a constructor that accepts the names `accepted`; all but the seed."""
+        found = dict(self.parameters)
+        argument = methods.clusters_argument(accepted)
+        if self.K is not None and argument is not None:
+            found[argument] = self.K
+        if self.M is not None:
+            found[methods.M_ARGUMENT] = self.M
+        return found
+
     def as_dict(self) -> dict[str, Any]:
-        """The run as plain values, from which `from_dict` makes it again."""
-        return asdict(self)
+        """Plain values, from which `from_dict` makes the run again."""
+        return {**vars(self), "parameters": dict(self.parameters)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
@@ -124,7 +134,7 @@ def is_finished(run: Run, folder: Path) -> bool:
 
 
 def summary(runs: Iterable[Run], results: Path) -> str:
-    """Sentence that says how many runs a grid has and how many of them are there already."""
+    """One sentence: the number of runs by method, and how many of them are there already."""
     listed = list(runs)
     by_method = Counter(run.method for run in listed)
     done = sum(is_finished(run, results / run.path) for run in listed)
@@ -138,6 +148,8 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from error
     _check(method, spec, place)
+    offered = {"precision": config.precision, "device": config.device}
+    taken = {name: value for name, value in offered.items() if name in method.arguments}
     return [
         Run(
             dataset=dataset,
@@ -147,7 +159,7 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
             M=M,
             seed=seed,
             class_path=method.class_path,
-            parameters=_parameters(method, spec, config, K, M),
+            parameters={**taken, **spec.parameters},
         )
         for K in spec.K
         for M in spec.M
@@ -157,38 +169,34 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
 
 def _check(method: Method, spec: MethodSpec, place: str) -> None:
     for argument, value in spec.parameters.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{place}.parameters.{argument}: should be finite; found {value}")
-        if argument in methods.SET_BY_THE_RUN:
-            raise ConfigError(
-                f"{place}.parameters.{argument}: is set by the benchmark; use K, M and seeds"
-            )
-        if argument not in method.arguments:
-            valid = [name for name in method.arguments if name not in methods.SET_BY_THE_RUN]
-            raise ConfigError(
-                f"{place}.parameters.{argument}: {method.class_path} has no such argument"
-                f"{did_you_mean(argument, valid)}; it has: {', '.join(valid) or 'none'}"
-            )
-    if method.is_own:
-        try:
-            check_parameters(spec.parameters)
-        except ValueError as error:
-            raise ConfigError(f"{place}.parameters: {error}") from error
+        _check_argument(method, argument, value, f"{place}.parameters.{argument}")
+    try:
+        check_parameters(method.annotations, spec.parameters)
+    except ValueError as error:
+        raise ConfigError(f"{place}.parameters: {error}") from error
     takes_K = method.clusters_argument is not None
-    if takes_K != (spec.K != (None,)):
-        raise ConfigError(
-            f"{place}.K: "
-            + (
-                "is missing; give a list like [10]"
-                if takes_K
-                else f"{method.class_path} takes no n_clusters; remove K"
-            )
-        )
-    takes_M = "n_samples_mc" in method.arguments
-    if spec.M != (None,) and not takes_M:
-        raise ConfigError(f"{place}.M: {method.class_path} does not take M; remove it")
-    if spec.M == (None,) and takes_M:
+    if takes_K and spec.K == (None,):
+        raise ConfigError(f"{place}.K: is missing; give a list like [10]")
+    if not takes_K and spec.K != (None,):
+        raise ConfigError(f"{place}.K: {method.class_path} takes no n_clusters; remove K")
+    takes_M = methods.M_ARGUMENT in method.arguments
+    if takes_M and spec.M == (None,):
         raise ConfigError(f"{place}.M: is missing; give a list like [1]")
+    if not takes_M and spec.M != (None,):
+        raise ConfigError(f"{place}.M: {method.class_path} does not take M; remove it")
+
+
+def _check_argument(method: Method, argument: str, value: Any, place: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{place}: should be finite; found {value}")
+    if argument in methods.SET_BY_THE_RUN:
+        raise ConfigError(f"{place}: is set by the benchmark; use K, M and seeds")
+    if argument not in method.arguments:
+        valid = [name for name in method.arguments if name not in methods.SET_BY_THE_RUN]
+        raise ConfigError(
+            f"{place}: {method.class_path} has no such argument"
+            f"{did_you_mean(argument, valid)}; it has: {', '.join(valid) or 'none'}"
+        )
 
 
 def _variant(method: Method, spec: MethodSpec) -> str | None:
@@ -196,15 +204,3 @@ def _variant(method: Method, spec: MethodSpec) -> str | None:
         return spec.variant
     network = spec.parameters.get("network", method.arguments.get("network"))
     return network if isinstance(network, str) else None
-
-
-def _parameters(
-    method: Method, spec: MethodSpec, config: Config, K: int | None, M: int | None
-) -> dict[str, Any]:
-    offered: dict[str, Any] = {"precision": config.precision, "device": config.device}
-    if M is not None:
-        offered["n_samples_mc"] = M
-    taken = {name: value for name, value in offered.items() if name in method.arguments}
-    if K is not None and method.clusters_argument is not None:
-        taken[method.clusters_argument] = K
-    return {**taken, **spec.parameters}

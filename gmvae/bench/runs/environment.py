@@ -1,55 +1,160 @@
-"""Environment variables that the benchmark reads, and those that it sets for its jobs.
-
-What is set here is not a parameter of any rule: where data lie, or Python does, makes no result out
-of date.
-"""
+"""The process, program and machine of a run: threads, memory, time limit, and their record."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.metadata
 import os
+import platform
+import resource
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
-DATA_DIR_VARIABLE = "GMVAE_DATA_DIR"
+import gmvae
+
 DEBUG_VARIABLE = "GMVAE_DEBUG"
 CHECKPOINT_VARIABLE = "GMVAE_CHECKPOINT_SECONDS"
-CONFIG_VARIABLE = "GMVAE_CONFIG"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-def prepare_jobs(data_dir: str | None, config: str) -> None:
-    """Let jobs find this interpreter as ``python``, local data below `data_dir`, and their config.
-
-    Parameters
-    ----------
-    data_dir : str or None
-        None leaves the variable as the user has set it.
-    config : str
-        Path of the resolved configuration: its time limit, too, makes no run out of date.
-    """
-    here = str(Path(sys.executable).parent)
-    os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
-    os.environ[CONFIG_VARIABLE] = str(Path(config).resolve())
-    if data_dir is not None:
-        os.environ[DATA_DIR_VARIABLE] = data_dir
+SHORTEST = 1e-3
+"""Seconds between two looks at the clock, at the least."""
+LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "safetensors")
 
 
 def set_threads(number: int) -> None:
-    """Set the threads of all numerical libraries; to be called before they are imported."""
+    """Set the threads of all numerical libraries; call it before they are imported."""
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(number)))
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep memory that was freed, for the next step needs as much again.
+    """Let the C library keep freed memory for the next step, which needs as much again.
 
-    By default glibc gives large blocks back to the system and asks for them anew, step after step,
-    and the system clears every page of them: a fifth of the time with M = 10. Other C libraries are
+    By default glibc returns large blocks to the system and asks for them again at each step, and
+    the system clears every page of them: a fifth of the time with M = 10. Other C libraries are
     left as they are.
     """
-    trim_threshold, mmap_threshold = -1, -3  # of malloc.h
+    trim_threshold, mmap_threshold = -1, -3  # from malloc.h
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL("libc.so.6").mallopt
         mallopt(trim_threshold, 2**31 - 1)
         mallopt(mmap_threshold, 2**30)
+
+
+class TimeLimitError(BaseException):
+    """The time of a run is over.
+
+    Like KeyboardInterrupt this is not an Exception: no method should take it for a failure of its
+    own and go on.
+    """
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float | None, spent_before: Callable[[], float]) -> Iterator[None]:
+    """End the block by TimeLimitError when its time is over.
+
+    One long call of a compiled library is not interrupted.
+
+    Parameters
+    ----------
+    seconds : float or None
+        None sets no limit.
+    spent_before : callable
+        Seconds that earlier attempts have used, as far as is known by now.
+    """
+    if seconds is None:
+        yield
+        return
+    started = time.monotonic()
+
+    def look(number: int, frame: FrameType | None) -> None:
+        # Again and again: Python swallows what is raised in the middle of a __del__.
+        if time.monotonic() - started + spent_before() >= seconds:
+            raise TimeLimitError
+
+    previous = signal.signal(signal.SIGALRM, look)
+    # Looks often, since the time spent before may become known on the way.
+    interval = max(min(seconds, 1.0), SHORTEST)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, interval, interval)
+        yield
+    finally:
+        _disarm(previous)
+
+
+def _disarm(previous: Any) -> None:
+    while True:
+        with contextlib.suppress(TimeLimitError):  # one that came before the timer was stopped
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, previous)
+            return
+
+
+def program() -> dict[str, Any]:
+    """Version of this project, and its git commit where it runs from a checkout."""
+    commit = _git("rev-parse", "HEAD")
+    # Only files that can change a result: a user's config beside them cannot.
+    changes = _git("status", "--porcelain", "--", ":/gmvae", ":/baselines", ":/workflow")
+    return {
+        "version": gmvae.__version__,
+        "git_commit": commit or None,
+        "git_dirty": None if changes is None else bool(changes),
+    }
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """Versions of Python and of the libraries that numbers depend on."""
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), **versions}
+
+
+def machine() -> dict[str, Any]:
+    """Processor and operating system."""
+    return {
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, in megabytes."""
+    with contextlib.suppress(OSError, StopIteration):
+        # On Linux, getrusage can report the peak of the process that started this one.
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        kilobytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
+        return int(kilobytes) * 1024 / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+@cache
+def _git(*arguments: str) -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", *arguments],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown")

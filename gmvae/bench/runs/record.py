@@ -1,16 +1,24 @@
-"""The JSON files of a run, checked when they are read: ``run.json`` and ``metrics.json``."""
+"""The two JSON files of a run, ``run.json`` and ``metrics.json``: one type each.
+
+A `Record` says what was trained and how it went; `Scores` say how the labels judge it. Both are
+checked against their schema whenever they are written or read.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
+from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import DataError, OtherFormatError
+from gmvae.bench.grid.runs import Run
 
-FORMAT = "run-2"
+FORMAT = "run-3"
 STATUSES = ("finished", "diverged", "collapsed", "timed_out")
 MAX_PROBLEMS = 3
 AGAIN = "delete the file and run the same command again"
@@ -25,6 +33,7 @@ _SHA256 = {
     "pattern": "^[0-9a-f]{64}$",
     "$comment": "a SHA-256 of 64 hexadecimal digits",
 }
+_CHECKSUMS = {"type": "object", "additionalProperties": _SHA256}
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -56,75 +65,164 @@ RUN_SCHEMA = {
         started=_TEXT,
         finished=_TEXT,
         threads={"type": "integer", "minimum": 1},
-        precision=_OPTIONAL_TEXT,
         time_limit=_OPTIONAL_NUMBER,
-        data_sha256={"type": "object", "additionalProperties": _SHA256},
+        seeds_together={"type": ["array", "null"], "items": {"type": "integer"}},
+        data_sha256=_CHECKSUMS,
+        sources_sha256=_SHA256,
         program=_MAPPING,
         libraries=_MAPPING,
         machine=_MAPPING,
-        config={"type": ["object", "null"]},
     ),
     # A run that did not finish says why.
     "if": {"required": ["status"], "properties": {"status": {"enum": list(STATUSES[1:])}}},
     "then": {"properties": {"reason": _TEXT}},
 }
 METRICS_SCHEMA = _object(
+    run=_TEXT,
     status={"enum": list(STATUSES)},
     final={"type": ["object", "null"], "additionalProperties": _OPTIONAL_NUMBER},
     epochs={
         "type": "object",
         "additionalProperties": {"type": "array", "items": _OPTIONAL_NUMBER},
     },
+    made_from=_CHECKSUMS,
 )
-METRICS_SCHEMA["properties"]["labels_sha256"] = _OPTIONAL_TEXT
 
 
-def read_record(path: str | Path) -> dict[str, Any]:
-    """Read what ``run.json`` says of a run.
+@dataclass(frozen=True)
+class Record:
+    """The content of ``run.json``: one run, what came of it, and where it was trained.
 
-    Parameters
+    Attributes
     ----------
-    path : str or Path
-
-    Returns
-    -------
-    dict
-        With all keys of `RUN_SCHEMA`, and possibly more.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged, incomplete or of another format.
+    run : Run
+    status : str
+        One of `STATUSES`.
+    reason : str or None
+        Why the run did not finish.
+    train_seconds : float
+        Training time over all attempts, without the recording of epochs.
+    elbo : float or None
+        Mean bound of the training samples, nats per sample.
+    n_parameters : int or None
+        Size of the network.
+    training_clusters : int or None
+        Number of clusters with training samples.
+    peak_memory_mb : float
+    resumed : int
+        Number of times that the training went on from a checkpoint.
+    started, finished : str
+        ISO 8601, UTC.
+    threads : int
+    time_limit : float or None
+        Seconds.
+    data_sha256 : mapping of str to str
+        Checksums of ``train-images`` and ``test-images``.
+    sources_sha256 : str
+        Checksum of the code that decides the result.
+    program, libraries, machine : mapping
+    seeds_together : list of int or None
+        Seeds that were trained as one computation.
     """
-    record = _read(path)
-    if isinstance(record, dict):
-        _refuse_other_formats(path, record)
-    return _checked(path, record, "run")
+
+    run: Run
+    status: str
+    reason: str | None
+    train_seconds: float
+    elbo: float | None
+    n_parameters: int | None
+    training_clusters: int | None
+    peak_memory_mb: float
+    resumed: int
+    started: str
+    finished: str
+    threads: int
+    time_limit: float | None
+    data_sha256: Mapping[str, str]
+    sources_sha256: str
+    program: Mapping[str, Any]
+    libraries: Mapping[str, str]
+    machine: Mapping[str, Any]
+    seeds_together: list[int] | None = None
+
+    @property
+    def precision(self) -> str | None:
+        """Precision of the matrix products in training; None for methods without the choice."""
+        return self.run.parameters.get("precision")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as they stand in the file."""
+        return {"format": FORMAT, **vars(self), "run": self.run.as_dict()}
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json`` to the folder of the run."""
+        path = folder / "run.json"
+        files.write_json(path, _checked(path, self.as_dict(), "run"))
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read ``run.json`` of a run's folder.
+
+        Raises
+        ------
+        DataError
+            If the file is missing, damaged, incomplete or of another format.
+        """
+        path = folder / "run.json"
+        values = _read(path)
+        if isinstance(values, dict):
+            _refuse_other_formats(path, values)
+        _checked(path, values, "run")
+        known = {field.name: values[field.name] for field in fields(cls)}
+        return cls(**{**known, "run": Run.from_dict(values["run"])})
 
 
-def read_metrics(path: str | Path) -> dict[str, Any]:
-    """Read what ``metrics.json`` says of the scores of a run.
+@dataclass(frozen=True)
+class Scores:
+    """The content of ``metrics.json``.
 
-    Parameters
+    Attributes
     ----------
-    path : str or Path
-
-    Returns
-    -------
-    dict
-        With all required keys of `METRICS_SCHEMA`, and possibly more.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, damaged or incomplete.
+    run : str
+        Path of the run below the results folder.
+    status : str
+        As in its `Record`.
+    final : mapping of str to number, or None
+        Scores by name; None for a run without clusters.
+    epochs : mapping of str to list
+        For each score one value per epoch; empty for methods without epochs.
+    made_from : mapping of str to str
+        Checksums of the assignments, the labels and the code that the scores were made from.
     """
-    return _checked(path, _read(path), "metrics")
+
+    run: str
+    status: str
+    final: Mapping[str, Any] | None
+    epochs: Mapping[str, list[Any]]
+    made_from: Mapping[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write ``metrics.json`` to the folder of the run."""
+        path = folder / "metrics.json"
+        files.write_json(path, _checked(path, vars(self), "metrics"))
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read ``metrics.json`` of a run's folder.
+
+        Raises
+        ------
+        DataError
+            If the file is missing, damaged or incomplete.
+        """
+        path = folder / "metrics.json"
+        values = _checked(path, _read(path), "metrics")
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 
-def _read(path: str | Path) -> Any:
+def _read(path: Path) -> Any:
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; run the command that makes it again") from error
@@ -139,7 +237,7 @@ def _read(path: str | Path) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _finite(text: str) -> float:
@@ -149,9 +247,9 @@ def _finite(text: str) -> float:
     return value
 
 
-def _refuse_other_formats(path: str | Path, record: dict[str, Any]) -> None:
+def _refuse_other_formats(path: Path, record: dict[str, Any]) -> None:
     found = record.get("format")
-    # The first format had no name; what is no text here is damage, as the schema tells.
+    # The first format had no name; a format that is not text is damage, which the schema reports.
     other = found != FORMAT and (isinstance(found, str) if "format" in record else "run" in record)
     if not other:
         return
@@ -164,7 +262,7 @@ def _refuse_other_formats(path: str | Path, record: dict[str, Any]) -> None:
     )
 
 
-def _checked(path: str | Path, value: Any, kind: str) -> dict[str, Any]:
+def _checked(path: Path, value: Any, kind: str) -> dict[str, Any]:
     from gmvae.bench.grid.schema import problems
 
     found = problems(_validator(kind), value, whole="the file")
@@ -179,7 +277,7 @@ def _checked(path: str | Path, value: Any, kind: str) -> dict[str, Any]:
 
 @cache
 def _validator(kind: str) -> Any:
-    # Late, since jsonschema takes a tenth of a second and not every command reads a record.
+    # Late, since jsonschema takes a tenth of a second to load and not every command reads a record.
     from gmvae.bench.grid.schema import validator
 
     return validator({"run": RUN_SCHEMA, "metrics": METRICS_SCHEMA}[kind])

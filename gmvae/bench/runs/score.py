@@ -1,10 +1,10 @@
-"""Scoring of finished runs: the first and only place where labels are read."""
+"""Scoring of finished runs: the only place where labels are read to judge clusters."""
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,63 +12,71 @@ from numpy.typing import NDArray
 from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.disk.errors import DataError
-from gmvae.bench.disk.layout import CHECKPOINTS, METRICS, SCORE_LIST
-from gmvae.bench.runs import metrics
-from gmvae.bench.runs.record import read_record
+from gmvae.bench.disk.layout import DATA, METRICS, SCORES
+from gmvae.bench.grid.runs import Run
+from gmvae.bench.grid.sources import source_checksum
+from gmvae.bench.runs.record import Record, Scores
+
+HERE = Path(__file__).parent
 
 
-def read_labels(path: Path) -> NDArray[np.int64] | None:
-    """Labels as the data rule writes them; None where the data set has none."""
-    labels = files.read_array(path)
-    return labels if len(labels) else None
-
-
-def write_scores(folder: Path, labels_path: Path) -> None:
-    """Score a run, write ``metrics.json``, and remove the checkpoints that are needed no more.
+def score_runs(runs: Sequence[Run], results: Path, data: Path = DATA) -> str:
+    """Score every run that has no scores of its present files, and list the scores of all.
 
     Parameters
     ----------
-    folder : Path
-        Of the run.
-    labels_path : Path
-        Test labels.
+    runs : sequence of Run
+        Finished runs, all of one results folder.
+    results : Path
+    data : Path
+        Folder with ``{dataset}/test-labels.npy``.
+
+    Returns
+    -------
+    str
+        One line with the number of runs.
+
+    Raises
+    ------
+    DataError
+        If a run has not finished, or belongs to other data than the labels.
     """
-    scores = score_run(folder, labels_path)
-    files.write_json(folder / METRICS, scores)
-    write_manifest(folder / SCORE_LIST, [folder / METRICS])
-    # A run that ran out of time can go on from there, with another limit.
-    if scores["status"] != "timed_out":
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    scored = 0
+    for run in runs:
+        folder, labels = results / run.path, data / run.dataset / "test-labels.npy"
+        if not is_scored(folder, labels):
+            score_run(folder, labels).write(folder)
+            scored += 1
+    write_manifest(results / SCORES, [results / run.path / METRICS for run in runs])
+    return f"{results}: {scored} of {len(runs)} runs scored, the others were"
 
 
-def score_run(folder: Path, labels_path: Path) -> dict[str, Any]:
+def is_scored(folder: Path, labels: Path) -> bool:
+    """Whether ``metrics.json`` was made from the present files of a run."""
+    try:
+        return Scores.read(folder).made_from == _made_from(folder, labels)
+    except DataError:
+        return False
+
+
+def score_run(folder: Path, labels_path: Path) -> Scores:
     """Score one run and each of its epochs.
 
     Parameters
     ----------
     folder : Path
-        Of the run.
+        Folder of the run.
     labels_path : Path
         Test labels.
-
-    Returns
-    -------
-    dict
-        ``status``, ``final`` (the scores by name, or None for a run without clusters), ``epochs``
-        (for each score a list with one value an epoch; empty for methods without epochs) and
-        ``labels_sha256``.
     """
-    record = read_record(folder / "run.json")
-    labels_sha256 = files.sha256(labels_path)
+    from gmvae.bench.runs import metrics
+
+    record = Record.read(folder)
+    made_from = _made_from(folder, labels_path)
     test = files.read_arrays(folder / "test.npz")
     clusters = test["clusters"]
     if not len(clusters):
-        return {
-            "status": record["status"],
-            "final": None,
-            "epochs": {},
-            "labels_sha256": labels_sha256,
-        }
+        return Scores(record.run.path, record.status, None, {}, made_from)
     labels = read_labels(labels_path)
     if labels is not None and len(labels) != len(clusters):
         raise DataError(
@@ -81,9 +89,31 @@ def score_run(folder: Path, labels_path: Path) -> dict[str, Any]:
         metrics.evaluate(assigned, pairs[pairs[:, 0] == epoch, 1:], labels).as_dict()
         for epoch, assigned in enumerate(history["clusters"])
     ]
-    return {
-        "status": record["status"],
-        "final": metrics.evaluate(clusters, test.get("exemplars"), labels).as_dict(),
-        "epochs": {name: [epoch[name] for epoch in epochs] for name in (epochs or [{}])[0]},
-        "labels_sha256": labels_sha256,
-    }
+    return Scores(
+        run=record.run.path,
+        status=record.status,
+        final=metrics.evaluate(clusters, test.get("exemplars"), labels).as_dict(),
+        epochs={name: [epoch[name] for epoch in epochs] for name in (epochs or [{}])[0]},
+        made_from=made_from,
+    )
+
+
+def read_labels(path: Path) -> NDArray[np.int64] | None:
+    """Read labels as the data step writes them; None if the data set has none."""
+    labels = files.read_array(path)
+    return labels if len(labels) else None
+
+
+@cache
+def scoring_sources() -> str:
+    """Checksum of the code that decides the scores."""
+    return source_checksum(more=(HERE / "score.py", HERE / "metrics.py"))
+
+
+def _made_from(folder: Path, labels: Path) -> dict[str, str]:
+    names = {"test": folder / "test.npz", "epochs": folder / "epochs.npz", "labels": labels}
+    for path in names.values():
+        if not path.is_file():
+            raise DataError(f"{path} does not exist; run the command that makes it again")
+    checksums = {name: files.sha256(path) for name, path in names.items()}
+    return {**checksums, "sources": scoring_sources()}

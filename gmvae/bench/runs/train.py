@@ -1,14 +1,13 @@
-"""One training run, from images to files. No labels."""
+"""Training of one run, from images to files. There are no labels here."""
 
 from __future__ import annotations
 
-import datetime
+import contextlib
 import inspect
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,229 +16,95 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmvae.bench.disk import files, locks
-from gmvae.bench.disk.errors import ConfigError, RunError
-from gmvae.bench.disk.layout import CHECKPOINTS
-from gmvae.bench.grid.runs import Run, methods
-from gmvae.bench.runs import provenance
-from gmvae.bench.runs.assignments import EpochRecorder
-from gmvae.bench.runs.environment import CHECKPOINT_VARIABLE
-from gmvae.bench.runs.limits import TimeLimitError, time_limit
-from gmvae.bench.runs.products import Fit, training_clusters, write_run
+from gmvae.bench.disk.checksums import damaged, incomplete
+from gmvae.bench.disk.errors import ConfigError, DataError, RunError
+from gmvae.bench.disk.layout import CHECKPOINTS, PROGRESS, RUN_PRODUCTS, TRAIN_LIST
+from gmvae.bench.grid.runs import Run, is_finished
+from gmvae.bench.runs import environment
+from gmvae.bench.runs.environment import TimeLimitError, time_limit
+from gmvae.bench.runs.fit import EpochRecorder, as_taken, build
+from gmvae.bench.runs.products import Outcome, now, training_sources, write_run
+from gmvae.bench.runs.progress import ProgressLog
+from gmvae.bench.runs.record import Record
 
 if TYPE_CHECKING:
     from gmvae.training.checkpoints import Checkpoints
 
 
-class NoCheckpoints:
-    """What a method has that keeps none: nothing was spent before."""
-
-    restored_seconds = 0.0
-    resumed = 0
-
-
 @dataclass(frozen=True)
 class Job:
-    """On what, and how, runs are trained.
+    """Data and conditions of a training.
 
     Attributes
     ----------
     train_images, test_images : Path
-        Arrays as the data rule writes them; there is no way to pass labels.
+        Arrays as the data step writes them; labels cannot be passed.
     threads : int
-        Noted in ``run.json``; the command line sets them before anything is imported.
-    verbose : bool
-        Whether a method shows its progress on standard error.
+        Recorded in ``run.json``; the command line sets them before anything is imported.
     time_limit : float or None
         Seconds after which a run ends without a result.
-    config : mapping or None
-        The resolved configuration, of which a copy goes into ``run.json``.
     fresh : bool
-        Neither use nor leave checkpoints.
+        Train even if the result is there, and neither use nor leave checkpoints.
     """
 
     train_images: Path
     test_images: Path
     threads: int = 1
-    verbose: bool = False
     time_limit: float | None = None
-    config: Mapping[str, Any] | None = None
     fresh: bool = False
 
     def samples(self, estimator: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         """Training and test samples, flat, as `estimator` takes them."""
         train, test = map(files.read_array, (self.train_images, self.test_images))
-        return _as_taken(estimator, train), _as_taken(estimator, test)
+        return as_taken(estimator, train), as_taken(estimator, test)
 
-    def context(self) -> dict[str, Any]:
-        """What ``run.json`` says of where and of what a run was trained."""
-        return {
-            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "threads": self.threads,
-            "time_limit": self.time_limit,
-            "data_sha256": {
-                "train-images": files.sha256(self.train_images),
-                "test-images": files.sha256(self.test_images),
-            },
-            "program": provenance.program(),
-            "libraries": provenance.libraries(),
-            "machine": provenance.machine(),
-            "config": self.config,
-        }
+    def data_sha256(self) -> dict[str, str]:
+        """Checksums of both arrays, by name."""
+        return {path.stem: files.sha256(path) for path in (self.train_images, self.test_images)}
 
 
-def train_run(run: Run, job: Job, folder: Path) -> dict[str, Any]:
-    """Train one method and write everything that scoring needs.
+def train_run(run: Run, job: Job, folder: Path) -> Record:
+    """Train one run, unless its result is there, and write everything that scoring needs.
 
     Parameters
     ----------
     run : Run
     job : Job
     folder : Path
-        Where the files of the run go. What an earlier attempt has left there in ``checkpoints/`` is
-        used.
+        Folder for the files of the run. The checkpoints of an earlier attempt are used.
 
     Returns
     -------
-    dict
-        What ``run.json`` holds. A run that diverges, collapses or exceeds its time limit is a
+    Record
+        The content of ``run.json``. A run that diverges, collapses or exceeds its time limit is a
         result, with that status and a reason; any other exception is a fault and passes through.
     """
-    estimator = _build(run, job.verbose)
-    train, test = job.samples(estimator)
-    fit, recorder = Fit(run, estimator), EpochRecorder(test)
-    context = {**job.context(), "precision": run.parameters.get("precision")}
-    with _checkpoints(run, folder, job, estimator) as checkpoints:
-        offered = {"on_epoch": recorder, "checkpoint": _given(checkpoints)}
-        accepted = inspect.signature(estimator.fit).parameters
-        started = time.perf_counter()
-        try:
-            with time_limit(job.time_limit, lambda: checkpoints.restored_seconds):
-                estimator.fit(train, **{n: v for n, v in offered.items() if n in accepted})
-            fit.history = getattr(estimator, "history_", {})
-        except (FloatingPointError, np.linalg.LinAlgError) as error:
-            fit.fail("diverged", str(error))
-            fit.history = getattr(error, "history", {})
-        except TimeLimitError:
-            fit.history = getattr(estimator, "history_", {})
-            fit.fail("timed_out", _out_of_time(job, fit.history))
-        except ValueError as error:
-            raise _refusal(run, error) from error
-        fit.seconds = time.perf_counter() - started - recorder.seconds
-        fit.seconds += checkpoints.restored_seconds
-        fit.resumed = checkpoints.resumed
-        _note_collapse(fit)
-        return write_run(fit, test, folder, context)
+    [record] = _train([run], job, [folder], _fit)
+    return record
 
 
-def train_runs_together(
-    runs: Sequence[Run], job: Job, folders: Sequence[Path]
-) -> list[dict[str, Any]]:
+def train_runs_together(runs: Sequence[Run], job: Job, folders: Sequence[Path]) -> list[Record]:
     """Train runs that differ in their seed alone as one computation, each with its own files.
 
     Parameters
     ----------
     runs : sequence of Run
     job : Job
-        Its time limit is that of all runs together.
+        Its time limit holds for all runs together.
     folders : sequence of Path
-        One for each run. Checkpoints of all of them are in the first.
+        One for each run. The first holds the checkpoints of all.
 
     Returns
     -------
-    list of dict
-        What each ``run.json`` holds. The training time of a run is its share of that of all; the
-        peak of memory is that of the process.
+    list of Record
+        The training time of a run is its share of the whole; the peak of memory is that of the
+        process.
 
     Raises
     ------
     ConfigError
         If the method cannot do this, or the number of folders is not that of the runs.
     """
-    _require_a_folder_each(runs, folders)
-    estimators = [_build(run, job.verbose) for run in runs]
-    if not callable(getattr(estimators[0], "fit_together", None)):
-        raise ConfigError(
-            f"{runs[0].class_path} cannot train several seeds together; leave seeds_together out"
-        )
-    train, test = job.samples(estimators[0])
-    fits = [Fit(run, one) for run, one in zip(runs, estimators, strict=True)]
-    recorder = EpochRecorder(test)
-    context = {
-        **job.context(),
-        "precision": runs[0].parameters.get("precision"),
-        "seeds_together": [run.seed for run in runs],
-    }
-    with _checkpoints(runs[0], folders[0], job, estimators[0]) as checkpoints:
-        started = time.perf_counter()
-        try:
-            with time_limit(job.time_limit, lambda: checkpoints.restored_seconds):
-                errors = estimators[0].fit_together(
-                    estimators, train, on_epoch=recorder, checkpoint=_given(checkpoints)
-                )
-            for fit, failure in zip(fits, errors, strict=True):
-                if failure is not None:
-                    fit.fail("diverged", str(failure))
-        except TimeLimitError:
-            for fit in fits:
-                reached = getattr(fit.estimator, "history_", {})
-                fit.fail("timed_out", _out_of_time(job, reached))
-        except ValueError as error:
-            raise _refusal(runs[0], error) from error
-        spent = time.perf_counter() - started - recorder.seconds
-        for fit in fits:
-            fit.seconds = (spent + checkpoints.restored_seconds) / len(fits)
-            fit.history = getattr(fit.estimator, "history_", {})
-            fit.resumed = checkpoints.resumed
-            _note_collapse(fit)
-        written = zip(fits, folders, strict=True)
-        return [write_run(fit, test, folder, context) for fit, folder in written]
-
-
-@contextmanager
-def _checkpoints(
-    run: Run, folder: Path, job: Job, estimator: Any
-) -> Iterator[Checkpoints | NoCheckpoints]:
-    """Those of a run, which one process at a time may use; the score rule removes them.
-
-    They outlive the training, since a run whose end the pipeline did not see is asked for again.
-    """
-    place = folder / CHECKPOINTS
-    with locks.waiting(place / "lock", f"{run.path} is being trained already; waiting for it"):
-        if "checkpoint" not in inspect.signature(estimator.fit).parameters or job.fresh:
-            yield NoCheckpoints()
-            if job.fresh:
-                shutil.rmtree(place)
-            return
-        # Late, since it loads torch, which others do not need.
-        from gmvae.training.checkpoints import SECONDS, Checkpoints
-
-        identity = {
-            "run": run.as_dict(),
-            "sources": methods.source_checksum(run.class_path),
-            "libraries": provenance.libraries(),
-            "processor": provenance.machine()["processor"],
-        }
-        seconds = float(os.environ.get(CHECKPOINT_VARIABLE) or SECONDS)
-        yield Checkpoints(place, identity, seconds=seconds)
-
-
-def _given(checkpoints: Checkpoints | NoCheckpoints) -> Checkpoints | None:
-    return None if isinstance(checkpoints, NoCheckpoints) else checkpoints
-
-
-def _note_collapse(fit: Fit) -> None:
-    n_clusters = fit.run.K or 1
-    if fit.status == "finished" and n_clusters > 1 and training_clusters(fit.estimator) == 1:
-        fit.fail("collapsed", f"one cluster of {n_clusters} holds all training samples")
-
-
-def _out_of_time(job: Job, history: Mapping[str, Any]) -> str:
-    epochs = len(history.get("epoch", ()))
-    reached = f", after {epochs} whole epochs" if epochs else ""
-    return f"the time limit of {job.time_limit:g} s was reached{reached}"
-
-
-def _require_a_folder_each(runs: Sequence[Run], folders: Sequence[Path]) -> None:
     if not runs or len(runs) != len(folders):
         raise ConfigError(
             f"as many folders as runs, and at least one, are needed; got {len(runs)} runs and "
@@ -247,6 +112,177 @@ def _require_a_folder_each(runs: Sequence[Run], folders: Sequence[Path]) -> None
         )
     if len(set(folders)) < len(folders):
         raise ConfigError("each run needs a folder of its own, but one is named twice")
+    return _train(runs, job, folders, _fit_together)
+
+
+def is_current(run: Run, folder: Path, data_sha256: dict[str, str]) -> bool:
+    """Whether a folder holds the whole result of this run, from these data and today's code."""
+    try:
+        record = Record.read(folder)
+    except DataError:
+        return False
+    manifest = folder / TRAIN_LIST
+    return (
+        is_finished(run, folder)
+        and record.data_sha256 == data_sha256
+        and record.sources_sha256 == training_sources(run.class_path)
+        and not incomplete(manifest, RUN_PRODUCTS)
+        and not damaged(manifest)
+    )
+
+
+class _NoCheckpoints:
+    """Stands in for the checkpoints of a method that keeps none."""
+
+    restored_seconds = 0.0
+    resumed = 0
+
+
+def _train(
+    runs: Sequence[Run],
+    job: Job,
+    folders: Sequence[Path],
+    fit: Callable[[_Trial], list[Outcome]],
+) -> list[Record]:
+    place, data_sha256 = folders[0] / CHECKPOINTS, job.data_sha256()
+    with locks.waiting(place / "lock", f"{runs[0].path} is being trained; waiting for it"):
+        there = zip(runs, folders, strict=True)
+        if not job.fresh and all(is_current(run, one, data_sha256) for run, one in there):
+            shutil.rmtree(place)
+            return [Record.read(folder) for folder in folders]
+        log = ProgressLog(folders[0] / PROGRESS)
+        with log.attempt():
+            context = {
+                "started": now(),
+                "threads": job.threads,
+                "time_limit": job.time_limit,
+                "data_sha256": data_sha256,
+                "seeds_together": [run.seed for run in runs] if fit is _fit_together else None,
+            }
+            trial = _trial(runs, job, place, log)
+            outcomes = _timed(trial, fit)
+            written = zip(runs, outcomes, folders, strict=True)
+            records = [
+                write_run(run, one, trial.test, folder, context) for run, one, folder in written
+            ]
+        # A run that ran out of time can go on from its checkpoints with a higher limit.
+        if all(record.status != "timed_out" for record in records):
+            shutil.rmtree(place)
+        return records
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Everything that a fit is given."""
+
+    runs: Sequence[Run]
+    job: Job
+    estimators: list[Any]
+    train: NDArray[Any]
+    test: NDArray[Any]
+    recorder: EpochRecorder
+    log: ProgressLog
+    checkpoints: Checkpoints | _NoCheckpoints
+
+    @property
+    def offered(self) -> dict[str, Any]:
+        """Optional arguments of ``fit``, of which a method takes those that it knows."""
+        kept = None if isinstance(self.checkpoints, _NoCheckpoints) else self.checkpoints
+        return {"on_epoch": self.recorder, "progress": self.log, "checkpoint": kept}
+
+    def limited(self) -> contextlib.AbstractContextManager[None]:
+        """Context that ends by TimeLimitError when the time of the job is over."""
+        return time_limit(self.job.time_limit, lambda: self.checkpoints.restored_seconds)
+
+
+def _trial(runs: Sequence[Run], job: Job, place: Path, log: ProgressLog) -> _Trial:
+    estimators = [build(run) for run in runs]
+    train, test = job.samples(estimators[0])
+    checkpoints = _checkpoints(runs[0], place, job, estimators[0])
+    return _Trial(runs, job, estimators, train, test, EpochRecorder(test), log, checkpoints)
+
+
+def _timed(trial: _Trial, fit: Callable[[_Trial], list[Outcome]]) -> list[Outcome]:
+    started = time.perf_counter()
+    try:
+        outcomes = fit(trial)
+    except ValueError as error:
+        raise _refusal(trial.runs[0], error) from error
+    spent = time.perf_counter() - started - trial.recorder.seconds
+    for run, outcome in zip(trial.runs, outcomes, strict=True):
+        outcome.seconds = (spent + trial.checkpoints.restored_seconds) / len(outcomes)
+        outcome.resumed = trial.checkpoints.resumed
+        _note_collapse(run, outcome)
+    return outcomes
+
+
+def _fit(trial: _Trial) -> list[Outcome]:
+    [estimator] = trial.estimators
+    outcome = Outcome(estimator)
+    accepted = inspect.signature(estimator.fit).parameters
+    try:
+        with trial.limited():
+            taken = {name: value for name, value in trial.offered.items() if name in accepted}
+            estimator.fit(trial.train, **taken)
+        outcome.history = getattr(estimator, "history_", {})
+    except (FloatingPointError, np.linalg.LinAlgError) as error:
+        outcome.fail("diverged", str(error))
+        outcome.history = getattr(error, "history", {})
+    except TimeLimitError:
+        outcome.history = getattr(estimator, "history_", {})
+        outcome.fail("timed_out", _out_of_time(trial.job, outcome.history))
+    return [outcome]
+
+
+def _fit_together(trial: _Trial) -> list[Outcome]:
+    estimators = trial.estimators
+    if not callable(getattr(estimators[0], "fit_together", None)):
+        raise ConfigError(
+            f"{trial.runs[0].class_path} cannot train several seeds together; leave "
+            "seeds_together out"
+        )
+    outcomes = [Outcome(estimator) for estimator in estimators]
+    try:
+        with trial.limited():
+            errors = estimators[0].fit_together(estimators, trial.train, **trial.offered)
+        for outcome, failure in zip(outcomes, errors, strict=True):
+            if failure is not None:
+                outcome.fail("diverged", str(failure))
+    except TimeLimitError:
+        for outcome in outcomes:
+            reached = getattr(outcome.estimator, "history_", {})
+            outcome.fail("timed_out", _out_of_time(trial.job, reached))
+    for outcome in outcomes:
+        outcome.history = getattr(outcome.estimator, "history_", {})
+    return outcomes
+
+
+def _checkpoints(run: Run, place: Path, job: Job, estimator: Any) -> Checkpoints | _NoCheckpoints:
+    if "checkpoint" not in inspect.signature(estimator.fit).parameters or job.fresh:
+        return _NoCheckpoints()
+    # Late, since it loads torch, which other methods do not need.
+    from gmvae.training.checkpoints import SECONDS, Checkpoints
+
+    identity = {
+        "run": run.as_dict(),
+        "sources": training_sources(run.class_path),
+        "libraries": environment.libraries(),
+        "processor": environment.machine()["processor"],
+    }
+    seconds = float(os.environ.get(environment.CHECKPOINT_VARIABLE) or SECONDS)
+    return Checkpoints(place, identity, seconds=seconds)
+
+
+def _note_collapse(run: Run, outcome: Outcome) -> None:
+    n_clusters = run.K or 1
+    if outcome.status == "finished" and n_clusters > 1 and outcome.training_clusters == 1:
+        outcome.fail("collapsed", f"one cluster of {n_clusters} holds all training samples")
+
+
+def _out_of_time(job: Job, history: dict[str, Any]) -> str:
+    epochs = len(history.get("epoch", ()))
+    reached = f", after {epochs} whole epochs" if epochs else ""
+    return f"the time limit of {job.time_limit:g} s was reached{reached}"
 
 
 def _refusal(run: Run, error: ValueError) -> RunError:
@@ -254,25 +290,3 @@ def _refusal(run: Run, error: ValueError) -> RunError:
         f"{run.class_path} refused to train ({run.path}): {error}\n"
         f"its parameters: {dict(run.parameters)}; set GMVAE_DEBUG=1 to see the traceback"
     )
-
-
-def _build(run: Run, verbose: bool) -> Any:
-    cls = methods.import_class(run.class_path)
-    accepted = inspect.signature(cls).parameters
-    arguments = dict(run.parameters)
-    if "random_state" in accepted:
-        arguments["random_state"] = run.seed
-    if "verbose" in accepted and run.class_path.split(".")[0] in methods.OWN_PACKAGES:
-        arguments["verbose"] = verbose
-    try:
-        return cls(**arguments)
-    except TypeError as error:
-        raise ConfigError(f"{run.class_path} cannot be made with {arguments}: {error}") from error
-
-
-def _as_taken(estimator: Any, images: NDArray[Any]) -> NDArray[Any]:
-    """Flat samples, as bytes for methods that scale them batch by batch, else in [0, 1]."""
-    flat = images.reshape(len(images), -1)
-    if flat.dtype != np.uint8 or getattr(estimator, "accepts_bytes", False):
-        return flat
-    return flat.astype(np.float32) / np.float32(255)

@@ -1,0 +1,144 @@
+"""The project's own source files behind a method or a product, found by following imports.
+
+The files are read, never imported. Their checksum leaves out comments and docstrings, so that
+mending a word makes no result out of date.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import tokenize
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from gmvae.bench.disk.errors import ConfigError
+
+ROOT = Path(__file__).parents[3]
+OWN_PACKAGES = ("gmvae", "baselines")
+
+
+def is_own(dotted: str) -> bool:
+    """Whether a dotted path leads into this project."""
+    return dotted.partition(".")[0] in OWN_PACKAGES
+
+
+@cache
+def source_files(module: str) -> tuple[Path, ...]:
+    """Files of this project that a module is made of, itself included.
+
+    Parameters
+    ----------
+    module : str
+        Dotted path. A module of another project has no files here: its version is recorded
+        instead.
+
+    Returns
+    -------
+    tuple of Path
+        Relative to the root of the project, sorted.
+    """
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        path = module_path(waiting.pop())
+        if path is not None and path not in found:
+            found.add(path)
+            waiting += _imports(path)
+    return tuple(sorted(path.relative_to(ROOT) for path in found))
+
+
+@cache
+def source_checksum(*modules: str, more: tuple[Path, ...] = ()) -> str:
+    """SHA-256 of the code that several modules are made of.
+
+    Parameters
+    ----------
+    *modules : str
+        Dotted paths; their imports are followed.
+    more : tuple of Path
+        Single files, whose imports are not followed. If one is not Python, every byte counts.
+    """
+    digest = hashlib.sha256()
+    for name in sorted({path for module in modules for path in source_files(module)}):
+        digest.update(f"{name.as_posix()}\0{code_of(ROOT / name)}\0".encode())
+    for path in more:
+        digest.update(code_of(path).encode() if path.suffix == ".py" else path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def code_of(path: Path) -> str:
+    """Text of a Python file without its comments, docstrings and blank lines."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    tokens = list(tokenize.generate_tokens(io.StringIO("".join(lines)).readline))
+    for token in (token for token in tokens if token.type == tokenize.COMMENT):
+        row, column = token.start
+        lines[row - 1] = lines[row - 1][:column] + "\n"
+    for first, last in _docstrings(syntax_tree(path)):
+        lines[first - 1 : last] = ["\n"] * (last - first + 1)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _docstrings(tree: ast.Module) -> Iterable[tuple[int, int]]:
+    """First and last line of each docstring."""
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, owners) and ast.get_docstring(node, clean=False) is not None:
+            text = node.body[0]
+            yield text.lineno, text.end_lineno or text.lineno
+
+
+def imported_from(path: Path, name: str) -> Path | None:
+    """File of this project that the file at `path` imports `name` from."""
+    for node in syntax_tree(path).body:
+        if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
+            return module_path(_absolute(node, path))
+    return None
+
+
+def module_path(module: str) -> Path | None:
+    """File of a module of this project, if it is one."""
+    if not is_own(module):
+        return None
+    path = ROOT.joinpath(*module.split("."))
+    candidates = (path.with_suffix(".py"), path / "__init__.py")
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+@cache
+def syntax_tree(path: Path) -> ast.Module:
+    """Parsed source of a file.
+
+    Raises
+    ------
+    ConfigError
+        If it is not valid Python.
+    """
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise ConfigError(f"{path} is not valid Python: {error}") from error
+
+
+def _imports(path: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(syntax_tree(path)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, path)
+            modules = [f"{origin}.{alias.name}" for alias in node.names]
+            # A name that is not a module stands in the module that it is imported from.
+            names += [name if module_path(name) else origin for name in modules]
+    return [name for name in names if is_own(name)]
+
+
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    """Full name of the module that a from-import names, relative imports included."""
+    if not node.level:
+        return node.module or ""
+    package = path.relative_to(ROOT).parts[: -node.level]
+    return ".".join([*package, *([node.module] if node.module else [])])
