@@ -1,10 +1,12 @@
-# The benchmark: data -> train -> score -> tables -> figures -> report. Run `snakemake -n all` to see the plan.
+# The benchmark: data -> train -> score -> tables -> figures -> page. `snakemake -n all` shows the plan.
+import os
+
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-configfile: "config/config.yaml"
+configfile: os.path.join(workflow.current_basedir, "config", "config.yaml")
 
 
 include: "workflow/rules/common.smk"
@@ -18,6 +20,6 @@ rule all:
     input:
         TABLES,
         FIGURES,
-        REPORT,
-        # All that a run leaves: what got lost is made again, even where the tables are there.
-        PRODUCTS_OF_RUNS,
+        PAGE,
+        # A run is part of the result even where the tables are there.
+        TRAININGS,

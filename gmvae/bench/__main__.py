@@ -1,4 +1,4 @@
-"""Command line of the benchmark, ``python -m gmvae.bench COMMAND``, which the pipeline calls.
+"""Command line of the benchmark: ``gmvae-bench COMMAND``, or ``python -m gmvae.bench COMMAND``.
 
 Imports stand inside the functions, since the number of threads has to be set before NumPy and torch
 load, and so that no command waits for libraries that it does not use.
@@ -15,14 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmvae.bench.disk.errors import UserError
-from gmvae.bench.runs.environment import (
-    CONFIG_VARIABLE,
-    DEBUG_VARIABLE,
-    keep_freed_memory,
-    set_threads,
-)
 
 if TYPE_CHECKING:
+    from gmvae.bench.grid.runs import Run
+    from gmvae.bench.runs.record import Record
     from gmvae.bench.runs.train import Job
 
 INTERRUPTED = 130
@@ -36,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:
-        if os.environ.get(DEBUG_VARIABLE):
+        if os.environ.get("GMVAE_DEBUG"):
             raise
         with open(options.log, "w") if options.log else contextlib.nullcontext(sys.stderr) as log:
             print(f"error: {error}", file=log)
@@ -48,21 +44,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m gmvae.bench", description="Steps of the benchmark."
-    )
+    parser = argparse.ArgumentParser(prog="gmvae-bench", description="Steps of the benchmark.")
     parser.add_argument("--log", help="file for the message of an error, instead of the terminal")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_steps(commands)
+    _add_upkeep(commands)
+    return parser
 
-    data = commands.add_parser("data", help="put a data set where the pipeline expects it")
+
+def _add_steps(commands: Any) -> None:
+    """Commands that the rules of the workflow call."""
+    data = commands.add_parser("data", help="prepare a data set for the workflow")
     data.add_argument("name", help="name of the data set")
-    data.add_argument("folder", type=Path, help="where its four arrays go")
     data.add_argument("--npz", help="path of your own .npz file")
+    data.add_argument("--data-dir", help="local folder with data sets")
     data.set_defaults(command=_data)
 
     train = commands.add_parser("train", help="train one run on images, without labels")
     train.add_argument("run", type=_json, help="the run as JSON (see run.json of another)")
-    train.add_argument("folder", type=Path, help="where the files of the run go")
+    train.add_argument("folder", type=Path, help="folder for the files of the run")
     train.set_defaults(command=_train)
     together = commands.add_parser(
         "train-together", help="train runs that differ in their seed alone as one computation"
@@ -75,25 +75,41 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--test-images", type=Path, required=True)
         command.add_argument("--threads", type=int, default=1)
         command.add_argument("--time-limit", type=float, help="seconds")
-        command.add_argument("--fresh", action="store_true", help="without any checkpoints")
-        command.add_argument("--config", type=Path, help="resolved config, copied into run.json")
-        command.add_argument("--quiet", action="store_true", help="no progress on standard error")
+        command.add_argument("--fresh", action="store_true", help="train again, no checkpoints")
 
-    score = commands.add_parser("score", help="compare the test clusters of a run with labels")
-    score.add_argument("folder", type=Path, help="of the run")
-    score.add_argument("--labels", type=Path, required=True)
+    score = commands.add_parser("score", help="compare the test clusters of all runs with labels")
     score.set_defaults(command=_score)
+    tables = commands.add_parser("tables", help="make the tables of scored runs")
+    tables.set_defaults(command=_tables)
+    figure = commands.add_parser("figure", help="draw one figure")
+    figure.set_defaults(command=_figure)
+    page = commands.add_parser("page", help="make the page with all tables and figures")
+    page.set_defaults(command=_page)
+    for command in (score, tables, figure, page):
+        command.add_argument("results", type=Path, help="results folder")
+    figure.add_argument("name", help="name of the figure")
+    page.add_argument("--command", dest="made_by", default="", help="shown on the page")
 
+
+def _add_upkeep(commands: Any) -> None:
+    """Commands for people."""
     check = commands.add_parser("check", help="check a config and count its runs")
     check.add_argument("config", type=Path)
     check.set_defaults(command=_check)
 
-    status = commands.add_parser("status", help="how far a grid is, and the time left")
+    status = commands.add_parser("status", help="runs that are done or running, and the time left")
     status.add_argument(
         "results", type=Path, nargs="?", default=Path("results"), help="folder; default: results"
     )
     status.add_argument("--watch", action="store_true", help="again and again until all are done")
     status.set_defaults(command=_status)
+
+    report = commands.add_parser("report", help="score, tables, figures and page in one process")
+    report.add_argument("results", type=Path, help="results folder")
+    report.add_argument(
+        "--partial", action="store_true", help="of the runs that are finished, in RESULTS/partial"
+    )
+    report.set_defaults(command=_report)
 
     trace = commands.add_parser("trace", help="show the runs behind a row of the table")
     trace.add_argument("table", type=Path, help="path of table1.csv")
@@ -107,7 +123,6 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("results", type=Path, help="results folder")
     verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the labels")
     verify.set_defaults(command=_verify)
-    return parser
 
 
 def _json(text: str) -> Any:
@@ -119,8 +134,14 @@ def _json(text: str) -> Any:
 
 def _data(options: argparse.Namespace) -> str:
     from gmvae.bench.data.prepare import prepare
+    from gmvae.bench.data.readers import DATA_DIR_VARIABLE
+    from gmvae.bench.disk.layout import DATA
+    from gmvae.bench.grid.sources import data_key
 
-    return prepare(options.name, options.npz, options.folder)
+    if options.data_dir is not None:
+        os.environ[DATA_DIR_VARIABLE] = options.data_dir
+    key = data_key(options.name, options.npz)
+    return prepare(options.name, options.npz, DATA / options.name, key)
 
 
 def _train(options: argparse.Namespace) -> str:
@@ -141,42 +162,67 @@ def _train_together(options: argparse.Namespace) -> str:
 
 
 def _job(options: argparse.Namespace) -> Job:
-    """What both training commands are told; sets the threads before anything loads."""
+    """Conditions of both training commands; sets the threads before anything loads."""
+    from gmvae.bench.runs.environment import keep_freed_memory, set_threads
+
     set_threads(options.threads)
     keep_freed_memory()
-    from gmvae.bench.disk.files import read_json
     from gmvae.bench.runs.train import Job
 
-    named = options.config or os.environ.get(CONFIG_VARIABLE)
-    config = None if named is None else read_json(named)
-    limit = options.time_limit
-    if limit is None and config is not None:
-        limit = config.get("time_limit")
     return Job(
         options.train_images,
         options.test_images,
         threads=options.threads,
-        verbose=not options.quiet,
-        time_limit=limit,
-        config=config,
+        time_limit=options.time_limit,
         fresh=options.fresh,
     )
 
 
-def _outcome(record: dict[str, Any]) -> str:
-    from gmvae.bench.grid.runs import Run
+def _outcome(record: Record) -> str:
+    elbo = "" if record.elbo is None else f", ELBO {record.elbo:.2f} nats"
+    reason = "" if record.reason is None else f" ({record.reason})"
+    seconds = f"{record.train_seconds:.1f} s"
+    return f"{record.run.path}: {record.status}{reason} in {seconds}{elbo}"
 
-    elbo = "" if record["elbo"] is None else f", ELBO {record['elbo']:.2f} nats"
-    reason = "" if record["reason"] is None else f" ({record['reason']})"
-    path = Run.from_dict(record["run"]).path
-    return f"{path}: {record['status']}{reason} in {record['train_seconds']:.1f} s{elbo}"
+
+def _runs(results: Path) -> list[Run]:
+    from gmvae.bench.grid.config import read_resolved
+    from gmvae.bench.grid.runs import make_runs
+
+    return make_runs(read_resolved(results))
 
 
 def _score(options: argparse.Namespace) -> str:
-    from gmvae.bench.runs.score import write_scores
+    from gmvae.bench.runs.score import score_runs
 
-    write_scores(options.folder, options.labels)
-    return f"{options.folder}: scored"
+    return score_runs(_runs(options.results), options.results)
+
+
+def _tables(options: argparse.Namespace) -> str:
+    from gmvae.bench.report.build import make_tables
+
+    make_tables(options.results)
+    return f"{options.results}: tables"
+
+
+def _figure(options: argparse.Namespace) -> str:
+    from gmvae.bench.report.build import make_figure
+
+    make_figure(options.results, options.name)
+    return f"{options.results}: figure {options.name}"
+
+
+def _page(options: argparse.Namespace) -> str:
+    from gmvae.bench.report.build import make_page
+
+    make_page(options.results, options.made_by)
+    return f"{options.results}: page"
+
+
+def _report(options: argparse.Namespace) -> str:
+    from gmvae.bench.report.build import make_report
+
+    return make_report(options.results, partial=options.partial)
 
 
 def _check(options: argparse.Namespace) -> str:

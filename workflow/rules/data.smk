@@ -1,28 +1,22 @@
 rule data:
     input:
-        npz=lambda wildcards: NPZ.get(wildcards.dataset) or [],
-        source=lambda wildcards: source_files(
-            "gmvae.bench.data.{}.load".format(
-                "npz" if NPZ.get(wildcards.dataset) else wildcards.dataset
-            )
-        ),
+        outdated=lambda wildcards: if_outdated(f"{DATA}/{wildcards.dataset}/{DATA_LIST}"),
     output:
-        expand(
-            "data/{{dataset}}/{split}-{kind}.npy",
-            split=["train", "test"],
-            kind=["images", "labels"],
-        ),
+        f"{DATA}/{{dataset}}/{DATA_LIST}",
     log:
-        "data/{dataset}/data.log",
+        f"{DATA}/{{dataset}}/data.log",
     conda:
         "../../environment.yml"
     params:
-        folder=subpath(output[0], parent=True),
-        npz=lambda wildcards, input: (
-            "--npz {}".format(shlex.quote(input.npz)) if input.npz else ""
+        npz=lambda wildcards: (
+            f"--npz {shlex.quote(NPZ[wildcards.dataset])}"
+            if NPZ.get(wildcards.dataset)
+            else ""
         ),
+        data_dir=f"--data-dir {shlex.quote(CONFIG.data_dir)}" if CONFIG.data_dir else "",
     message:
-        "data set {wildcards.dataset}"
+        "data {wildcards.dataset}"
     # Standard error stays on the terminal: it may be the progress of a download.
     shell:
-        "python -m gmvae.bench --log {log:q} data {wildcards.dataset:q} {params.folder:q} {params.npz}"
+        BENCH + " --log {log:q} data {wildcards.dataset:q} {params.npz} {params.data_dir}"
+        " > /dev/null"

@@ -1,37 +1,35 @@
 rule tables:
     input:
-        metrics=[f"{path}/metrics.json" for path in RUN_PATHS],
-        source=source_files("gmvae.bench.report.table_files.write_tables")
-        + ["gmvae/bench/report/published.csv"],
+        scores=ancient(ALL_SCORES),
+        outdated=if_outdated(job_list("tables")),
     output:
-        report(
+        job_list("tables"),
+        tables=report(
             TABLES,
             caption="../report/caption.rst",
             category="Tables",
             labels={"kind": "table"},
         ),
     log:
-        f"{RESULTS}/logs/tables.log",
+        f"{RESULTS}/{LOGS}/tables.log",
     conda:
         "../../environment.yml"
     params:
-        folders=RUN_PATHS,
-        results=subpath(output[0], parent=True),
-        mark=CONFIG.mark,
-        caption="A row a setting (table1), a run (runs, times) or an epoch (curves).",
+        results=RESULTS,
+        caption="One row per setting (table1), run (runs, times) or epoch (curves).",
     message:
-        "tables in {RESULTS}"
-    script:
-        "../scripts/tables.py"
+        "tables"
+    shell:
+        BENCH + " tables {params.results:q} > {log:q} 2>&1"
 
 
 rule figure:
     input:
-        runs=lambda wildcards: figure_inputs(wildcards.figure),
-        source=lambda wildcards: source_files(
-            f"gmvae.bench.report.figures.{wildcards.figure}.draw"
-        ),
+        tables=ancient(job_list("tables")),
+        data=ancient([f"{DATA}/{spec.name}/{DATA_LIST}" for spec in CONFIG.datasets]),
+        outdated=lambda wildcards: if_outdated(job_list(wildcards.figure)),
     output:
+        job_list("{figure}"),
         svg=report(
             f"{RESULTS}/{{figure}}.svg",
             caption="../report/caption.rst",
@@ -40,26 +38,26 @@ rule figure:
         ),
         png=f"{RESULTS}/{{figure}}.png",
     log:
-        f"{RESULTS}/logs/{{figure}}.log",
+        f"{RESULTS}/{LOGS}/{{figure}}.log",
     wildcard_constraints:
         figure="|".join(
-            name for name in FIGURE_NAMES if "csv" not in bench_figures.endings(name)
-        ),
+            name for name in FIGURE_NAMES if "csv" not in figures.endings(name)
+        )
+        or "(?!)",
     conda:
         "../../environment.yml"
     params:
-        folders=lambda wildcards: figure_runs(wildcards.figure),
-        results=subpath(output.svg, parent=True),
-        mark=CONFIG.mark,
-        caption=lambda wildcards: bench_figures.caption(wildcards.figure),
+        results=RESULTS,
+        caption=lambda wildcards: figures.caption(wildcards.figure),
     message:
         "figure {wildcards.figure}"
-    script:
-        "../scripts/figure.py"
+    shell:
+        BENCH + " figure {params.results:q} {wildcards.figure} > {log:q} 2>&1"
 
 
 use rule figure as figure_with_table with:
     output:
+        job_list("{figure}"),
         svg=report(
             f"{RESULTS}/{{figure}}.svg",
             caption="../report/caption.rst",
@@ -70,63 +68,54 @@ use rule figure as figure_with_table with:
         csv=f"{RESULTS}/{{figure}}.csv",
     wildcard_constraints:
         figure="|".join(
-            name for name in FIGURE_NAMES if "csv" in bench_figures.endings(name)
+            name for name in FIGURE_NAMES if "csv" in figures.endings(name)
         )
         or "(?!)",
 
 
 rule page:
     input:
-        metrics=[f"{path}/metrics.json" for path in RUN_PATHS],
-        tables=TABLES,
-        figures=FIGURES,
-        source=source_files("gmvae.bench.report.page.write_page") + PAGE_FILES,
+        tables=ancient(TABLES),
+        figures=ancient(FIGURES),
+        outdated=if_outdated(job_list("page")),
     output:
-        report(
-            REPORT,
+        job_list("page"),
+        page=report(
+            PAGE,
             caption="../report/caption.rst",
             category="Report",
             labels={"kind": "page"},
         ),
     log:
-        f"{RESULTS}/logs/page.log",
+        f"{RESULTS}/{LOGS}/page.log",
     conda:
         "../../environment.yml"
     params:
-        folders=RUN_PATHS,
-        figures=FIGURE_NAMES,
-        results=subpath(output[0], ancestor=2),
-        mark=CONFIG.mark,
+        results=RESULTS,
         command=COMMAND,
         caption="All tables, figures, methods and runs on one page.",
     message:
-        "report {output}"
-    script:
-        "../scripts/page.py"
+        "report {output.page}"
+    shell:
+        BENCH + " page {params.results:q} --command {params.command:q} > {log:q} 2>&1"
 
 
-rule synthetic:
-    input:
-        figure_files("synthetic"),
+if "synthetic" in FIGURE_NAMES:
+
+    rule synthetic:
+        input:
+            figure_files("synthetic"),
 
 
-rule generation:
-    input:
-        figure_files("generation"),
+if "generation" in FIGURE_NAMES:
+
+    rule generation:
+        input:
+            figure_files("generation"),
 
 
-# Has no inputs, so that it never starts a training run, and no outputs, so that it always runs.
-rule partial:
-    log:
-        f"{RESULTS}/logs/partial.log",
-    conda:
-        "../../environment.yml"
-    params:
-        runs=[run.as_dict() for run in RUNS.values()],
-        results=RESULTS,
-        mark=CONFIG.mark,
-        command=COMMAND,
-    message:
-        "tables, figures and report of the finished runs, in {RESULTS}/partial"
-    script:
-        "../scripts/partial.py"
+localrules:
+    tables,
+    figure,
+    figure_with_table,
+    page,

@@ -1,20 +1,22 @@
+RUN = f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}/seed{{seed}}"
+# Images alone: there is no way to give labels to a training.
+IMAGES = "".join(
+    f" --{split}-images {DATA}/{{wildcards.dataset:q}}/{split}-images.npy"
+    for split in ("train", "test")
+)
+
+
 rule train:
     input:
-        train="data/{dataset}/train-images.npy",
-        test="data/{dataset}/test-images.npy",
-        source=lambda wildcards: training_sources(run_of(wildcards)),
+        data=ancient(f"{DATA}/{{dataset}}/{DATA_LIST}"),
+        outdated=lambda wildcards: if_outdated(f"{RESULTS}/{run_of(wildcards).path}/{TRAIN_LIST}"),
     output:
-        record=run_file("run.json"),
-        test=run_file("test.npz"),
-        epochs=run_file("epochs.npz"),
-        history=run_file("history.csv"),
-        model=run_file("model.safetensors"),
+        # Not deleted before the job: what is there already and up to date is not trained again.
+        update(f"{RUN}/{TRAIN_LIST}"),
     log:
-        run_file("train.log"),
+        f"{RUN}/train.log",
     benchmark:
-        run_file("benchmark.tsv")
-    wildcard_constraints:
-        dataset=f"(?!(?:{TRAINED_TOGETHER})/)[^/]+",
+        f"{RUN}/benchmark.tsv"
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
@@ -23,65 +25,37 @@ rule train:
         folder=subpath(output[0], parent=True),
         # Not {threads}, which fewer --cores would lower, and the results with it.
         threads=CONFIG.threads,
+        limit=f"--time-limit {CONFIG.time_limit}" if CONFIG.time_limit else "",
     message:
-        "train {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}; progress in {log}"
+        "train {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}"
     shell:
-        "python -m gmvae.bench train {params.run:q} {params.folder:q} --train-images {input.train:q}"
-        " --test-images {input.test:q} --threads {params.threads} 2> {log:q}"
-
-
-rule train_together:
-    input:
-        train="data/{dataset}/train-images.npy",
-        test="data/{dataset}/test-images.npy",
-        source=lambda wildcards: training_sources(runs_of_setting(wildcards)[0]),
-    output:
-        record=files_of_seeds("run.json"),
-        test=files_of_seeds("test.npz"),
-        epochs=files_of_seeds("epochs.npz"),
-        history=files_of_seeds("history.csv"),
-        model=files_of_seeds("model.safetensors"),
-    log:
-        f"{SETTING}/train.log",
-    benchmark:
-        f"{SETTING}/benchmark.tsv"
-    wildcard_constraints:
-        dataset=f"(?=(?:{TRAINED_TOGETHER})/)[^/]+",
-    conda:
-        "../../environment.yml"
-    threads: CONFIG.threads
-    params:
-        runs=lambda wildcards: json.dumps(
-            [run.as_dict() for run in runs_of_setting(wildcards)], sort_keys=True
-        ),
-        folders=lambda wildcards, output: [
-            str(Path(path).parent) for path in output.record
-        ],
-        threads=CONFIG.threads,
-    message:
-        "train {wildcards.method} {wildcards.setting}, all seeds together, on {wildcards.dataset}; progress in {log}"
-    shell:
-        "python -m gmvae.bench train-together {params.runs:q} {params.folders:q}"
-        " --train-images {input.train:q} --test-images {input.test:q}"
-        " --threads {params.threads} 2> {log:q}"
+        BENCH + " train {params.run:q} {params.folder:q}" + IMAGES + " --threads {params.threads} {params.limit} > {log:q} 2>&1"
 
 
 rule score:
     input:
-        record=run_file("run.json"),
-        test=run_file("test.npz"),
-        epochs=run_file("epochs.npz"),
-        labels="data/{dataset}/test-labels.npy",
-        source=source_files("gmvae.bench.runs.score.score_run"),
+        runs=ancient(TRAININGS),
+        data=ancient([f"{DATA}/{spec.name}/{DATA_LIST}" for spec in CONFIG.datasets]),
+        outdated=if_outdated(ALL_SCORES),
     output:
-        run_file("metrics.json"),
+        ALL_SCORES,
     log:
-        run_file("score.log"),
+        f"{RESULTS}/{LOGS}/score.log",
     conda:
         "../../environment.yml"
     params:
-        folder=subpath(output[0], parent=True),
+        results=RESULTS,
     message:
-        "score {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}"
+        "score all runs"
     shell:
-        "python -m gmvae.bench score {params.folder:q} --labels {input.labels:q} > {log:q} 2>&1"
+        BENCH + " score {params.results:q} > {log:q} 2>&1"
+
+
+localrules:
+    score,
+
+
+# Settings of which all seeds are trained in one process.
+if CONFIG.seeds_together:
+
+    include: "together.smk"

@@ -1,7 +1,7 @@
-"""Data sets: one file each in this folder, found by its name.
+"""Data sets, one file each, found by name; plus the readers of file formats and the data step.
 
-A file ``NAME.py`` here defines ``load() -> Dataset`` and is then data set ``NAME`` in a config; but
-``npz.py`` reads a file of the user's, and names that begin with an underscore are none.
+A file ``NAME.py`` here that defines ``load() -> Dataset`` is data set ``NAME`` in a config, unless
+its name is ``prepare`` or begins with an underscore.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from gmvae.bench.disk.errors import DataError
+
+if TYPE_CHECKING:  # a command sets its threads before NumPy is imported
+    import numpy as np
+    from numpy.typing import NDArray
 
 SPLIT_SEED = 0
 
@@ -29,7 +30,7 @@ class Split:
     images : ndarray, shape (N, ...)
         uint8 pixels from 0 to 255, or float32 real values.
     labels : ndarray of int, shape (N,), or None
-        Classes from 0; None where they are not known.
+        Classes from 0; None if they are unknown.
     """
 
     images: NDArray[Any]
@@ -38,7 +39,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training and a test split."""
+    """A training split and a test split."""
 
     train: Split
     test: Split
@@ -46,8 +47,8 @@ class Dataset:
 
 def available() -> list[str]:
     """Names of the data sets that come with the package."""
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    return sorted(name for name in names if name != "npz" and not name.startswith("_"))
+    files = [module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg]
+    return sorted(name for name in files if name != "prepare" and not name.startswith("_"))
 
 
 def load(name: str, npz: str | Path | None = None) -> Dataset:
@@ -56,14 +57,14 @@ def load(name: str, npz: str | Path | None = None) -> Dataset:
     Parameters
     ----------
     name : str
-        One of `available`, or any name where `npz` is given.
+        One of `available`, or any name if `npz` is given.
     npz : path, optional
-        The user's own file, see ``gmvae/bench/datasets/npz.py``.
+        The user's own file; ``gmvae/bench/data/readers/npz.py`` describes what it may hold.
 
     Raises
     ------
     DataError
-        If there is no such data set, or it is missing or damaged.
+        If the data set is unknown, missing or damaged.
     """
     if npz is not None:
         from gmvae.bench.data.readers.npz import read_npz
@@ -71,14 +72,24 @@ def load(name: str, npz: str | Path | None = None) -> Dataset:
         return read_npz(Path(npz))
     if name not in available():
         raise DataError(f"unknown data set {name!r}; choose one of: {', '.join(available())}")
-    return importlib.import_module(f"{__name__}.{name}").load()
+    found: Dataset = importlib.import_module(f"{__name__}.{name}").load()
+    return found
 
 
 def split_off_test(images: NDArray[Any], labels: NDArray[np.int64] | None, n_test: int) -> Dataset:
-    """Split samples at random, always alike, with the same share of each class in both parts.
+    """Split samples at random, but the same way each time.
 
-    The samples come back shuffled: in a file that is sorted by class their order tells the labels.
+    Both parts have the same share of each class. The samples come back shuffled, because the order
+    of a file that is sorted by class gives its labels away.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, ...)
+    labels : ndarray of int, shape (N,), or None
+    n_test : int
+        Number of test samples.
     """
+    import numpy as np
     from sklearn.model_selection import train_test_split
 
     stratify = labels

@@ -15,13 +15,13 @@ NOISE = 0.05
 
 
 def load() -> Dataset:
-    """Generate the points, always the same: 10,000 + 2,000."""
+    """Generate 10,000 + 2,000 points, the same ones each time."""
     random = np.random.default_rng(SEED)
     return Dataset(arcs(N_TRAIN, random), arcs(N_TEST, random))
 
 
 def arcs(n_points: int, random: np.random.Generator) -> Split:
-    """Points spread evenly over five arcs, with a little Gaussian noise.
+    """Draw points spread evenly over five arcs, with a little Gaussian noise.
 
     Parameters
     ----------

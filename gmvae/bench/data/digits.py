@@ -1,4 +1,4 @@
-"""1,797 handwritten digits of 8x8 pixels that come inside scikit-learn: no network needed."""
+"""1,797 handwritten digits of 8x8 pixels from scikit-learn: no network needed."""
 
 import numpy as np
 

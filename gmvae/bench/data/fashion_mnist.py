@@ -1,11 +1,9 @@
 """Fashion-MNIST (Xiao et al., arXiv:1708.07747): 60,000 + 10,000 pictures of clothes, 28x28."""
 
-import numpy as np
-
-from gmvae.bench.data import Dataset, Split
+from gmvae.bench.data import Dataset
 from gmvae.bench.data.readers.idx import IdxFile, IdxSource, load_idx_dataset
 
-# The publishers give MD5 sums of the packed files; the SHA-256 of the contents are checked as well.
+# The publishers give MD5 sums of the packed files; the SHA-256 of each content is checked as well.
 SOURCE = IdxSource(
     name="fashion_mnist",
     folders=("fashion_mnist", "FashionMNIST/raw", "fashion-mnist"),
@@ -42,9 +40,5 @@ SOURCE = IdxSource(
 
 
 def load() -> Dataset:
-    """Read Fashion-MNIST from a local folder (or Debian's package) or download it."""
-    (train_images, train_labels), (test_images, test_labels) = load_idx_dataset(SOURCE)
-    return Dataset(
-        Split(train_images, train_labels.astype(np.int64)),
-        Split(test_images, test_labels.astype(np.int64)),
-    )
+    """Read Fashion-MNIST from a local folder or Debian's package, or download it."""
+    return load_idx_dataset(SOURCE)

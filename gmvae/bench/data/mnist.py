@@ -1,8 +1,6 @@
 """MNIST (LeCun, Cortes, Burges): 60,000 + 10,000 handwritten digits of 28x28 pixels."""
 
-import numpy as np
-
-from gmvae.bench.data import Dataset, Split
+from gmvae.bench.data import Dataset
 from gmvae.bench.data.readers.idx import IdxFile, IdxSource, load_idx_dataset
 
 SOURCE = IdxSource(
@@ -42,9 +40,5 @@ SOURCE = IdxSource(
 
 
 def load() -> Dataset:
-    """Read MNIST from a local folder or download it."""
-    (train_images, train_labels), (test_images, test_labels) = load_idx_dataset(SOURCE)
-    return Dataset(
-        Split(train_images, train_labels.astype(np.int64)),
-        Split(test_images, test_labels.astype(np.int64)),
-    )
+    """Read MNIST from a local folder, or download it."""
+    return load_idx_dataset(SOURCE)

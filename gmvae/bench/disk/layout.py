@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 DATA = Path("data")
+DATA_ARRAYS = ("train-images.npy", "train-labels.npy", "test-images.npy", "test-labels.npy")
 LOCK = Path(".snakemake/gmvae.lock")
 
 # Below a results folder.

@@ -1,4 +1,4 @@
-"""Reading and checking a configuration; nothing is trained before it has passed."""
+"""The configuration: its types, and the checks that it passes before anything is trained."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_PROBLEMS = 20
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A data set of the config: a name, and for a user's own data the path of its .npz."""
+    """A data set of the config: its name, and for a user's own data the path of its .npz."""
 
     name: str
     npz: str | None = None
@@ -40,7 +40,7 @@ class DatasetSpec:
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """One entry under ``methods``; `K` or `M` is (None,) where the entry does not give it."""
+    """One entry under ``methods``; `K` or `M` is (None,) if the entry does not give it."""
 
     name: str
     datasets: tuple[str, ...]
@@ -54,9 +54,9 @@ class MethodSpec:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole configuration that has passed the schema, with defaults filled in."""
+    """A complete, checked configuration with its defaults filled in."""
 
-    datasets: tuple[DatasetSpec, ...]  # those of single entries included
+    datasets: tuple[DatasetSpec, ...]  # including those that only one entry names
     seeds: tuple[int, ...]
     methods: tuple[MethodSpec, ...]
     results: str = "results"
@@ -70,15 +70,15 @@ class Config:
 
 
 def config_from_dict(values: Mapping[str, Any]) -> Config:
-    """The configuration of which ``dataclasses.asdict`` gave `values`, also by way of JSON.
+    """Build a configuration from the values of ``dataclasses.asdict``, also after JSON.
 
     Raises
     ------
     ConfigError
-        If they are not those of a configuration of this version.
+        If the values do not form a configuration of this version.
     """
     try:
-        # Up to version 0.4.0 entries had no data sets and seeds of their own.
+        # Before version 0.5.0, entries had no data sets and seeds of their own.
         names = [spec["name"] for spec in values["datasets"]]
         specs = [
             {"datasets": names, "seeds": values["seeds"], **spec} for spec in values["methods"]
@@ -92,16 +92,17 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
         }
         return Config(**{**values, **read})
     except (KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"this is no configuration of this version ({error!r})") from error
+        raise ConfigError(f"this is not a configuration of this version ({error!r})") from error
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:
-    """Check a mapping as YAML gives it and turn it into a `Config`.
+    """Check a mapping read from YAML and turn it into a `Config`.
 
     Raises
     ------
     ConfigError
-        Names every key that is wrong, what was expected there and what was found.
+        If a value cannot be used. The message names every wrong key, with what was expected and
+        what was found.
     """
     whole = dict(raw) if isinstance(raw, Mapping) else raw
     _refuse(_not_plain(whole))
@@ -131,18 +132,18 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
 
 
 def read_resolved(results: Path) -> Config:
-    """The configuration with which the pipeline was last started in a results folder.
+    """Read the configuration with which the pipeline was last started in a results folder.
 
     Raises
     ------
     DataError
-        If it was not.
+        If no pipeline was started there.
     """
     path = results / RESOLVED_CONFIG
     if not path.is_file():
         others = ", ".join(str(other.parent) for other in sorted(results.glob(f"*/{path.name}")))
         raise DataError(
-            f"{path} is not there: no pipeline was started with {results}; give its results "
+            f"{path} does not exist: no pipeline was started with {results}; give its results "
             f"folder{others and f', like {others}'}"
         )
     return config_from_dict(read_json(path))
@@ -151,13 +152,13 @@ def read_resolved(results: Path) -> Config:
 def load_config(path: str | Path) -> Config:
     """Read a YAML file and check it with `parse_config`.
 
-    Keys that the file does not have are those of ``config/config.yaml``, as in Snakemake.
+    Keys missing from the file are taken from ``config/config.yaml``, as Snakemake does.
     """
     return parse_config({**_read_yaml(DEFAULTS), **_read_yaml(path)})
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's loader of plain values, which does not let merge keys ("<<") multiply forever."""
+    """PyYAML's loader of plain values, with a limit on the keys merged by "<<"."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         merges = [value for key, value in node.value if key.tag == "tag:yaml.org,2002:merge"]
@@ -177,8 +178,8 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
         with open(path, "rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
-            raise ConfigError(f"{path} is no config: it has more than {MAX_FILE_BYTES:,} bytes")
-        raw = yaml.load(content.decode("utf-8"), _Loader)  # of plain values alone
+            raise ConfigError(f"{path} is not a config: it has more than {MAX_FILE_BYTES:,} bytes")
+        raw = yaml.load(content.decode("utf-8"), _Loader)  # plain values only
     except FileNotFoundError as error:
         raise ConfigError(f"{path} does not exist; give the path of a config") from error
     except RecursionError as error:
@@ -188,7 +189,7 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
             f"{path} cannot be read as YAML: {_reason(error)}\nonly text, numbers, dates in "
             "quotes, lists and mappings are read; remove tags that begin with '!'"
         ) from error
-    # Beside YAMLError, PyYAML lets pass what Python says of impossible dates, numbers and tags.
+    # Impossible dates, numbers and tags raise Python's own errors instead of YAMLError.
     except (OSError, yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:
         raise ConfigError(f"{path} cannot be read as YAML: {_reason(error)}") from error
     if not isinstance(raw, dict):
@@ -197,7 +198,7 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Text of an error of PyYAML, which can quote a file at length and ends with the place."""
+    """Text of a PyYAML error, shortened; it can quote the file at length and ends with the place."""
     text = str(error)
     return text if len(text) <= 600 else f"{text[:200]}...{text[-400:]}"
 
@@ -209,16 +210,16 @@ def _validator() -> Any:
 
 def _refuse(lines: list[str]) -> None:
     if len(lines) > MAX_PROBLEMS:
-        lines = [*lines[:MAX_PROBLEMS], f"... and {len(lines) - MAX_PROBLEMS:,} problems more"]
+        lines = [*lines[:MAX_PROBLEMS], f"... and {len(lines) - MAX_PROBLEMS:,} more problems"]
     if lines:
         raise ConfigError("\n  ".join(["the configuration cannot be used:", *lines]))
 
 
 def _not_plain(raw: Any) -> list[str]:
-    """What JSON could not hold, a line each; a config that is too large or deep is refused.
+    """List the values that JSON cannot hold, one line each; refuse a config that is too large.
 
-    Counting comes first: aliases let a few lines of YAML stand for more values than any memory
-    holds, and everything else here goes through, or prints, whole values.
+    The size is checked first: with aliases, a few lines of YAML can stand for more values than fit
+    into memory, and all other checks go through, or print, whole values.
     """
     found: list[str] = []
     waiting: list[tuple[str, Any, int]] = [("", raw, 0)]
@@ -229,7 +230,7 @@ def _not_plain(raw: Any) -> list[str]:
         if size > MAX_VALUES or depth > MAX_DEPTH:
             raise ConfigError(
                 f"the configuration is too large: at most {MAX_VALUES:,} values, {MAX_DEPTH} deep, "
-                "are read (each use of an alias counts anew, ten letters count as one value)"
+                "are read (every use of an alias counts, and ten letters count as one value)"
             )
         name = place or "configuration"
         if isinstance(value, dict):
@@ -253,14 +254,14 @@ def _size(value: Any) -> int:
 
 
 def _unfit(value: Any) -> str | None:
-    """Why a single value cannot stand in a config, or None if it can."""
+    """Reason why a single value cannot be used in a config, or None if it can."""
     if isinstance(value, str):
         fit = "\0" not in value and not re.search("[\ud800-\udfff]", value)
-        return None if fit else "should have no character NUL and no half of a surrogate pair"
+        return None if fit else "should not contain NUL or half of a surrogate pair"
     if isinstance(value, float):
         return None if math.isfinite(value) else "should be finite"
     if isinstance(value, int):
-        return None if value.bit_length() < 64 else "should have less than 64 bits"
+        return None if value.bit_length() < 64 else "should have fewer than 64 bits"
     if value is None:
         return None
     return "should be text (in quotes), a number, true, false, a list or keys with values"

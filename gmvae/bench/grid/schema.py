@@ -1,4 +1,4 @@
-"""What is wrong with values of YAML or JSON, in words that a person can act on."""
+"""Checks of YAML and JSON values against a schema, with messages that a person can act on."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ TYPE_NAMES = {
 
 
 def validator(schema: Mapping[str, Any]) -> Any:
-    """A validator of jsonschema to which 10.0 is no integer and a line's end no part of a name."""
+    """JSON Schema validator that rejects 10.0 as an integer and a newline at the end of a name."""
     base = jsonschema.Draft202012Validator
-    # JSON takes 10.0 for an integer; a folder named K10.0 would be the result.
+    # JSON Schema accepts 10.0 as an integer, which would give a folder named K10.0.
     types = base.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
@@ -35,14 +35,24 @@ def validator(schema: Mapping[str, Any]) -> Any:
 
 
 def problems(checker: Any, value: Any, whole: str = "configuration") -> list[str]:
-    """What is wrong with `value`, called `whole`, by a validator of `validator`; a line each."""
+    """List everything wrong with a value, one line per problem.
+
+    Parameters
+    ----------
+    checker : jsonschema validator
+        Made by `validator`.
+    value : object
+        Value to check.
+    whole : str
+        Name of the whole value in the messages.
+    """
     errors = sorted(checker.iter_errors(value), key=lambda error: list(map(str, error.path)))
-    # A key that is missing is found once for each key that is.
+    # Every missing key is an error, and the message of each lists all of them.
     return list(dict.fromkeys(line for error in errors for line in _explain(error, whole)))
 
 
 def shortened(value: Any) -> str:
-    """`repr` of a value in at most 80 characters, however large or deep the value is."""
+    """Return the `repr` of a value, cut to 80 characters, however large or deep the value is."""
     text = _SHORT.repr(value)
     return text if len(text) <= MAX_FOUND else f"{text[: MAX_FOUND - 3]}..."
 
@@ -64,12 +74,12 @@ def join(place: str, key: object) -> str:
 
 
 def cut(text: object) -> str:
-    """A name as it is, unless it is too long to be shown."""
+    """Return a name unchanged, unless it is too long to show."""
     return text if isinstance(text, str) and len(text) <= MAX_FOUND else shortened(text)
 
 
 def _unique_items(_: Any, unique: bool, items: Any, schema: Any) -> Iterator[Any]:
-    # jsonschema's own compares each item with each where they cannot be sorted.
+    # jsonschema compares every pair of items if it cannot sort them.
     if unique and isinstance(items, list) and len({repr(item) for item in items}) < len(items):
         yield jsonschema.ValidationError("holds a value twice")
 
@@ -81,7 +91,7 @@ def _pattern(_: Any, pattern: str, text: Any, schema: Any) -> Iterator[Any]:
 
 
 def _explain(error: jsonschema.ValidationError, whole: str) -> list[str]:
-    """The lines that tell a person what one violation of the schema is."""
+    """Explain one violation of the schema, one line per key concerned."""
     path = _place(error)
     place = path or whole
     found = f"found {shortened(error.instance)}"

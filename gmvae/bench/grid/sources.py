@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from gmvae.bench.disk import files
+from gmvae.bench.disk.checksums import key_of
 from gmvae.bench.disk.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
@@ -142,3 +144,18 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
         return node.module or ""
     package = path.relative_to(ROOT).parts[: -node.level]
     return ".".join([*package, *([node.module] if node.module else [])])
+
+
+def data_key(name: str, npz: str | None) -> str:
+    """Key of what the arrays of a data set are made from: its code, and the user's file.
+
+    Parameters
+    ----------
+    name : str
+    npz : str or None
+        Path of the user's own file; a missing one counts as empty.
+    """
+    if npz is None:
+        return key_of(name=name, code=source_checksum(f"gmvae.bench.data.{name}"))
+    content = files.sha256(npz) if Path(npz).is_file() else ""
+    return key_of(name=name, code=source_checksum("gmvae.bench.data.readers.npz"), npz=content)

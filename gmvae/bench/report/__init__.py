@@ -1,1 +1,1 @@
-"""Tables, effects, figures and the page, all made from scored runs."""
+"""Tables, figures and the report page, made from scored runs."""

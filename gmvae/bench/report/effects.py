@@ -1,7 +1,7 @@
-"""Do more clusters K and more samples M make GMVAE more accurate, and steadier? In numbers.
+"""The effects of K and M on the accuracy of GMVAE and on its spread over seeds.
 
-The paper's reading of its Table 1 (arXiv:1611.02648v2, section 4.2) is that larger K and M give
-higher accuracies and less spread between runs.
+The paper concludes from its Table 1 (arXiv:1611.02648v2, section 4.2) that larger K and M give
+higher accuracy and less spread between runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import bootstrap, norm, t
 
-from gmvae.bench.report.tables import SYNTHETIC, WITH_CLUSTERS
+from gmvae.bench.report.selection import SYNTHETIC, WITH_CLUSTERS
 
 METRIC = "accuracy_exemplar"
 CONFIDENCE = 0.95
@@ -39,23 +39,23 @@ COLUMNS = [
 
 
 def effects(runs: pd.DataFrame) -> pd.DataFrame:
-    """Difference between the largest and the smallest value of K, and of M, with intervals.
+    """Difference between the largest and the smallest K, and between those of M, with intervals.
 
     Parameters
     ----------
     runs : DataFrame
-        As in `gmvae.bench.report.tables.Tables`.
+        As in `gmvae.bench.report.tables.Tables`. Collapsed runs count, since they have an accuracy.
 
     Returns
     -------
     DataFrame
-        A row for each data set, variant, factor (K or M), value of the other factor (and ``all``
-        for the mean over those of its values that were run with five seeds or more) and quantity:
-        ``mean`` and ``std`` (ddof=1) of the exemplar accuracy over seeds, in percentage points.
-        ``effect`` is the quantity at ``to`` minus that at ``from``. Its interval is a bootstrap of
-        95 % over seeds, within each setting (scipy.stats.bootstrap): expanded percentiles, which
-        make up for so few seeds (Hesterberg, arXiv:1411.5279, section 3.4.2). Empty with fewer than
-        five seeds in a setting. Collapsed runs, which have an accuracy, are among the others.
+        One row for each data set, variant, factor (K or M), value of the other factor, and
+        quantity: ``mean`` and ``std`` (ddof=1) of the exemplar accuracy over seeds, in percentage
+        points. The value ``all`` of the other factor stands for the mean over its values with at
+        least five seeds. ``effect`` is the quantity at ``to`` minus the quantity at ``from``. Its
+        95 % interval is a bootstrap over the seeds of each setting (scipy.stats.bootstrap) with
+        percentiles expanded for small samples (Hesterberg, arXiv:1411.5279, section 3.4.2); it is
+        empty if a setting has fewer than five seeds.
     """
     shown = runs[
         (runs["method"] == "gmvae")
@@ -73,37 +73,34 @@ def effects(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
-    """What the rows of `effects` over ``all`` say of the paper's claim, one sentence each.
+    """Verdicts on the paper's claim, one sentence for each row of `effects` over ``all``.
 
     Parameters
     ----------
     table : DataFrame
         From `effects`.
     """
-    claims = {"mean": ("higher", "mean", 1), "std": ("steadier", "standard deviation", -1)}
-    found = []
-    for row in table[table["at"] == ALL].to_dict("records"):
-        adjective, name, sign = claims[row["quantity"]]
-        claim = f"{row['dataset']}, {row['variant']}: larger {row['factor']} makes accuracy"
-        numbers = (
-            f"{name} {row['effect']:+.1f} points from {row['factor']} = {row['from']} "
-            f"to {row['to']}"
-        )
-        if pd.isna(row["effect_low"]):
-            found.append(
-                f"{claim} {adjective}: not supported (too few seeds to tell; five are needed)."
-            )
-            continue
-        interval = f"95 % interval {row['effect_low']:+.1f} to {row['effect_high']:+.1f}"
-        ends = sorted((sign * row["effect_low"], sign * row["effect_high"]))
-        if ends[0] > 0:
-            verdict = "supported"
-        else:
-            verdict = "not supported, the opposite is seen" if ends[1] < 0 else "not supported"
-        found.append(
-            f"{claim} {adjective}: {verdict} ({numbers}, {interval}, {row['n_runs']} runs)."
-        )
-    return found
+    return [_sentence(row) for row in table[table["at"] == ALL].to_dict("records")]
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    adjective, name, sign = {
+        "mean": ("higher", "mean", 1),
+        "std": ("steadier", "standard deviation", -1),
+    }[row["quantity"]]
+    claim = f"{row['dataset']}, {row['variant']}: a larger {row['factor']} makes accuracy"
+    if pd.isna(row["effect_low"]):
+        return f"{claim} {adjective}: not supported (too few seeds to tell; five are needed)."
+    ends = sorted((sign * row["effect_low"], sign * row["effect_high"]))
+    if ends[0] > 0:
+        verdict = "supported"
+    else:
+        verdict = "not supported, the opposite is seen" if ends[1] < 0 else "not supported"
+    return (
+        f"{claim} {adjective}: {verdict} ({name} {row['effect']:+.1f} points from {row['factor']} = "
+        f"{row['from']} to {row['to']}, 95 % interval {row['effect_low']:+.1f} to "
+        f"{row['effect_high']:+.1f}, {row['n_runs']} runs)."
+    )
 
 
 def _of_factor(group: pd.DataFrame, factor: str, other: str) -> Iterator[dict[str, Any]]:
@@ -134,7 +131,7 @@ def _accuracies(group: pd.DataFrame, factor: str, value: int) -> NDArray[np.floa
 def _difference(
     pairs: Sequence[Sequence[NDArray[np.float64]]], quantity: str
 ) -> dict[str, float | int | None]:
-    """Effect and interval, averaged over pairs of samples at the low and the high value."""
+    """Effect and interval, averaged over pairs of samples at the low and high values."""
     samples = list(itertools.chain.from_iterable(pairs))
     found: dict[str, float | int | None] = {
         "effect": None,
@@ -160,7 +157,7 @@ def _difference(
 
 
 def _expanded(n_seeds: int) -> float:
-    """The level at which a percentile bootstrap of the mean has the width of a t-interval."""
+    """Confidence level that gives a percentile bootstrap of the mean the width of a t-interval."""
     quantile = t.ppf((1 + CONFIDENCE) / 2, n_seeds - 1)
     return float(1 - 2 * norm.cdf(-quantile * np.sqrt(n_seeds / (n_seeds - 1))))
 

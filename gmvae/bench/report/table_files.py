@@ -1,4 +1,4 @@
-"""Writing the tables: CSV for programs, Markdown for people."""
+"""Files of the tables: CSV for programs and for the rest of the report, Markdown for people."""
 
 from __future__ import annotations
 
@@ -9,23 +9,33 @@ from typing import Any
 import pandas as pd
 
 from gmvae.bench.disk import files
+from gmvae.bench.disk.errors import DataError
+from gmvae.bench.report.numbers import number
 from gmvae.bench.report.tables import SETTING, Tables
 
+TEXT = (
+    *("dataset", "method", "variant", "status", "reason", "precision", "path", "started"),
+    *("published_source", "factor", "at", "quantity"),
+)
+WHOLE = ("K", "M", "n_parameters", "clusters_used_min", "clusters_used_max")
 EXPLANATION = """\
-Accuracies on the test split, in percent, over the seeds of a setting: mean ± standard deviation
-(with n - 1). *Exemplar*: the paper's protocol, a cluster takes the class of its most probable test
-sample (needs probabilities; the mean is taken over samples that are equally probable). *Hungarian*:
-best one-to-one matching of clusters to classes; with K above the number of classes the samples of
-unmatched clusters count as wrong. *By ELBO*: exemplar accuracy of the one run with the best
-training ELBO, the choice that needs no labels. *Majority* gives each cluster its most frequent
-class and flatters large K. *Used*: clusters with test samples, the fewest and the most of all runs;
-fewer than K have died. *Published* figures were not run here; where a paper has no other protocol
-they are Hungarian (see the sources). *Time*: median training time of a
-run. Failed runs are counted beside all runs, have their reason below, and are in no other column.
+Accuracies on the test split in percent, as mean ± standard deviation (ddof = 1) over the seeds of a
+setting. *Exemplar* is the paper's protocol: each cluster takes the class of the test sample with
+the highest probability of that cluster (averaged over ties; methods without probabilities have no
+value). *Hungarian* is the best one-to-one matching of clusters to classes; if K exceeds the number
+of classes, samples of unmatched clusters count as wrong. *By ELBO* is the exemplar accuracy of the
+run with the best training ELBO, a choice that needs no labels. *Majority* gives each cluster its
+most frequent class and flatters a large K. *Used* is the number of clusters that hold test samples,
+from the fewest to the most of all runs; if it is below K, some clusters have died. *Published*
+results were not run here; where a paper uses another protocol, they are Hungarian (see the
+sources). *Time* is the median training time of a run. Failed runs are counted under *runs* and
+listed below with their reason; of the other columns only *used* includes them.
 """
 
 
-def write_tables(tables: Tables, folder: Path, mark: str | None, note: str | None = None) -> None:
+def write_tables(
+    tables: Tables, folder: Path, mark: str | None, note: str | None = None
+) -> list[Path]:
     """Write ``runs.csv``, ``curves.csv``, ``table1.csv``, ``times.csv`` and ``table1.md``.
 
     Parameters
@@ -33,15 +43,20 @@ def write_tables(tables: Tables, folder: Path, mark: str | None, note: str | Non
     tables : Tables
     folder : Path
     mark : str or None
-        Remark that goes on the tables, such as "smoke, not comparable".
+        Remark on both tables 1, such as "smoke, not comparable".
     note : str or None
-        Remark for people alone, on ``table1.md``.
+        Remark on ``table1.md`` only.
+
+    Returns
+    -------
+    list of Path
+        The files.
     """
-    for name, text in as_csv(tables, mark).items():
+    remarks = "; ".join(part for part in (mark, note) if part)
+    texts = {**as_csv(tables, mark), "table1.md": markdown(tables, remarks)}
+    for name, text in texts.items():
         files.write_text(folder / name, text)
-    files.write_text(
-        folder / "table1.md", markdown(tables, "; ".join(part for part in (mark, note) if part))
-    )
+    return [folder / name for name in texts]
 
 
 def as_csv(tables: Tables, mark: str | None) -> dict[str, str]:
@@ -51,26 +66,67 @@ def as_csv(tables: Tables, mark: str | None) -> dict[str, str]:
     ----------
     tables : Tables
     mark : str or None
-        As for `write_tables`.
+        As in `write_tables`.
     """
     table = tables.table1.copy()
     if mark:
         table["variant"] = [f"{v} ({mark})" if isinstance(v, str) else mark for v in table.variant]
     frames = {"runs": tables.runs, "curves": tables.curves, "table1": table, "times": tables.times}
-    return {
-        f"{name}.csv": frame.to_csv(index=False, lineterminator="\n")
-        for name, frame in frames.items()
-    }
+    return {f"{name}.csv": csv_text(frame) for name, frame in frames.items()}
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A table as CSV, which `read_table` reads."""
+    text: str = frame.to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def read_tables(folder: Path, mark: str | None) -> Tables:
+    """Read the CSV files that `write_tables` wrote with the same mark."""
+    runs, curves, table, times = (
+        read_table(folder / f"{name}.csv") for name in ("runs", "curves", "table1", "times")
+    )
+    if mark:
+        table["variant"] = [
+            None if variant == mark else variant.removesuffix(f" ({mark})")
+            for variant in table["variant"]
+        ]
+    return Tables(runs, curves, table, times)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one table of the report from CSV; an empty cell is a missing value.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    try:
+        # Otherwise pandas takes a variant named "None" or "1" for a missing value or a number.
+        frame = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(TEXT, str),
+            keep_default_na=False,
+            na_values=[""],
+            float_precision="round_trip",
+        )
+        return frame.astype({name: "Int64" for name in WHOLE if name in frame})
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"{path} cannot be read as a table ({error}); delete the file and run the same command "
+            "again"
+        ) from error
 
 
 def markdown(tables: Tables, mark: str) -> str:
-    """Table 1 as Markdown, with the failures and the sources below.
+    """Table 1 as Markdown, followed by the failed runs and the sources.
 
     Parameters
     ----------
     tables : Tables
     mark : str
-        Remark at its head; may be empty.
+        Remark below the title; may be empty.
 
     Returns
     -------
@@ -93,7 +149,7 @@ def markdown(tables: Tables, mark: str) -> str:
 
 
 def for_people(tables: Tables) -> Iterator[tuple[str, list[tuple[dict[str, Any], dict[str, str]]]]]:
-    """For each data set the rows of table 1, each also with its cells as text.
+    """For each data set, the rows of table 1 as values and as the text of their cells.
 
     Parameters
     ----------
@@ -102,11 +158,6 @@ def for_people(tables: Tables) -> Iterator[tuple[str, list[tuple[dict[str, Any],
     seconds = _median_seconds(tables)
     for dataset, rows in tables.table1.groupby("dataset", sort=False):
         yield dataset, [(row, _shown(row, seconds)) for row in rows.to_dict("records")]
-
-
-def number(value: Any, decimals: int = 1) -> str:
-    """A number as people read it; empty where there is none."""
-    return "" if pd.isna(value) else f"{value:.{decimals}f}"
 
 
 def _alignment(shown: pd.DataFrame) -> tuple[str, ...]:
@@ -125,6 +176,7 @@ def _key(setting: Iterable[Any]) -> tuple:
 
 
 def _shown(row: dict[str, Any], seconds: dict[tuple, float]) -> dict[str, str]:
+    time = seconds.get(_key(row[name] for name in SETTING))
     return {
         "method": row["method"],
         "variant": _text(row["variant"]),
@@ -142,12 +194,8 @@ def _shown(row: dict[str, Any], seconds: dict[tuple, float]) -> dict[str, str]:
         "used": _range(row["clusters_used_min"], row["clusters_used_max"]),
         "published": _spread(row, "published"),
         "published best": number(row["published_best"]),
-        "time": _duration(seconds.get(_key(row[name] for name in SETTING))),
+        "time": f"{time:.1f} s" if time is not None else "",
     }
-
-
-def _duration(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.1f} s"
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""From scored runs to the tidy tables (a row a run, a row an epoch) and to the paper's Table 1."""
+"""The tables of a grid: one row per run, one per epoch, and the paper's Table 1."""
 
 from __future__ import annotations
 
@@ -9,15 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from gmvae.bench.grid.runs import Run
-from gmvae.bench.runs.record import read_metrics, read_record
+from gmvae.bench.report.selection import PUBLISHED_DATASET
+from gmvae.bench.runs.record import Record, Scores
 
 PUBLISHED = Path(__file__).with_name("published.csv")
-PUBLISHED_DATASET = "mnist"
-SYNTHETIC = "arcs"
-"""The data of the paper's first experiment, which has a figure of its own."""
-WITH_CLUSTERS = ("finished", "collapsed")
-"""Statuses of runs that have assignments and a model."""
 
 SETTING = ["dataset", "method", "variant", "K", "M"]
 SCORES = ["accuracy_hungarian", "accuracy_exemplar", "accuracy_majority", "nmi", "ari"]
@@ -35,7 +30,7 @@ RUN_COLUMNS = [
     "threads",
     "path",
 ]
-# What no two runs have in common stands apart, so that all other tables can be compared by bytes.
+# Times differ between executions; without them, the other tables can be compared by bytes.
 TIME_COLUMNS = [*SETTING, "seed", "train_seconds", "peak_memory_mb", "started", "path"]
 CURVE_COLUMNS = [*SETTING, "seed", "epoch", "accuracy_hungarian", "accuracy_exemplar"]
 SUFFIXES = ["best", "mean", "std", "by_elbo"]
@@ -66,13 +61,13 @@ class Tables:
     Attributes
     ----------
     runs : DataFrame
-        A row a run, `RUN_COLUMNS`; accuracies in percent.
+        One row per run, `RUN_COLUMNS`; accuracies in percent.
     curves : DataFrame
-        A row an epoch of a run, `CURVE_COLUMNS`; accuracies in percent.
+        One row per run and epoch, `CURVE_COLUMNS`; accuracies in percent.
     table1 : DataFrame
-        A row a setting, `TABLE_COLUMNS`; accuracies in percent.
+        One row per setting, `TABLE_COLUMNS`; accuracies in percent.
     times : DataFrame
-        A row a run, `TIME_COLUMNS`: the only table that differs between two executions.
+        One row per run, `TIME_COLUMNS`; the only table that differs between two executions.
     """
 
     runs: pd.DataFrame
@@ -87,36 +82,31 @@ class ScoredRun:
 
     Attributes
     ----------
-    folder : Path
-    record : mapping
-        What ``run.json`` holds.
-    scores : mapping
-        What `gmvae.bench.runs.score.score_run` returns.
+    record : Record
+    scores : Scores
     """
 
-    folder: Path
-    record: Mapping[str, Any]
-    scores: Mapping[str, Any]
+    record: Record
+    scores: Scores
 
     @classmethod
     def read(cls, folder: Path) -> ScoredRun:
-        """Read ``run.json`` and ``metrics.json`` of one folder."""
-        record = read_record(folder / "run.json")
-        return cls(folder, record, read_metrics(folder / "metrics.json"))
+        """Read ``run.json`` and ``metrics.json`` from the folder of a run."""
+        return cls(Record.read(folder), Scores.read(folder))
 
     @property
     def path(self) -> str:
-        """Of the folder, below that of the results."""
-        return Run.from_dict(self.record["run"]).path
+        """Path of the run's folder below the results folder."""
+        return self.record.run.path
 
 
 def build(scored: Iterable[ScoredRun]) -> Tables:
-    """Make all tables.
+    """Build all tables.
 
     Parameters
     ----------
     scored : iterable of ScoredRun
-        Rows come in this order.
+        The rows of the tables keep this order.
 
     Returns
     -------
@@ -135,25 +125,26 @@ def _frame(rows: Iterable[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
 
 
 def published() -> pd.DataFrame:
-    """Figures that others published for MNIST, with their source."""
+    """Published results on MNIST, with their source."""
     return pd.read_csv(PUBLISHED, dtype={"K": "Int64", "M": "Int64"})
 
 
 def table1(runs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
-    """One row for each setting, in order of appearance, and for each published row not run.
+    """Summarise the seeds of each setting, and append published rows of settings that were not run.
 
     Parameters
     ----------
     runs : DataFrame
-        With `RUN_COLUMNS`.
+        Columns are `RUN_COLUMNS`.
     published_rows : DataFrame
-        As `published` gives them; they concern MNIST alone.
+        From `published`; used if MNIST is among the data sets.
 
     Returns
     -------
     DataFrame
-        With `TABLE_COLUMNS`, accuracies in percent; mean, standard deviation (ddof=1), best and
-        pick by ELBO are over the runs that finished.
+        One row per setting in order of appearance, then the published rows; columns are
+        `TABLE_COLUMNS`, accuracies in percent. Best, mean, standard deviation (ddof=1) and the run
+        chosen by ELBO are taken over the runs that finished.
     """
     rows = []
     for setting, group in runs.groupby(SETTING, sort=False, dropna=False):
@@ -166,36 +157,37 @@ def table1(runs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
+def _setting_of(scored: ScoredRun) -> dict[str, Any]:
+    return {name: getattr(scored.record.run, name) for name in [*SETTING, "seed"]}
+
+
 def _run_row(scored: ScoredRun) -> dict[str, Any]:
-    record = scored.record
-    run = record["run"]
-    final = scored.scores["final"] or {}
+    record, final = scored.record, scored.scores.final or {}
+    of_record = ("status", "reason", "elbo", "n_parameters", "precision", "threads")
     row = {
-        **{name: run[name] for name in [*SETTING, "seed"]},
+        **_setting_of(scored),
         **{name: _scaled(name, final.get(name)) for name in SCORES},
-        **{name: record[name] for name in ("status", "reason", "elbo", "n_parameters", "threads")},
+        **{name: getattr(record, name) for name in of_record},
         "clusters_used": final.get("clusters_used"),
-        "precision": record["precision"],
         "path": scored.path,
     }
     return {name: _rounded(name, value) for name, value in row.items()}
 
 
 def _time_row(scored: ScoredRun) -> dict[str, Any]:
-    record = scored.record
+    of_record = ("train_seconds", "peak_memory_mb", "started")
     row = {
-        **{name: record["run"][name] for name in [*SETTING, "seed"]},
-        **{name: record[name] for name in ("train_seconds", "peak_memory_mb", "started")},
+        **_setting_of(scored),
+        **{name: getattr(scored.record, name) for name in of_record},
         "path": scored.path,
     }
     return {name: _rounded(name, value) for name, value in row.items()}
 
 
 def _curve_rows(scored: ScoredRun) -> list[dict[str, Any]]:
-    run = scored.record["run"]
-    setting = {name: run[name] for name in [*SETTING, "seed"]}
+    setting = _setting_of(scored)
     names = ("accuracy_hungarian", "accuracy_exemplar")
-    columns = [scored.scores["epochs"].get(name, []) for name in names]
+    columns = [scored.scores.epochs.get(name, []) for name in names]
     return [
         {
             **setting,
@@ -230,7 +222,7 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
         values[f"{name}_by_elbo"] = _by_elbo(finished, name)
     for name in ("accuracy_majority", "nmi", "ari"):
         values[f"{name}_mean"] = finished[name].astype(float).mean()
-    # Of failed runs too, since those that collapsed are what this is to show.
+    # Failed runs count here: this column is meant to show the collapsed ones.
     used = group["clusters_used"].dropna()
     values["clusters_used_min"] = None if used.empty else int(used.min())
     values["clusters_used_max"] = None if used.empty else int(used.max())
@@ -243,7 +235,7 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
 
 
 def _by_elbo(finished: pd.DataFrame, name: str) -> float | None:
-    """Score of the one run that the training ELBO would pick, if the method has one."""
+    """Score of the run with the best training ELBO; None if no run has one."""
     scored = finished[finished["elbo"].notna() & finished[name].notna()]
     return None if scored.empty else float(scored.loc[scored["elbo"].astype(float).idxmax(), name])
 

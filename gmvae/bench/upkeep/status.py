@@ -1,45 +1,40 @@
-"""How far a grid is: done, running, failed, and the time left from what has been measured."""
+"""Status of a grid: runs that are done, running or failed, and the time left."""
 
 from __future__ import annotations
 
-import datetime
-import fcntl
-import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gmvae.bench.disk.errors import DataError
-from gmvae.bench.disk.layout import CHECKPOINTS
+from gmvae.bench.disk.layout import PROGRESS
 from gmvae.bench.grid.config import read_resolved
 from gmvae.bench.grid.runs import Run, is_finished, make_runs
-from gmvae.bench.runs.record import read_record
+from gmvae.bench.report.numbers import duration
+from gmvae.bench.runs.progress import LastAttempt, last_attempt
+from gmvae.bench.runs.record import Record
 
 STATES = ("done", "running", "failed", "stopped", "waiting")
-EPOCH = re.compile(
-    r"^(?P<step>(?:[^,]+, )*?epoch \d+/\d+), (?P<values>.*), \d+ s, (?P<left>\d+) s to epoch \d+$"
-)
-SINCE = re.compile(r"since (\S+)")
-TAIL_BYTES = 4096
+OBJECTIVES = ("elbo", "loss")
 
 
 @dataclass(frozen=True)
 class RunState:
-    """Where one run is.
+    """State of one run.
 
     Attributes
     ----------
     run : Run
     state : str
         One of `STATES`. A failed run is a result; a stopped one has begun, is not at work, and goes
-        on when the pipeline is called again.
+        on when the workflow is called again.
     seconds : float or None
-        Training time of a run that is done; of a running one the time since its process began.
+        Training time of a run that is done; time since its process began for a running one.
     detail : str
         Progress, or the reason of a failure.
     left : float or None
-        What a running training says it needs up to the end of its phase.
+        Seconds that a running training still needs up to the end of its phase.
     """
 
     run: Run
@@ -51,7 +46,7 @@ class RunState:
 
 @dataclass(frozen=True)
 class Status:
-    """A whole grid.
+    """State of a whole grid.
 
     Attributes
     ----------
@@ -63,19 +58,19 @@ class Status:
     runs: Sequence[RunState]
 
     def count(self, state: str) -> int:
-        """Runs in a state."""
+        """Number of runs in a state."""
         return sum(run.state == state for run in self.runs)
 
     @property
     def at_a_time(self) -> int:
-        """Runs that are at work now, at least one."""
+        """Number of runs that are at work now, at least one."""
         return max(1, self.count("running"))
 
     def seconds_left(self) -> float | None:
-        """Until the last training ends, with as many at a time as now.
+        """Seconds until the last training ends, with as many at a time as now.
 
-        None as long as a method that is still to be run has no run on its data that is done: those
-        of others tell nothing of it.
+        None as long as a method that is still to be run has no finished run on its data: the times
+        of other methods say nothing about it.
         """
         measured: dict[tuple[object, ...], list[float]] = {}
         for one in self.runs:
@@ -95,8 +90,9 @@ class Status:
 
     def headline(self) -> str:
         """The counts and the time left, in one line."""
-        counts = [f"{self.count(state)} {state}" for state in STATES if self.count(state)]
-        line = f"{self.results}: {len(self.runs)} runs, {', '.join(counts)}"
+        others = [f"{self.count(state)} {state}" for state in STATES[1:] if self.count(state)]
+        done = f"{self.count('done')} of {len(self.runs)} runs done"
+        line = f"{self.results}: {', '.join([done, *others])}"
         if self.is_over:
             return line
         left = self.seconds_left()
@@ -116,20 +112,18 @@ def read_status(results: Path) -> Status:
     Parameters
     ----------
     results : Path
-        Where the pipeline has been started.
 
     Raises
     ------
     DataError
-        If it has not.
+        If the workflow was never started with this folder.
     """
-    config = read_resolved(results)
-    together = config.seeds_together
-    return Status(results, [_state(run, results / run.path, together) for run in make_runs(config)])
+    runs = make_runs(read_resolved(results))
+    return Status(results, [_state(run, results / run.path) for run in runs])
 
 
 def as_text(status: Status) -> str:
-    """A status in plain lines: the counts, what runs, what failed."""
+    """A status in plain lines: the counts, then every run that is running, failed or stopped."""
     lines = [status.headline()]
     for state in ("running", "failed", "stopped"):
         lines += [
@@ -141,79 +135,41 @@ def as_text(status: Status) -> str:
 
 
 def _keys(run: Run) -> list[tuple[object, ...]]:
-    """What times are taken from, the nearest first: the setting, the method."""
+    """Groups of runs with similar times, the nearest first: the setting, the method."""
     return [(run.dataset, run.method, run.setting), (run.dataset, run.method)]
 
 
-def _state(run: Run, folder: Path, together: bool) -> RunState:
-    since = _held_since(folder / CHECKPOINTS / "lock")
-    last = _last_line(folder / "train.log")
-    if together and since is None and not last:
-        # All seeds of a setting are one process, with a lock in the folder of one of them.
-        locks = folder.parent.glob(f"seed*/{CHECKPOINTS}/lock")
-        since = next((held for held in map(_held_since, locks) if held is not None), None)
-        last = _last_line(folder.parent / "train.log")
-    # After the look at the lock: a run that ends in between is done.
+def _state(run: Run, folder: Path) -> RunState:
+    # Before the look at the record: a run that ends in between is done.
+    attempt = last_attempt(folder / PROGRESS)
     if is_finished(run, folder):
         try:
-            record = read_record(folder / "run.json")
+            record = Record.read(folder)
         except DataError as error:
             return RunState(run, "stopped", detail=str(error))
-        if record["status"] == "finished":
-            return RunState(run, "done", record["train_seconds"])
-        reason = f"{record['status'].replace('_', ' ')}, {record['reason']}"
-        return RunState(run, "failed", record["train_seconds"], reason)
-    if since is not None:
-        progress = EPOCH.match(last)
-        if progress is None:
-            return RunState(run, "running", since, last or "begins")
-        left = float(progress["left"])
-        detail = f"{progress['step']}, {_objective(progress['values'])}, {duration(left)} left"
-        return RunState(run, "running", since, detail, left)
-    return RunState(run, "stopped", detail=last) if last else RunState(run, "waiting")
+        if record.status == "finished":
+            return RunState(run, "done", record.train_seconds)
+        reason = f"{record.status.replace('_', ' ')}, {record.reason}"
+        return RunState(run, "failed", record.train_seconds, reason)
+    if attempt is None:
+        return RunState(run, "waiting")
+    left = attempt.epoch.get("left")
+    if attempt.is_running:
+        return RunState(run, "running", attempt.seconds, _detail(attempt), left)
+    return RunState(run, "stopped", detail=attempt.error or _detail(attempt))
 
 
-def _objective(values: str) -> str:
-    """Of the values of an epoch the ELBO, or else the first one, which is the loss."""
-    named = dict(part.rsplit(" ", 1) for part in values.split(", "))
-    return f"ELBO {named['elbo']}" if "elbo" in named else " ".join(next(iter(named.items())))
-
-
-def _held_since(path: Path) -> float | None:
-    """Seconds for which a process has the lock of a run; None if none has it."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            try:
-                # Shared, and given back at once: a training that begins now waits for an instant.
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                return None
-            except BlockingIOError:
-                signed = SINCE.search(file.read())
-    except OSError:
-        return None
-    if signed is None:
-        return 0.0
-    began = datetime.datetime.fromisoformat(signed[1])
-    return (datetime.datetime.now().astimezone() - began).total_seconds()
-
-
-def _last_line(path: Path) -> str:
-    """The error at the end of a log, or else its last line; empty where there is none."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return ""
-    told = [line.strip() for line in lines if line.strip()]
-    # After what went wrong comes what to do, in lines of their own.
-    errors = [line for line in told if line.startswith("error: ")]
-    return (errors or told or [""])[-1]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people read them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+def _detail(attempt: LastAttempt) -> str:
+    """Phase, epoch and objective of a training, and the time left to the end of its phase."""
+    epoch = attempt.epoch
+    if not epoch:
+        return "begins"
+    parts = [] if epoch["phase"] == "training" else [epoch["phase"]]
+    parts.append(f"epoch {epoch['epoch']}/{epoch['epochs']}")
+    values = epoch["values"]
+    name = next((name for name in OBJECTIVES if name in values), None)
+    if name is not None:
+        parts.append(f"{'ELBO' if name == 'elbo' else name} {values[name]:.4g}")
+    if attempt.is_running:
+        parts.append(f"{duration(epoch['left'])} left")
+    return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""What is behind a cell of the table: runs, their figures, parameters, origin and files."""
+"""Origin of a row of the table: its runs, their figures, parameters, machine and files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pandas as pd
 
 from gmvae.bench.disk.checksums import damaged, read_manifest
 from gmvae.bench.disk.errors import DataError, did_you_mean
-from gmvae.bench.disk.layout import DATA, LISTS_OF_A_RUN
+from gmvae.bench.disk.layout import DATA, TRAIN_LIST
 from gmvae.bench.report.tables import RUN_COLUMNS, SETTING
-from gmvae.bench.runs.record import read_record
+from gmvae.bench.runs.record import Record
 
 FIGURES = [
     "accuracy_hungarian",
@@ -30,7 +30,7 @@ FIGURES = [
 
 @dataclass(frozen=True)
 class Cell:
-    """What tells a row of the table from others; None where it does not matter."""
+    """Values that select rows of the table; None selects all."""
 
     dataset: str | None = None
     method: str | None = None
@@ -51,7 +51,7 @@ def trace(table: Path, cell: Cell) -> str:
     Returns
     -------
     str
-        For people; last a command that repeats one of the runs.
+        Lines for people, and at the end a command that repeats one of the runs.
 
     Raises
     ------
@@ -120,8 +120,8 @@ def _settings(results: Path, row: Mapping[str, Any]) -> list[str]:
     folder = results / str(row["path"])
     if not (folder / "run.json").is_file():
         return []
-    run = read_record(folder / "run.json")["run"]
-    return [f"  class {run['class_path']}, parameters {json.dumps(run['parameters'])}"]
+    run = Record.read(folder).run
+    return [f"  class {run.class_path}, parameters {json.dumps(dict(run.parameters))}"]
 
 
 def _run(results: Path, row: Mapping[str, Any]) -> Iterator[str]:
@@ -134,30 +134,33 @@ def _run(results: Path, row: Mapping[str, Any]) -> Iterator[str]:
     if not (folder / "run.json").is_file():
         yield f"  its files are not here (expected in {folder})"
         return
-    record = read_record(folder / "run.json")
-    program, machine = record["program"], record["machine"]
+    yield from _origin(folder, Record.read(folder))
+    others = damaged(folder / TRAIN_LIST, thorough=True)
+    for path, checksum in read_manifest(folder / TRAIN_LIST).items():
+        remark = "" if path.is_file() else "; IT IS NOT THERE"
+        remark = "; WHAT IS THERE NOW IS SOMETHING ELSE" if path in others else remark
+        yield f"  {path}, SHA-256 {checksum}{remark}"
+
+
+def _origin(folder: Path, record: Record) -> Iterator[str]:
+    """Training, program, machine and data of a run."""
+    program, machine = record.program, record.machine
     changed = {True: ", with changes", False: "", None: ""}[program.get("git_dirty")]
-    yield f"  everything about it, the whole config included, is in {folder / 'run.json'}"
+    yield f"  its record is {folder / 'run.json'}"
     yield (
-        f"  {record['train_seconds']:.1f} s of training, {record['peak_memory_mb']:g} MB, from "
-        f"{record['started']} to {record['finished']}, in {record['resumed'] + 1} attempts"
+        f"  {record.train_seconds:.1f} s of training, {record.peak_memory_mb:g} MB, from "
+        f"{record.started} to {record.finished}, in {record.resumed + 1} attempts"
     )
     yield (
         f"  gmvae {program.get('version')}, commit {program.get('git_commit')}{changed}; "
-        + ", ".join(f"{name} {version}" for name, version in record["libraries"].items())
+        + ", ".join(f"{name} {version}" for name, version in record.libraries.items())
     )
     yield (
-        f"  {machine.get('processor')}, {machine.get('system')}; {record['threads']} threads, "
-        f"precision {record['precision']}"
+        f"  {machine.get('processor')}, {machine.get('system')}; {record.threads} threads, "
+        f"precision {record.precision}"
     )
-    for name, checksum in record["data_sha256"].items():
-        yield f"  {DATA}/{record['run']['dataset']}/{name}.npy, SHA-256 {checksum}"
-    for name in LISTS_OF_A_RUN:
-        others = damaged(folder / name, thorough=True)
-        for path, checksum in read_manifest(folder / name).items():
-            remark = "" if path.is_file() else "; IT IS NOT THERE"
-            remark = "; WHAT IS THERE NOW IS SOMETHING ELSE" if path in others else remark
-            yield f"  {path}, SHA-256 {checksum}{remark}"
+    for name, checksum in record.data_sha256.items():
+        yield f"  {DATA}/{record.run.dataset}/{name}.npy, SHA-256 {checksum}"
 
 
 def _how_to_repeat(results: Path, runs: pd.DataFrame) -> list[str]:
@@ -168,21 +171,21 @@ def _how_to_repeat(results: Path, runs: pd.DataFrame) -> list[str]:
     if (there["status"] == "finished").any():
         there = there[there["status"] == "finished"]
     path = Path(there.iloc[0]["path"])
-    record = read_record(results / path / "run.json")
-    seeds = record.get("seeds_together")
+    record = Record.read(results / path)
+    seeds = record.seeds_together
     repeated = [
-        ({**record["run"], "seed": seed}, results / "repeated" / path.parent / f"seed{seed}")
-        for seed in seeds or [record["run"]["seed"]]
+        ({**record.run.as_dict(), "seed": seed}, results / "repeated" / path.parent / f"seed{seed}")
+        for seed in seeds or [record.run.seed]
     ]
     described = [run for run, _ in repeated] if seeds else repeated[0][0]
-    data = DATA / record["run"]["dataset"]
+    data = DATA / record.run.dataset
     words = [
         *("python", "-m", "gmvae.bench", "train-together" if seeds else "train"),
         json.dumps(described, sort_keys=True),
         *(str(folder) for _, folder in repeated),
         *("--train-images", str(data / "train-images.npy")),
         *("--test-images", str(data / "test-images.npy")),
-        *("--threads", str(record["threads"]), "--fresh"),
+        *("--threads", str(record.threads), "--fresh"),
     ]
     again = results / "repeated" / path / "test.npz"
     return [

@@ -1,4 +1,4 @@
-"""A results folder held against itself: every number from the assignments that are stored."""
+"""Verification of a results folder: every number is recomputed from the stored assignments."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import damaged, incomplete, read_manifest
 from gmvae.bench.disk.errors import DataError
-from gmvae.bench.disk.layout import DATA, LISTS_OF_A_RUN, LOGS, METRICS
+from gmvae.bench.disk.layout import DATA, LOGS, METRICS, RUN_PRODUCTS, TRAIN_LIST
 from gmvae.bench.grid.config import read_resolved
 from gmvae.bench.grid.runs import Run, is_finished, make_runs
 from gmvae.bench.report.table_files import as_csv, markdown
 from gmvae.bench.report.tables import ScoredRun, build
-from gmvae.bench.runs.record import read_metrics, read_record
+from gmvae.bench.runs.record import Record, Scores
 from gmvae.bench.runs.score import score_run
 
 SHOWN = 3
@@ -28,19 +28,19 @@ def verify(results: Path, data: Path = DATA) -> str:
     Parameters
     ----------
     results : Path
-        In which the pipeline has finished; ``config.json`` says what runs there should be.
+        Folder in which the workflow has finished; its ``config.json`` lists the runs.
     data : Path
-        Where ``{dataset}/test-labels.npy`` are.
+        Folder with ``{dataset}/test-labels.npy``.
 
     Returns
     -------
     str
-        That there is no difference, and in how much.
+        One line with the number of runs that were recomputed without a difference.
 
     Raises
     ------
     DataError
-        With all differences, if there is one; or if something needed is missing.
+        Lists all differences, if there is one, or names the file that is missing.
     """
     config = read_resolved(results)
     scored: list[ScoredRun] = []
@@ -54,7 +54,7 @@ def verify(results: Path, data: Path = DATA) -> str:
     if differences:
         raise DataError(
             "\n".join([f"{len(differences)} differences in {results}:", *differences])
-            + "\nrun the pipeline again, which remakes what was changed; delete what differs then"
+            + "\nrun the workflow again, which makes changed files again; then delete what differs"
         )
     return f"{results}: {len(scored)} runs and all tables recomputed, no differences"
 
@@ -62,27 +62,26 @@ def verify(results: Path, data: Path = DATA) -> str:
 def _check_run(results: Path, data: Path, run: Run, scored: list[ScoredRun]) -> Iterator[str]:
     """Differences of one run, which is added to `scored` if it can be read."""
     folder = results / run.path
-    for name, products in LISTS_OF_A_RUN.items():
-        for path in incomplete(folder / name, products):
-            yield f"  {path} is missing, or not in {name}"
-        for path in damaged(folder / name, thorough=True):
-            yield f"  {path} does not have the content that was written"
+    for path in incomplete(folder / TRAIN_LIST, RUN_PRODUCTS):
+        yield f"  {path} is missing, or not in {TRAIN_LIST}"
+    for path in damaged(folder / TRAIN_LIST, thorough=True):
+        yield f"  {path} does not have the content that was written"
     try:
-        record, stored = read_record(folder / "run.json"), read_metrics(folder / METRICS)
+        record, stored = Record.read(folder), Scores.read(folder)
         scores = score_run(folder, data / run.dataset / "test-labels.npy")
         yield from _check_assignments(folder)
     except DataError as error:
         yield f"  {error}"
         return
-    scored.append(ScoredRun(folder, record, scores))
+    scored.append(ScoredRun(record, scores))
     if not is_finished(run, folder):
-        yield f"  {folder} holds the result of {scored[-1].path}, {record['run']['parameters']}"
-    for place, was, is_now in _unequal("", stored, scores):
+        yield f"  {folder} holds the result of {record.run.path}, {dict(record.run.parameters)}"
+    for place, was, is_now in _unequal("", vars(stored), vars(scores)):
         yield f"  {folder / METRICS}: {place} is {was}, recomputed {is_now}"
 
 
 def _check_assignments(folder: Path) -> Iterator[str]:
-    """Whether clusters and exemplars are the most probable, up to the rounding to float32."""
+    """Differences between the probabilities and the clusters and exemplars, up to rounding."""
     arrays = files.read_arrays(folder / "test.npz")
     if "probabilities" not in arrays:
         return
@@ -127,7 +126,7 @@ def _line(lines: list[str], number: int) -> str:
 
 
 def _check_lists(results: Path) -> Iterator[str]:
-    """Tables and figures against the checksums that their jobs left."""
+    """Differences between the scores, tables and figures and the checksums of their jobs."""
     for path in sorted((results / LOGS).glob("*.sha256")):
         missing = [product for product in read_manifest(path) if not product.is_file()]
         for product in missing:

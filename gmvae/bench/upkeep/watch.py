@@ -1,33 +1,39 @@
-"""The status of a grid on a terminal or in a log, once or until all runs are done."""
+"""Status of a grid on a terminal or in a log: once, until all runs are done, or now and then."""
 
 from __future__ import annotations
 
 import contextlib
 import statistics
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gmvae.bench.upkeep.status import STATES, RunState, Status, as_text, duration, read_status
+from gmvae.bench.report.numbers import duration
+from gmvae.bench.upkeep.status import STATES, RunState, Status, as_text, read_status
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "stopped": "yellow"}
 SECONDS = 2.0
+LINE_SECONDS = 10.0
+"""Least time between two lines of a running workflow."""
+LINE_SHARE = 0.1
+"""The same as a share of the time that has passed: a run of ten hours prints about 80 lines."""
 
 
 def show(results: Path, *, watch: bool) -> str:
-    """What the command prints at its end, after showing the status as long as it is watched.
+    """Show the status; returns the last lines, which the command prints at its end.
 
     Parameters
     ----------
     results : Path
     watch : bool
-        Until all runs are done; on a terminal live, else a line each time that something changes.
+        Show it until all runs are done: live on a terminal, else a line at each change.
     """
     status = read_status(results)
     if not sys.stdout.isatty():
@@ -54,8 +60,40 @@ def show(results: Path, *, watch: bool) -> str:
     return status.headline()
 
 
+def narrate(results: Path) -> None:
+    """Print a line now and then, from a thread that ends with the process.
+
+    Parameters
+    ----------
+    results : Path
+    """
+
+    def tell() -> None:
+        started, told, failed = time.monotonic(), time.monotonic(), set[str]()
+        while True:
+            time.sleep(SECONDS)
+            status = read_status(results)
+            for one in status.runs:
+                if one.state == "failed" and one.run.path not in failed:
+                    failed.add(one.run.path)
+                    print(f"failed: {one.run.path}: {one.detail}", file=sys.stderr, flush=True)
+            now = time.monotonic()
+            if now - told >= max(LINE_SECONDS, LINE_SHARE * (now - started)):
+                told = now
+                print(_line(status), file=sys.stderr, flush=True)
+
+    threading.Thread(target=tell, daemon=True).start()
+
+
+def _line(status: Status) -> str:
+    """Runs done of all, the time left, and the runs that are at work."""
+    running = [one.run for one in status.runs if one.state == "running"]
+    names = ", ".join(f"{run.method} {run.setting} seed {run.seed}" for run in running)
+    return status.headline() + (f"; running: {names}" if names else "")
+
+
 def _changed(before: Status) -> Status:
-    """The status as soon as a run has another state."""
+    """Wait until a run has another state; returns the new status."""
     while True:
         time.sleep(SECONDS)
         now = read_status(before.results)
@@ -64,7 +102,7 @@ def _changed(before: Status) -> Status:
 
 
 def as_table(status: Status) -> RenderableType:
-    """For a terminal: a bar, a row a setting, and what runs or failed."""
+    """A bar, runs that are at work or failed, and one row per setting, for a terminal."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -88,7 +126,7 @@ def as_table(status: Status) -> RenderableType:
         if one.state in ("running", "failed", "stopped")
     ]
     bar = ProgressBar(total=len(status.runs), completed=over, width=60)
-    # What happens now comes first: a table that is too long for the window is cut at its end.
+    # The runs at work come first: a table that is too long for the window is cut at its end.
     return Group(Text(status.headline(), style="bold"), bar, *lines, table)
 
 

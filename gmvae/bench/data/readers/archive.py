@@ -1,7 +1,7 @@
-"""Arrays of an .npz file, each looked at before it is read and none ever unpickled.
+"""Arrays of an .npz file, each checked before it is read and never unpickled.
 
-``numpy.load`` believes what a file says of itself: it allocates what a header declares, inflates
-whatever a member holds, and gives the first of two members of one name.
+``numpy.load`` trusts the file: it allocates what a header declares, inflates whatever a member
+holds, and returns the first of two members with the same name.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from gmvae.bench.data.readers.idx_file import MAX_INFLATION, fill
+from gmvae.bench.data.readers.idx import MAX_INFLATION, fill
 from gmvae.bench.disk.errors import DataError
 
 MAX_AXES = 32
 MAX_AXIS = 1 << 40
-# NumPy's own limit of a header that is parsed, with its length field; it reads before it compares.
+# NumPy's own limit for a header with its length field; NumPy compares only after reading.
 MAX_HEADER = 10_000
 MAX_REASON = 200
 ENCRYPTED = 0x1
 REMEDY = "write it with numpy.savez(path, images=..., labels=...) from plain arrays"
 HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-# What zipfile and NumPy's parser of headers (literal_eval) raise for damaged input.
+# Errors that zipfile and NumPy's header parser (literal_eval) raise for damaged input.
 UNREADABLE = (
     ArithmeticError,
     AttributeError,
@@ -57,7 +57,7 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class Member:
-    """One array of an archive, of which only the header was read.
+    """One array of an archive, known by its header alone.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Member:
     fortran_order : bool
     dtype : numpy.dtype
     offset : int
-        Bytes before the values.
+        Number of bytes before the values.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Member:
 
 
 class Archive:
-    """An .npz file that is open for reading.
+    """An .npz file open for reading.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Archive:
     Attributes
     ----------
     members : dict of str to zipfile.ZipInfo
-        By the name of the array.
+        Entries of the archive by the name of their array.
     """
 
     def __init__(self, path: Path, file: zipfile.ZipFile):
@@ -108,12 +108,12 @@ class Archive:
             self.members[name] = info
 
     def header(self, name: str) -> Member:
-        """Read and check what a member says of itself.
+        """Read and check the header of a member.
 
         Raises
         ------
         DataError
-            If it cannot be read, or declares anything but what it has room for.
+            If the member cannot be read, or its header declares something impossible.
         """
         info = self.members[name]
         if info.flag_bits & ENCRYPTED:
@@ -123,20 +123,26 @@ class Archive:
                 f"{self.path}: {name!r} is compressed by method {info.compress_type}, but only "
                 f"what numpy.savez and savez_compressed write is read; {REMEDY}"
             )
-        with _unreadable_told(self.path, name), self._file.open(info) as file:
+        with _errors_explained(self.path, name), self._file.open(info) as file:
             version = npy.read_magic(_HeaderOnly(file))
             if version not in HEADER_READERS:
                 raise ValueError(f"its format is {version}, known are {sorted(HEADER_READERS)}")
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of Python 2 and odd literals: of no use here
+                warnings.simplefilter("ignore")  # about Python 2 and odd literals
                 shape, fortran_order, dtype = HEADER_READERS[version](_HeaderOnly(file))
             member = Member(name, info, shape, fortran_order, dtype, file.tell())
         self._check_shape(member)
         return member
 
     def check_size(self, member: Member) -> None:
-        """Compare the declared size of an array with what the archive says and can hold."""
-        # Both sizes stand in the archive's directory and may be as wrong as the header.
+        """Check that an array has the size it declares.
+
+        Raises
+        ------
+        DataError
+            If the archive holds, or has room for, another number of bytes.
+        """
+        # Both sizes come from the archive's directory and may be as wrong as the header.
         packed = member.info.compress_type == zipfile.ZIP_DEFLATED
         room = min(member.info.compress_size, self.path.stat().st_size)
         room *= MAX_INFLATION if packed else 1
@@ -149,9 +155,9 @@ class Archive:
             )
 
     def read(self, member: Member) -> NDArray[Any]:
-        """Read the values of a member whose size was checked, into one array of that size."""
+        """Read the values of a member whose size has been checked, into one array of that size."""
         values = np.empty(member.n_bytes, dtype=np.uint8)
-        with _unreadable_told(self.path, member.name), self._file.open(member.info) as file:
+        with _errors_explained(self.path, member.name), self._file.open(member.info) as file:
             file.read(member.offset)
             count = fill(cast(BinaryIO, file), values)
             if count < len(values) or file.read(1):
@@ -166,7 +172,7 @@ class Archive:
                 f"{self.path}: {member.name!r} holds Python objects and cannot be read without "
                 f"unpickling; {REMEDY}"
             )
-        # The sizes are not shown: Python refuses to print numbers of thousands of digits.
+        # The message omits the sizes: Python refuses to print numbers of thousands of digits.
         if len(member.shape) > MAX_AXES or not all(0 <= n <= MAX_AXIS for n in member.shape):
             raise DataError(
                 f"{self.path}: {member.name!r} is damaged: its header declares an impossible "
@@ -175,7 +181,7 @@ class Archive:
 
 
 class _HeaderOnly:
-    """Keeps NumPy from reading more than a header, whose declared length it would believe."""
+    """File that refuses to read more than a header; NumPy would trust any declared length."""
 
     def __init__(self, file: Any):
         self._file = file
@@ -194,22 +200,22 @@ def open_archive(path: Path) -> Iterator[Archive]:
     Raises
     ------
     DataError
-        If there is none, or none that can be read.
+        If the file does not exist or cannot be read.
     """
     if not os.path.isfile(path):
         raise DataError(f"{path} does not exist; give the path of an .npz file under 'npz'")
-    with _unreadable_told(path):
+    with _errors_explained(path):
         file = zipfile.ZipFile(path)
     with file:
         yield Archive(path, file)
 
 
 @contextmanager
-def _unreadable_told(path: Path, name: str | None = None) -> Iterator[None]:
+def _errors_explained(path: Path, name: str | None = None) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
         where = path if name is None else f"{path}: {name!r}"
-        # Some quote the damaged file at length.
+        # Some errors quote the damaged file at length.
         reason = textwrap.shorten(str(error) or type(error).__name__, MAX_REASON)
         raise DataError(f"{where} cannot be read as .npz ({reason}); {REMEDY}") from error

@@ -1,16 +1,17 @@
 """A user's own data in a NumPy .npz file.
 
-Arrays ``images`` (or ``X``), shape (N, ...), and optionally ``labels`` (or ``y``), shape (N,).
-A test split is taken from ``images_test`` (``X_test``) and ``labels_test`` (``y_test``) where they
-are there; else a fifth of the samples is split off. What else the file holds is not read.
+The file holds ``images`` (or ``X``), shape (N, ...), and optionally ``labels`` (or ``y``), shape
+(N,). The test split is ``images_test`` (``X_test``) with ``labels_test`` (``y_test``); without them,
+a fifth of the samples is split off. Other arrays are not read.
 
-Arrays of image shape, with three or more axes, are uint8 pixels from 0 to 255 or floating point
-from 0 to 1. Arrays with two axes are uint8 pixels too, or vectors of any finite real values.
-Labels are whole numbers or text, of two or more classes in all.
+Arrays with three or more axes are images: uint8 pixels from 0 to 255, or floating point from 0 to
+1. Arrays with two axes are uint8 pixels, or vectors of any finite real values. Labels are whole
+numbers or text, with at least two classes in all.
 
-No more than `MAX_BYTES` are read, where half precision counts as the single precision that it
-becomes. Memory stays below about twice the size that the headers declare (images and their split),
-plus some ten numbers a sample; labels are sorted, in four times their size, before images are read.
+At most `MAX_BYTES` are read; half precision counts as the single precision it is converted to.
+Memory stays below about twice the size that the headers declare (the images and their split), plus
+some ten numbers per sample. Labels take four times their size while they are sorted, which happens
+before images are read.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def read_npz(path: Path) -> Dataset:
 
 
 def _headers(archive: Archive) -> tuple[Member, Member | None, Member | None, Member | None]:
-    """Headers of training and test images, training and test labels: all that needs no values."""
+    """Check everything but the values; returns the headers of both images, then of both labels."""
     images = _find(archive, "images", "X")
     if images is None:
         raise DataError(
@@ -74,7 +75,7 @@ def _headers(archive: Archive) -> tuple[Member, Member | None, Member | None, Me
         test_labels = _find(archive, "labels_test", "y_test")
         if (labels is None) != (test_labels is None):
             raise DataError(
-                f"{archive.path} has labels for one of its two splits alone; give 'labels' and "
+                f"{archive.path} has labels for only one of its two splits; give 'labels' and "
                 "'labels_test' ('y' and 'y_test'), or neither"
             )
         _check_labels(archive, test_labels, test_images)
@@ -89,7 +90,7 @@ def _find(archive: Archive, *names: str) -> Member | None:
 
 
 def _type(images: Member) -> np.dtype[Any]:
-    """What samples become: uint8 stays, all floating point is single precision."""
+    """Type that samples are converted to: uint8 stays, floating point becomes single precision."""
     return np.dtype(np.uint8 if images.dtype == np.uint8 else np.float32)
 
 
@@ -143,10 +144,10 @@ def _read_images(archive: Archive, member: Member) -> NDArray[Any]:
                 "above 1; if it is binary or already scaled, convert it with .astype('float32')"
             )
         return images
-    # What is too large for single precision becomes infinite, and is told below.
+    # Values too large for single precision become infinite, which is refused below.
     with np.errstate(over="ignore", invalid="ignore"):
         images = images.astype(np.float32, copy=False)
-        low, high = images.min(), images.max()  # NaN if one value is
+        low, high = images.min(), images.max()  # NaN if any value is
     if not (np.isfinite(low) and np.isfinite(high)):
         raise DataError(
             f"{place} has values that are NaN or infinite (in float32); "
@@ -177,11 +178,11 @@ def _read_labels(
         )
     labels = np.concatenate([archive.read(member) for member in members])
     labels = labels.astype(labels.dtype.newbyteorder("="), copy=False)
-    # NumPy lets pass four bytes that are no character, and fails as soon as it shows them.
+    # NumPy accepts four bytes that are not a character, but fails when it prints them.
     if labels.dtype.kind == "U" and labels.view(np.uint32).max() > sys.maxunicode:
         raise DataError(
-            f"{archive.path}: the labels hold text that is not Unicode; write them anew, or give "
-            "numbers"
+            f"{archive.path}: the labels hold text that is not Unicode; write them again, or "
+            "give numbers"
         )
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:

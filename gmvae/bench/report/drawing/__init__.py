@@ -1,1 +1,1 @@
-"""What the figures share: their source of data, their style, mosaics of images."""
+"""Parts that the figures share: their source of data, their style, mosaics of images."""

@@ -1,4 +1,4 @@
-"""Many small pictures as one, for figures that show images."""
+"""Mosaics: many small images in one picture."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ BLACK_ON_WHITE = "gray_r"
 
 
 def as_images(samples: NDArray[np.generic]) -> NDArray[np.float32] | None:
-    """Samples as grey values from 0 to 1, shape (N, height, width); None if they are no images.
+    """Samples as grey values from 0 to 1, shape (N, height, width); None if they are not images.
 
     Parameters
     ----------
     samples : ndarray, shape (N, height, width), (N, height, width, 1) or (N, n_features)
-        Bytes or real values. Flat samples are images if their number of values is a square of 16 or
-        more, and these are bytes or lie between 0 and 1.
+        Bytes or real values. Flat samples are images if their number of values is a square number,
+        16 or more, and the values are bytes or lie between 0 and 1.
     """
     shape = samples.shape[1:]
     if len(shape) == 3 and shape[-1] == 1:
@@ -38,19 +38,19 @@ def as_images(samples: NDArray[np.generic]) -> NDArray[np.float32] | None:
 
 
 def mosaic(rows: Sequence[NDArray[np.float32]], gap_after: Sequence[int] = ()) -> NDArray:
-    """One picture of rows of images, NaN between them.
+    """Join rows of images into one picture, with NaN between them.
 
     Parameters
     ----------
     rows : sequence of ndarray, each of shape (n, height, width)
-        With the same n.
+        All rows have the same n.
     gap_after : sequence of int
-        Columns after which the space is four times as wide.
+        Columns followed by a gap four times as wide.
 
     Returns
     -------
     ndarray
-        Grey values, NaN where there is nothing.
+        Grey values, NaN in the gaps.
     """
     n_columns = len(rows[0])
     height, width = rows[0].shape[1:]

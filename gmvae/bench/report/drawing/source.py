@@ -1,9 +1,9 @@
-"""What figures are drawn from: the tables, and on demand the files of single runs."""
+"""Data of the figures: the tables of a grid, and on demand the files of single runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from gmvae.bench.disk import files
 from gmvae.bench.disk.layout import DATA
 from gmvae.bench.grid import methods
-from gmvae.bench.report import tables
-from gmvae.bench.runs.score import read_labels
+from gmvae.bench.report.selection import SYNTHETIC
+from gmvae.bench.report.table_files import read_table
+from gmvae.bench.runs.record import Record, Scores
 
 
 @dataclass(frozen=True)
 class Shown:
-    """The run that stands for a method in the figures about single runs.
+    """The run that represents a method in the figures about single runs.
 
     Attributes
     ----------
@@ -29,7 +30,7 @@ class Shown:
     seed : int
     path : str
     choice : str
-        How it was chosen.
+        Rule by which the run was chosen.
     """
 
     dataset: str
@@ -41,7 +42,7 @@ class Shown:
 
 
 def majority_class(labels: NDArray[np.integer]) -> int:
-    """The most frequent of the labels of a cluster, the lower one of two."""
+    """The most frequent label of a cluster; of equally frequent ones the lowest."""
     return int(np.bincount(labels).argmax())
 
 
@@ -53,42 +54,46 @@ def title_of(one: Shown) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """The runs that a figure shows.
+    """Tables and runs for the figures; everything is read when it is first needed.
 
     Attributes
     ----------
-    runs : DataFrame
-        As in `gmvae.bench.report.tables.Tables`, with the column ``train_seconds`` besides.
-    curves : DataFrame
-        As there.
+    tables : Path
+        Folder with ``runs.csv``, ``curves.csv`` and ``times.csv``.
     results : Path
-        Folder below which the files of the runs are, at their ``path``.
+        Folder below which each run has its files, at its ``path``.
     data : Path
         Folder of the data sets.
-    scored : mapping of str to ScoredRun
-        Records and scores of the runs by their ``path``.
     """
 
-    runs: pd.DataFrame
-    curves: pd.DataFrame
-    results: Path = Path("results")
+    tables: Path
+    results: Path
     data: Path = DATA
-    scored: Mapping[str, tables.ScoredRun] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, scored: Iterable[tables.ScoredRun], results: Path, data: Path = DATA) -> Source:
-        """The source of figures about scored runs below `results`."""
-        listed = list(scored)
-        built = tables.build(listed)
-        times = built.times[["path", "train_seconds"]]
-        runs = built.runs.merge(times, on="path", validate="1:1")
-        return cls(runs, built.curves, results, data, {run.path: run for run in listed})
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """As in `gmvae.bench.report.tables.Tables`, with ``train_seconds`` as one more column."""
+        times = read_table(self.tables / "times.csv")[["path", "train_seconds"]]
+        return read_table(self.tables / "runs.csv").merge(times, on="path", validate="1:1")
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """As in `gmvae.bench.report.tables.Tables`."""
+        return read_table(self.tables / "curves.csv")
 
     @property
     def finished(self) -> pd.DataFrame:
-        """Rows of `runs` with a result that labels were compared with."""
+        """Rows of `runs` that finished and were compared with labels."""
         is_scored = self.runs["accuracy_hungarian"].notna()
         return self.runs[(self.runs["status"] == "finished") & is_scored]
+
+    def record(self, path: str) -> Record:
+        """Record of a run."""
+        return Record.read(self.results / path)
+
+    def scores(self, path: str) -> Scores:
+        """Scores of a run and of each of its epochs."""
+        return Scores.read(self.results / path)
 
     def assignments(self, path: str) -> dict[str, NDArray[Any]]:
         """Arrays of ``test.npz``: ``clusters`` and, for some methods, more."""
@@ -99,28 +104,26 @@ class Source:
         return pd.read_csv(self.results / path / "history.csv")
 
     def estimator(self, path: str) -> Any:
-        """The trained model, of a method whose class has ``load``."""
-        cls: Any = methods.import_class(self.scored[path].record["run"]["class_path"])
+        """The trained model, for a method whose class has ``load``."""
+        cls: Any = methods.import_class(self.record(path).run.class_path)
         return cls.load(self.results / path / "model.safetensors")
 
     def labels(self, dataset: str) -> NDArray[np.int64]:
-        """Labels of the test split, shape (N,); those of a finished run are there."""
-        labels = read_labels(self.data / dataset / "test-labels.npy")
-        assert labels is not None
-        return labels
+        """Labels of the test split, shape (N,); empty if the data set has none."""
+        return files.read_array(self.data / dataset / "test-labels.npy")
 
     def images(self, dataset: str) -> NDArray[Any]:
-        """Test samples as they are stored, bytes or real values, of any shape (N, ...)."""
+        """Test samples as they are stored, bytes or real values, shape (N, ...)."""
         return files.read_array(self.data / dataset / "test-images.npy")
 
     def one_of_each_method(self) -> list[Shown]:
-        """For each data set and method one run, of the setting with K nearest to the classes.
+        """For each data set and method, one run of the setting with K nearest to the classes.
 
-        Of several such settings it is the first; which of its seeds tells `representative`. The
-        synthetic data have a figure of their own.
+        If several settings are equally near, the first one counts; `representative` chooses among
+        its seeds. The synthetic data are left out: they have a figure of their own.
         """
         shown = []
-        finished = self.finished[self.finished["dataset"] != tables.SYNTHETIC]
+        finished = self.finished[self.finished["dataset"] != SYNTHETIC]
         for (dataset, method), runs in finished.groupby(["dataset", "method"], sort=False):
             distance = (runs["K"] - len(np.unique(self.labels(dataset)))).abs().fillna(0)
             nearest = runs[distance == distance.min()]
@@ -134,10 +137,10 @@ class Source:
         return shown
 
     def representative(self, runs: pd.DataFrame) -> pd.Series:
-        """The row of the run to show for a setting.
+        """The row of the run that represents a setting.
 
-        It is the run with the best training ELBO; of a method that has none, the one whose
-        accuracy (Hungarian) is the median, the lower one of two.
+        It is the run with the best training ELBO. If the method has no ELBO, it is the run with
+        the median Hungarian accuracy; of two runs, the lower one.
         """
         with_elbo = runs[runs["elbo"].notna()]
         if len(with_elbo):

@@ -1,4 +1,4 @@
-"""What all figures share: type sizes, colours that colour-blind readers can tell apart, words."""
+"""Style of all figures: type sizes, axis labels, colours that colour-blind readers can tell apart."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Of seaborn's colour-blind palette: those that are hard to tell apart come late.
+# Indices into seaborn's colour-blind palette; colours that are hard to tell apart come late.
 MOST_DISTINCT_FIRST = (0, 1, 2, 4, 7, 9, 8, 3, 5, 6)
-# For more methods than it has colours: dark ones, which differ from all of it in lightness.
+# Used after the ten of the palette: dark colours, which differ from all of them in lightness.
 MORE_COLOURS = ("#000000", "#5c1a33", "#1f4d2b")
 WIDTH = 7.0  # inches: the text width of a page
 METRIC_LABELS = {
@@ -24,7 +24,7 @@ MARKERS = ["o", "s", "D", "^", "v", "P", "X"]
 
 
 def apply_style() -> None:
-    """Set the defaults of every figure; a fixed salt keeps the SVG the same from run to run."""
+    """Set the defaults of all figures; a fixed salt makes equal figures equal SVG files."""
     sns.set_theme(context="paper", style="whitegrid", palette="colorblind")
     mpl.rcParams.update(
         {
@@ -44,7 +44,7 @@ def apply_style() -> None:
 
 
 def colours(values: list[Any]) -> dict[Any, tuple[float, float, float]]:
-    """A colour for each of `values`, always the same for the same list."""
+    """A colour for each value, always the same for the same list."""
     palette = sns.color_palette("colorblind")
     first = [palette[index] for index in MOST_DISTINCT_FIRST]
     chosen = itertools.cycle([*first, *map(mpl.colors.to_rgb, MORE_COLOURS)])
@@ -52,7 +52,7 @@ def colours(values: list[Any]) -> dict[Any, tuple[float, float, float]]:
 
 
 def finish(axes: Axes) -> None:
-    """Remove the frame where nothing is read from it."""
+    """Remove the top and right spines."""
     sns.despine(ax=axes)
 
 

@@ -1,4 +1,4 @@
-"""The test images that each cluster is most and least sure of."""
+"""The test images that each cluster is most and least certain of."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from gmvae.bench.report.drawing.mosaic import as_images, mosaic, show
 from gmvae.bench.report.drawing.source import Shown, Source, majority_class, title_of
 from gmvae.bench.report.drawing.style import WIDTH, notice
 
-PANELS_A_ROW = 2
+PANELS_PER_ROW = 2
 N_EACH = 6
 ROW_HEIGHT = 0.21
-GROUND = 0.22  # grey behind a mistake
+BACKGROUND = 0.22  # grey level behind a mistake
 
 
 def draw(source: Source) -> Figure:
-    """One panel a data set of images and method with probabilities; a row is a cluster.
+    """One panel per data set of images and method with probabilities; each row is a cluster.
 
-    Left are the samples whose probability of their cluster is highest, right those where it is
-    lowest; on a grey ground those of another class than most of the cluster. Rows are ordered by
-    the class that a cluster mostly holds, which is at their edge. Where probabilities are equal,
-    the first samples are shown. The run of a method is chosen as for the confusions.
+    The samples with the highest probability of their cluster are on the left, those with the lowest
+    on the right; a grey background marks samples that are not of the cluster's most frequent class.
+    Rows are ordered by this class, which labels them. If probabilities are equal, the first samples
+    are shown. Runs are chosen as for the confusion figure.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def draw(source: Source) -> Figure:
     panels = list(_panels(source))
     if not panels:
         return notice("no finished run on images that gives probabilities is in this table")
-    starts = range(0, len(panels), PANELS_A_ROW)
-    tallest = [max(len(p.rows) for p in panels[at : at + PANELS_A_ROW]) for at in starts]
+    starts = range(0, len(panels), PANELS_PER_ROW)
+    tallest = [max(len(p.rows) for p in panels[at : at + PANELS_PER_ROW]) for at in starts]
     heights = [ROW_HEIGHT * n + 0.4 for n in tallest]
     figure, axes = plt.subplots(
         len(tallest),
-        PANELS_A_ROW,
+        PANELS_PER_ROW,
         figsize=(WIDTH, sum(heights)),
         squeeze=False,
         height_ratios=heights,
@@ -80,12 +80,12 @@ def _panel(
     labels: NDArray[np.integer],
 ) -> _Panel:
     clusters = arrays["clusters"]
-    sureness = arrays["probabilities"].max(axis=1)
+    certainty = arrays["probabilities"].max(axis=1)
     rows = []
     for cluster in np.unique(clusters):
         members = np.flatnonzero(clusters == cluster)
         label = majority_class(labels[members])
-        order = members[np.argsort(-sureness[members], kind="stable")]
+        order = members[np.argsort(-certainty[members], kind="stable")]
         row = np.full((2 * N_EACH, *images.shape[1:]), np.nan, np.float32)
         most, least = order[:N_EACH], order[N_EACH:][-N_EACH:]
         row[: len(most)] = _marked(images[most], labels[most] != label)
@@ -96,12 +96,12 @@ def _panel(
 
 
 def _marked(images: NDArray[np.float32], wrong: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Images with a grey ground where they are of another class than their cluster."""
-    return np.where(wrong[:, None, None], np.maximum(images, GROUND), images)
+    """Images, with a grey background for those that are not of their cluster's class."""
+    return np.where(wrong[:, None, None], np.maximum(images, BACKGROUND), images)
 
 
 def _draw_panel(axes: Axes, panel: _Panel) -> None:
     show(axes, mosaic(panel.rows, gap_after=[N_EACH]), panel.labels)
-    axes.set_title(f"{title_of(panel.one)}: most sure | least sure", fontsize=8)
-    axes.set_ylabel("cluster, by its class", fontsize=8)
+    axes.set_title(f"{title_of(panel.one)}: most certain | least certain", fontsize=8)
+    axes.set_ylabel("most frequent class of the cluster", fontsize=8)
     axes.set_anchor("N")

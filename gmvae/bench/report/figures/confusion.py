@@ -1,4 +1,4 @@
-"""Which classes the clusters of each method hold."""
+"""Classes in the clusters of each method."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ COLUMNS = 3
 
 
 def draw(source: Source) -> Figure:
-    """One panel a data set and method: the share of each class within each cluster.
+    """One panel per data set and method, without the synthetic data: the share of each class.
 
-    Of each method the setting with K nearest to the number of classes is shown, and of its runs the
-    one with the best training ELBO (of a Gaussian mixture its log-likelihood), or that of median
-    accuracy where the method has none; the synthetic data are apart. Clusters are ordered by the
-    class that they mostly hold, with their number of test samples at the right.
+    Each method is shown at the setting whose K is nearest to the number of classes, by its run with
+    the best training ELBO (log-likelihood for a Gaussian mixture), or with the median accuracy if
+    the method has no ELBO. Clusters are ordered by their most frequent class; the numbers on the
+    right count their test samples.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def draw(source: Source) -> Figure:
 
 
 def _counts(clusters: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Samples of each class in each cluster in use, (clusters, classes), ordered by class."""
+    """Counts of samples, shape (clusters in use, classes), ordered by the most frequent class."""
     used, rows = np.unique(clusters, return_inverse=True)
     classes, columns = np.unique(labels, return_inverse=True)
     counts = np.zeros((len(used), len(classes)), np.int64)
     np.add.at(counts, (rows, columns), 1)
-    # The largest of the clusters of a class comes first.
+    # Among the clusters of a class, the largest comes first.
     return counts[np.lexsort((-counts.max(axis=1), counts.argmax(axis=1)))]
 
 

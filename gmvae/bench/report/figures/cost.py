@@ -1,4 +1,4 @@
-"""Training time against accuracy, one point a setting."""
+"""Training time and accuracy, one point per setting."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import MARKERS, METRIC_LABELS, WIDTH, colours, finish, notice
-from gmvae.bench.report.tables import SETTING, SYNTHETIC
+from gmvae.bench.report.selection import SYNTHETIC
+from gmvae.bench.report.tables import SETTING
 
 
 def draw(source: Source) -> Figure:
-    """One panel a data set and protocol; colour is the method, shape is K, an open mark is M > 1.
+    """One panel per data set and protocol, without the synthetic data.
 
-    The synthetic data are apart.
+    The colour is the method and the shape is K; open marks have M > 1.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def draw(source: Source) -> Figure:
             _draw_panel(panel, chosen, metric, palette, shapes)
             panel.set_title(dataset)
     for panel in axes[-1]:
-        panel.set_xlabel("training time of a run (s, median)")
+        panel.set_xlabel("training time per run (s, median)")
     _draw_legend(figure, palette, shapes, has_open=bool((settings["M"] > 1).any()))
     return figure
 

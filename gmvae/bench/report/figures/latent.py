@@ -1,4 +1,4 @@
-"""The space in which each method clusters, in two dimensions."""
+"""The space in which each method clusters, projected to two dimensions."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from sklearn.decomposition import PCA
 from gmvae.bench.report.drawing.source import Shown, Source, majority_class, title_of
 from gmvae.bench.report.drawing.style import MARKERS, WIDTH, colours, notice
 
-METHODS_A_ROW = 2
+METHODS_PER_ROW = 2
 N_POINTS = 1500
 POINT_SIZE = 4.0
 
 
 def draw(source: Source) -> Figure:
-    """Two panels a data set and method: test samples by class, and by cluster.
+    """Two panels per data set and method: test samples by class and by cluster.
 
-    A cluster has the colour of the class that it mostly holds, and a mark that tells it from others
-    of that class. The plane is that of the first two principal components of the codes; for methods
-    without a space of their own, of the samples. The run of a method is chosen as for the
-    confusions.
+    Each cluster has the colour of its most frequent class, and a mark that distinguishes it from
+    other clusters of that class. The axes are the first two principal components of the codes, or
+    of the samples for methods without a latent space. Runs are chosen as for the confusion figure.
 
     Parameters
     ----------
@@ -40,9 +39,9 @@ def draw(source: Source) -> Figure:
     shown = source.one_of_each_method()
     if not shown:
         return notice("no finished run with labels is in this table")
-    n_rows = -(-len(shown) // METHODS_A_ROW)
+    n_rows = -(-len(shown) // METHODS_PER_ROW)
     figure, axes = plt.subplots(
-        n_rows, 2 * METHODS_A_ROW, figsize=(WIDTH, 1.95 * n_rows + 0.5), squeeze=False
+        n_rows, 2 * METHODS_PER_ROW, figsize=(WIDTH, 1.95 * n_rows + 0.5), squeeze=False
     )
     pairs = axes.reshape(-1, 2)
     for pair in pairs[len(shown) :]:
@@ -61,7 +60,7 @@ def draw(source: Source) -> Figure:
         handles=handles,
         loc="outside lower center",
         ncols=min(n_classes, 10),
-        title="class; clusters have the colour of the class that they mostly hold",
+        title="class; each cluster has the colour of its most frequent class",
         title_fontsize=8,
         columnspacing=0.8,
         handletextpad=0.2,
@@ -83,7 +82,7 @@ def _draw_pair(pair: NDArray, source: Source, one: Shown) -> None:
     plane = PCA(min(2, codes.shape[1]), svd_solver="covariance_eigh").fit_transform(codes)
     if plane.shape[1] == 1:
         plane = np.column_stack([plane, np.zeros(len(plane))])
-    # By all samples, as in the other figures, not by those few that are drawn.
+    # From all samples, as in the other figures, not only from those that are drawn.
     majority = {c: majority_class(labels[clusters == c]) for c in np.unique(clusters)}
     plane, labels, clusters = plane[:N_POINTS], labels[:N_POINTS], clusters[:N_POINTS]
     palette = colours(list(range(max(*majority.values(), int(labels.max())) + 1)))

@@ -1,4 +1,4 @@
-"""Accuracy of GMVAE against epoch for every K and M, with the spread over seeds."""
+"""Accuracy of GMVAE by epoch for every K and M, with the spread over seeds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from matplotlib.ticker import MaxNLocator
 
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import METRIC_LABELS, WIDTH, finish, notice
-from gmvae.bench.report.tables import SETTING, SYNTHETIC
+from gmvae.bench.report.selection import SYNTHETIC
+from gmvae.bench.report.tables import SETTING
 
 METRIC = "accuracy_exemplar"
 
 
 def draw(source: Source) -> Figure:
-    """Columns are K, rows are data set and M; a thin line is a run.
+    """Columns are K, rows are data set and M; each thin line is one run.
 
     Parameters
     ----------

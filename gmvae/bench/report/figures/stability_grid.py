@@ -1,4 +1,4 @@
-"""Accuracy of GMVAE by K and M, every seed visible (after arXiv:1611.02648v2, Figure 4)."""
+"""Accuracy of GMVAE by K and M with every seed visible (after arXiv:1611.02648v2, Figure 4)."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ from matplotlib.transforms import Bbox
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import MARKERS, METRIC_LABELS, WIDTH, colours, finish, notice
 from gmvae.bench.report.effects import ALL, effects
-from gmvae.bench.report.tables import PUBLISHED_DATASET, SYNTHETIC, published
+from gmvae.bench.report.selection import PUBLISHED_DATASET, SYNTHETIC
+from gmvae.bench.report.tables import published
 
 SPREAD = 0.56
 ROW_HEIGHT = 0.2  # inches, of the table
 
 
 def table(source: Source) -> pd.DataFrame:
-    """The effects of K and of M, of which the figure shows those over all settings."""
+    """The effects of K and M; the figure shows those over all settings."""
     return effects(source.runs)
 
 
-def draw(source: Source) -> Figure:
-    """One panel a data set and protocol; every point is a run.
+def draw(source: Source, table: pd.DataFrame) -> Figure:
+    """One panel per data set and protocol; each point is one run.
 
-    Below are the effects of K and of M on mean and spread: the difference between the largest and
-    the smallest value, averaged over the other parameter, with bootstrap intervals over seeds
-    (expanded percentiles; none with fewer than five seeds).
+    The rows below give the effects of K and M on mean and spread: the difference between the
+    largest and the smallest value, averaged over the other parameter, with bootstrap intervals over
+    seeds (expanded percentiles; no interval with fewer than five seeds). Collapsed runs have no
+    point, but count in these rows.
 
     Parameters
     ----------
     source : Source
+    table : DataFrame
+        The effects.
 
     Returns
     -------
@@ -43,7 +47,7 @@ def draw(source: Source) -> Figure:
     if shown.empty:
         return notice("no GMVAE run with labels is in this table")
     groups = shown.groupby(["dataset", "variant"], sort=False)
-    rows = _effect_rows(effects(shown))
+    rows = _effect_rows(table)
     below = ROW_HEIGHT * (len(rows) + 1) if rows else 0.0
     figure = plt.figure(figsize=(WIDTH, 3.1 * len(groups) + 0.4 + below))
     grid = figure.add_gridspec(
@@ -82,7 +86,7 @@ def _effect_rows(found: pd.DataFrame) -> list[list[str]]:
 
 
 def _draw_effects(axes: Axes, rows: list[list[str]]) -> None:
-    """Below the plots what they say in numbers: exemplar accuracy in percentage points."""
+    """Effects as a table below the panels, in percentage points of exemplar accuracy."""
     axes.axis("off")
     names = [
         "data, network",
@@ -107,7 +111,7 @@ def _draw_effects(axes: Axes, rows: list[list[str]]) -> None:
 
 
 def _draw_legend(figure: Figure) -> None:
-    """One entry for each label, the values of M first."""
+    """One entry per label, the values of M first."""
     handles: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -138,7 +142,7 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, metric: str, all_m: list) -> No
                 markersize=5,
                 markerfacecolor=(*palette[m], 0.45),
                 markeredgecolor=palette[m],
-                label=f"M = {m}, one point a seed",
+                label=f"M = {m}, one point per seed",
             )
             axes.hlines(
                 values.mean(),

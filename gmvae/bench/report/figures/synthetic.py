@@ -1,4 +1,4 @@
-"""Over-regularisation on synthetic data, and its remedies (arXiv:1611.02648v2, section 4.1)."""
+"""Over-regularisation on synthetic data and its remedies (arXiv:1611.02648v2, section 4.1)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from scipy.stats import binomtest
 
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import colours, finish, notice
-from gmvae.bench.report.figures import GENERATIVE
-from gmvae.bench.report.tables import SYNTHETIC, WITH_CLUSTERS
+from gmvae.bench.report.selection import GENERATIVE, SYNTHETIC, WITH_CLUSTERS
 
-WIDTH = 10.5  # inches: a page in landscape
+WIDTH = 10.5  # inches: a landscape page
 N_POINTS = 1000
 POINT_SIZE = 3.0
 LATENT_DIM = 2
 USUAL_K = 8
 FOUND = 95.0
-"""Percent of majority accuracy. With five arcs of one size it is at most 80 if one is missed."""
+"""Majority accuracy in percent; with five arcs of equal size, missing one leaves at most 80."""
 
 
 def table(source: Source) -> pd.DataFrame:
-    """A row for each variant of the objective.
+    """Summarise the runs of each variant of the objective.
 
     Parameters
     ----------
@@ -39,16 +38,16 @@ def table(source: Source) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``n_runs``; ``n_found``, those in which every cluster keeps to one arc (majority accuracy of
-        95 % or more, which takes all five); ``found``, their fraction, and the ends of its Wilson
-        interval of 95 %; means over runs of ``accuracy_majority`` (percent), ``clusters_used``,
-        ``elbo`` (nats) and of the ``z_prior`` (nats) of the last epoch.
+        One row per variant: ``n_runs``; ``n_found``, the runs that find all five arcs (majority
+        accuracy of 95 % or more, so each cluster keeps to one arc); ``found``, their fraction, with
+        the ends of its 95 % Wilson interval; and means over runs of ``accuracy_majority``
+        (percent), ``clusters_used``, ``elbo`` (nats) and the ``z_prior`` (nats) of the last epoch.
     """
     rows = []
     for setting, group in _groups(source).items():
         shown = _with_clusters(group)
         n_found = int((shown["accuracy_majority"] >= FOUND).sum())
-        # A run without a result has not found them.
+        # The denominator counts runs without a result, which have not found the arcs.
         interval = binomtest(n_found, len(group)).proportion_ci(method="wilson")
         last = [source.history(path)["z_prior"].iloc[-1] for path in shown["path"]]
         rows.append(
@@ -71,7 +70,7 @@ def table(source: Source) -> pd.DataFrame:
 
 
 def sentences(found: pd.DataFrame) -> list[str]:
-    """What `table` says of each variant, one sentence each."""
+    """The rows of `table`, one sentence each."""
     return [_sentence(row) for row in found.to_dict("records")]
 
 
@@ -82,24 +81,26 @@ def _sentence(row: Mapping[str, Any]) -> str:
         f"arcs (95 % interval {ends[0]:.0f} to {ends[1]:.0f} %)"
     )
     if pd.isna(row["elbo"]):
-        return f"{sentence}; none has a result."
+        return f"{sentence}; no run has a result."
     return (
-        f"{sentence}; on average the z-prior term ends at {row['z_prior']:.2f} nats, with "
+        f"{sentence}; on average, training ends with a z-prior term of {row['z_prior']:.2f} nats, "
         f"{row['clusters_used']:.1f} clusters in use and an ELBO of {row['elbo']:.2f} nats."
     )
 
 
-def draw(source: Source) -> Figure:
-    """Data, reconstructions and the latent space of each variant; below, how training went.
+def draw(source: Source, table: pd.DataFrame) -> Figure:
+    """Data, reconstructions and latent spaces at the top; training curves below.
 
-    The latent spaces are those of two runs of each variant, the one with the best training ELBO and
-    the median one: test points at their posterior means, coloured by cluster, with the contours of
-    two standard deviations of all components at w = 0. Five arcs are found where every cluster
-    keeps to one arc: by majority vote at least 95 % of the points are right, which takes all five.
+    Each variant shows the latent space of two runs, with the best and with the median training
+    ELBO: test points at their posterior means, coloured by cluster, and the components at w = 0 as
+    contours of two standard deviations. A run finds the five arcs if each cluster keeps to one arc,
+    that is, if at least 95 % of the points are right by majority vote.
 
     Parameters
     ----------
     source : Source
+    table : DataFrame
+        From the function `table`.
 
     Returns
     -------
@@ -112,12 +113,12 @@ def draw(source: Source) -> Figure:
     figure = plt.figure(figsize=(WIDTH, 7.3))
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3.8, 3.5])[:, 0]
     _draw_spaces(upper, source, groups)
-    _draw_training(lower, source, groups)
+    _draw_training(lower, source, groups, table)
     return figure
 
 
 class Variant(NamedTuple):
-    """What tells the runs of one panel from others."""
+    """Setting of the runs in one panel."""
 
     method: str
     variant: str
@@ -125,7 +126,7 @@ class Variant(NamedTuple):
     M: int
 
     def __str__(self) -> str:
-        """The name alone in the setting of the experiment, GMVAE with K = 8 and M = 1."""
+        """Name of the variant, with method, K and M if they are not GMVAE, 8 and 1."""
         parts = [] if self.method == "gmvae" else [self.method]
         parts += [self.variant] + ([] if self.K == USUAL_K else [f"K = {self.K}"])
         return ", ".join(parts + ([] if self.M == 1 else [f"M = {self.M}"]))
@@ -136,7 +137,7 @@ def _variant_of(row: Mapping[str, Any]) -> Variant:
 
 
 def _draw_spaces(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFrame]) -> None:
-    """Data, reconstructions and a latent space for each variant."""
+    """Data, reconstructions, and two latent spaces per variant."""
     points = source.images(SYNTHETIC)[:N_POINTS]
     labels = source.labels(SYNTHETIC)[:N_POINTS]
     panels = figure.subplots(2, len(groups) + 2, squeeze=False)
@@ -152,7 +153,7 @@ def _draw_spaces(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFr
     panels[1][1].text(
         1,
         0.5,
-        "above: the run of best ELBO\nhere: of median ELBO\n(of two the lower)",
+        "top: run with best ELBO\nbottom: median ELBO\n(lower of two)",
         ha="right",
         va="center",
         fontsize=8,
@@ -162,8 +163,10 @@ def _draw_spaces(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFr
         _draw_latent(panels[1][column], source, group.iloc[len(group) // 2], points, "")
 
 
-def _draw_training(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFrame]) -> None:
-    """Curves over epochs, and how many runs found the arcs."""
+def _draw_training(
+    figure: Any, source: Source, groups: Mapping[Variant, pd.DataFrame], table: pd.DataFrame
+) -> None:
+    """Curves over epochs, and the fraction of runs that found the arcs."""
     palette = colours(list(groups))
     panels = figure.subplots(1, len(_QUANTITIES) + 1)
     for panel, (quantity, label) in zip(panels, _QUANTITIES.items(), strict=False):
@@ -173,7 +176,7 @@ def _draw_training(figure: Any, source: Source, groups: Mapping[Variant, pd.Data
         panel.set(xlabel="epoch", ylabel=label)
         panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         finish(panel)
-    _draw_fractions(panels[-1], table(source), palette)
+    _draw_fractions(panels[-1], table, palette)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(
         handles,
@@ -193,17 +196,15 @@ _QUANTITIES = {
 
 
 def _groups(source: Source) -> dict[Variant, pd.DataFrame]:
-    """Runs on the synthetic data of the methods with GMVAE's files."""
+    """Runs of generative methods on the synthetic data."""
     runs = source.runs[source.runs["dataset"] == SYNTHETIC]
-    is_shown = [
-        source.scored[path].record["run"]["class_path"] in GENERATIVE for path in runs["path"]
-    ]
+    is_shown = [source.record(path).run.class_path in GENERATIVE for path in runs["path"]]
     groups = runs[np.array(is_shown, bool)].groupby(list(Variant._fields), sort=False)
     return {Variant(*key): group for key, group in groups}
 
 
 def _with_clusters(group: pd.DataFrame) -> pd.DataFrame:
-    """Runs with a model; those that collapsed are what the figure is about."""
+    """Runs with a model, including collapsed ones, which this figure is about."""
     return group[group["status"].isin(WITH_CLUSTERS) & group["elbo"].notna()]
 
 
@@ -234,15 +235,15 @@ def _draw_latent(
         return
     _draw_points(axes, estimator.transform(points), clusters, title)
     for mean, std in zip(*_components(estimator), strict=True):
-        width, height = 4 * std  # two standard deviations to each side
+        width, height = 4 * std  # two standard deviations on each side
         axes.add_patch(Ellipse(tuple(mean), width, height, fill=False, linewidth=0.8, color="0.2"))
     axes.autoscale_view()
     axes.set_xlabel(f"seed {run['seed']}: ELBO {run['elbo']:.2f}", fontsize=7)
 
 
 def _components(estimator: Any) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Means and standard deviations at w = 0, both of shape (K, x_dim)."""
-    import torch  # late: the report, which needs `table` alone, should not wait for it
+    """Means and standard deviations at w = 0, each of shape (K, x_dim)."""
+    import torch  # late: the page imports this module for its sentences only
 
     with torch.no_grad():
         p_x = estimator.model_.p_x_given_wz(torch.zeros(1, estimator.model_.w_dim))
@@ -250,7 +251,7 @@ def _components(estimator: Any) -> tuple[NDArray[np.floating], NDArray[np.floati
 
 
 def _draw_curve(axes: Axes, curves: pd.DataFrame, colour: Any, name: str) -> None:
-    """Columns of `curves` are seeds."""
+    """Mean and standard error over the columns of `curves`, which are seeds."""
     epochs = curves.index + 1
     mean, error = curves.mean(axis=1), curves.sem(axis=1).fillna(0)
     axes.fill_between(epochs, mean - error, mean + error, color=colour, alpha=0.15, linewidth=0)
@@ -260,7 +261,7 @@ def _draw_curve(axes: Axes, curves: pd.DataFrame, colour: Any, name: str) -> Non
 def _curve(source: Source, path: str, quantity: str) -> pd.Series:
     if quantity == "z_prior":
         return source.history(path)[quantity]
-    values = pd.Series(source.scored[path].scores["epochs"][quantity], dtype=float)
+    values = pd.Series(source.scores(path).epochs[quantity], dtype=float)
     return 100 * values if quantity == "accuracy_majority" else values
 
 

@@ -1,0 +1,12 @@
+"""The runs that belong in a table or figure."""
+
+from __future__ import annotations
+
+SYNTHETIC = "arcs"
+"""The data of the paper's first experiment, which have a figure of their own."""
+PUBLISHED_DATASET = "mnist"
+"""The only data set with published results."""
+WITH_CLUSTERS = ("finished", "collapsed")
+"""Statuses of runs that have assignments and a model."""
+GENERATIVE = ("gmvae.estimator.GMVAE", "gmvae.GMVAE", "baselines.gmvae_warm.WarmGMVAE")
+"""Classes with the ``load``, ``sample`` and ``reconstruct`` of GMVAE."""

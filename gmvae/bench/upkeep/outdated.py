@@ -1,0 +1,238 @@
+"""Products that have to be made again, judged by content and never by a file's time.
+
+Each job leaves a list of checksums with the key of what its products were made from; a training
+leaves a record of its parameters, code and data, too. A job is out of date if its products are
+incomplete or damaged, if these differ from the present configuration, code and data, or if a job
+before it is out of date. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gmvae.bench.disk.checksums import damaged, incomplete, read_key, read_manifest
+from gmvae.bench.disk.errors import DataError, OtherFormatError
+from gmvae.bench.disk.layout import (
+    DATA,
+    DATA_ARRAYS,
+    DATA_LIST,
+    LOGS,
+    METRICS,
+    RUN_PRODUCTS,
+    SCORES,
+    TRAIN_LIST,
+)
+from gmvae.bench.grid.config import Config, DatasetSpec
+from gmvae.bench.grid.runs import Run
+from gmvae.bench.grid.sources import data_key
+from gmvae.bench.report import build, figures
+from gmvae.bench.runs.products import training_sources
+from gmvae.bench.runs.record import Record
+from gmvae.bench.runs.score import scoring_sources
+
+CHANGED = "does not have the content that was written (its SHA-256 is another)"
+
+
+@dataclass
+class Outdated:
+    """Jobs to be done again, each named by the path of its list of checksums.
+
+    Attributes
+    ----------
+    reasons : dict of Path to str
+    missing : set of Path
+        Jobs that have left nothing yet.
+    damaged : dict of Path to str
+        Files that changed after they were written, with the reason, to be set aside.
+    """
+
+    reasons: dict[Path, str] = field(default_factory=dict)
+    missing: set[Path] = field(default_factory=set)
+    damaged: dict[Path, str] = field(default_factory=dict)
+
+    def __contains__(self, job: Path) -> bool:
+        return job in self.reasons
+
+    def lines(self) -> list[str]:
+        """One line for each reason, with the number of jobs that it concerns."""
+        counts = Counter(self.reasons.values())
+        first = {reason: job for job, reason in reversed(self.reasons.items())}
+        return [
+            f"{first[reason].parent}{f' and {n - 1} more' if n > 1 else ''}: {reason}"
+            for reason, n in counts.items()
+        ]
+
+    def judge(self, job: Path, reason: str | None) -> None:
+        """Note a job that is missing, or out of date for a reason."""
+        if not job.is_file():
+            self.missing.add(job)
+        elif reason is not None:
+            self.reasons[job] = reason
+
+    def any(self, jobs: Iterable[Path]) -> bool:
+        """Whether one of these jobs will be done."""
+        return any(job in self.missing or job in self.reasons for job in jobs)
+
+
+def find_outdated(config: Config, runs: Iterable[Run], command: str) -> Outdated:
+    """Judge every job of a grid.
+
+    Parameters
+    ----------
+    config : Config
+    runs : iterable of Run
+    command : str
+        The command that makes the results, which stands on the page.
+
+    Raises
+    ------
+    DataError
+        If the folder holds runs of another version of this project, which would be lost.
+    """
+    found, results, listed = Outdated(), Path(config.results), list(runs)
+    for spec in config.datasets:
+        found.judge(DATA / spec.name / DATA_LIST, _reason_of_data(spec, found))
+    others = []
+    for run in listed:
+        try:
+            reason = _reason_of_run(config, run, found)
+        except OtherFormatError:
+            others.append(results / run.path)
+            continue
+        found.judge(results / run.path / TRAIN_LIST, reason)
+    if others:
+        raise DataError(
+            f"{len(others)} runs of another version of this project are here, like {others[0]}, "
+            "and would be overwritten; move the folder away, or choose another by 'results' in "
+            "the config"
+        )
+    trainings = [results / run.path / TRAIN_LIST for run in listed]
+    again = "runs were made again" if found.any(trainings) else None
+    found.judge(results / SCORES, again or _reason_of_scores(results, listed, found))
+    _judge_report(results, listed, command, found)
+    return found
+
+
+def _reason_of_data(spec: DatasetSpec, found: Outdated) -> str | None:
+    manifest = DATA / spec.name / DATA_LIST
+    _note_damage(manifest, found)
+    if any(path.parent == manifest.parent for path in found.damaged):
+        return "the data are damaged"
+    if lost := incomplete(manifest, DATA_ARRAYS):
+        return f"{lost[0].name} is missing"
+    changed = read_key(manifest) != data_key(spec.name, spec.npz)
+    return "the source of the data has changed" if changed else None
+
+
+def _reason_of_run(config: Config, run: Run, found: Outdated) -> str | None:
+    folder = Path(config.results) / run.path
+    if not (folder / "run.json").exists():
+        return "run.json is missing"
+    manifest = folder / TRAIN_LIST
+    _note_damage(manifest, found)
+    if folder / "run.json" in found.damaged:
+        return "run.json is damaged"
+    try:
+        record = Record.read(folder)
+    except OtherFormatError:
+        raise
+    except DataError as error:
+        found.damaged[folder / "run.json"] = str(error).partition(" ")[2]
+        return "run.json is damaged"
+    if json.loads(json.dumps(run.as_dict())) != record.run.as_dict():
+        return "its parameters have changed"
+    if record.sources_sha256 != training_sources(run.class_path):
+        return "the code of its method has changed"
+    if _may_go_on(record, config.time_limit):
+        return f"it ended at a time limit of {record.time_limit or 0:g} s, and has more time now"
+    if any(path.parent == folder for path in found.damaged):
+        return "its files are damaged"
+    if lost := incomplete(manifest, RUN_PRODUCTS):
+        return f"{lost[0].name} is missing"
+    data = DATA / run.dataset / DATA_LIST
+    known = {path.stem: checksum for path, checksum in read_manifest(data).items()}
+    if any(known.get(name, checksum) != checksum for name, checksum in record.data_sha256.items()):
+        return "its data have changed"
+    source_changed = data in found.reasons and "source" in found.reasons[data]
+    return "the source of its data has changed" if source_changed else None
+
+
+def _may_go_on(record: Record, limit: float | None) -> bool:
+    """Whether a run was out of time, and would have more of it now."""
+    if record.status != "timed_out":
+        return False
+    return limit is None or limit > (record.time_limit or 0)
+
+
+def _reason_of_scores(results: Path, runs: list[Run], found: Outdated) -> str | None:
+    _note_damage(results / SCORES, found)
+    listed = read_manifest(results / SCORES)
+    if set(listed) != {results / run.path / METRICS for run in runs}:
+        return "the grid has other runs"
+    labels = {run.dataset: _labels(run.dataset) for run in runs}
+    for run in runs:
+        folder = results / run.path
+        if folder / METRICS in found.damaged:
+            return "scores are damaged"
+        made_from = _made_from(folder / METRICS)
+        if made_from is None:
+            return "scores are missing"
+        trained = {
+            path.stem: checksum for path, checksum in read_manifest(folder / TRAIN_LIST).items()
+        }
+        now = {
+            "test": trained.get("test"),
+            "epochs": trained.get("epochs"),
+            "labels": labels[run.dataset] or made_from.get("labels"),
+            "sources": scoring_sources(),
+        }
+        if made_from != now:
+            return "assignments, labels or the code of the scores have changed"
+    return None
+
+
+def _made_from(path: Path) -> Mapping[str, Any] | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["made_from"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _labels(dataset: str) -> str | None:
+    manifest = DATA / dataset / DATA_LIST
+    return read_manifest(manifest).get(manifest.with_name("test-labels.npy"))
+
+
+def _judge_report(results: Path, runs: list[Run], command: str, found: Outdated) -> None:
+    keys = {"tables": build.tables_key(results)}
+    keys |= {
+        name: build.figure_key(results, name)
+        for name in figures.available()
+        if figures.shown_runs(name, runs)
+    }
+    for name, key in (*keys.items(), ("page", build.page_key(results, command))):
+        before = {"tables": [SCORES], "page": [f"{LOGS}/{other}.sha256" for other in keys]}
+        made_from = before.get(name, [f"{LOGS}/tables.sha256"])
+        again = found.any(results / job for job in made_from)
+        reason = "what it is made from was made again" if again else None
+        job = results / LOGS / f"{name}.sha256"
+        found.judge(job, reason or _reason_of_product(job, key, found))
+
+
+def _reason_of_product(job: Path, key: str, found: Outdated) -> str | None:
+    _note_damage(job, found)
+    products = read_manifest(job)
+    if any(product in found.damaged for product in products):
+        return "it is damaged"
+    if not all(product.is_file() for product in products):
+        return "a part of it is missing"
+    return None if read_key(job) == key else "its code or what it shows has changed"
+
+
+def _note_damage(manifest: Path, found: Outdated) -> None:
+    found.damaged.update(dict.fromkeys(damaged(manifest), CHANGED))

@@ -1,0 +1,93 @@
+"""Messages of Snakemake in a few lines, as ``profiles/default`` asks for: plan, failures, errors.
+
+Snakemake finds a logger plugin by the name of its package, which therefore stands beside ``gmvae``.
+Its own messages come back by its own flag, for example ``--quiet host``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from logging import ERROR, LogRecord
+from pathlib import Path
+from typing import Any
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+
+NOTHING_TO_DO = "Nothing to be done"
+LOG_LINES = 12
+"""Lines that are shown from the end of the log of a job that failed."""
+
+
+class LogHandler(LogHandlerBase):
+    """Writer of the messages that a person needs to standard error."""
+
+    # The standard stream stays with Snakemake's own handler, which the profile keeps quiet.
+    writes_to_stream = False
+    writes_to_file = False
+    has_filter = True
+    has_formatter = True
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        """Start without jobs."""
+        self._jobs: dict[Any, str] = {}
+
+    def emit(self, record: LogRecord) -> None:
+        """Write the lines of a record, if it has any for a person."""
+        for line in self._lines(record):
+            print(line, file=sys.stderr, flush=True)
+
+    def _lines(self, record: LogRecord) -> Iterator[str]:
+        event = str(getattr(record, "event", "") or "").rpartition(".")[2].lower()
+        text = str(record.msg or "")
+        if event == "job_info":
+            job = getattr(record, "jobid", None)
+            self._jobs[job] = getattr(record, "rule_msg", None) or str(record.rule_name)
+        elif event == "job_error":
+            yield from self._failure(record)
+        elif event == "error" or record.levelno >= ERROR:
+            yield from _error(text)
+        elif NOTHING_TO_DO in text and not self.common_settings.dryrun:
+            yield f"{NOTHING_TO_DO}."
+
+    def _failure(self, record: LogRecord) -> Iterator[str]:
+        """Name of a job that failed, and the end of its log."""
+        yield f"failed: {self._jobs.get(getattr(record, 'jobid', None), 'a job')}"
+        for path in (Path(str(path)) for path in getattr(record, "log", None) or []):
+            told = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+            lines = [line for line in told.splitlines() if line.strip()][-LOG_LINES:]
+            yield from (f"  {line}" for line in lines)
+            yield f"  ({path})"
+
+
+def _error(text: str) -> Iterator[str]:
+    """Message of an error of Snakemake without its traceback, and what to do if it is known."""
+    if "CalledProcessError" in text or "Exiting because a job" in text:
+        return  # the job that failed has been shown
+    missing = re.search(r"FileNotFoundError: .*?No such file or directory: '([^']*)'", text)
+    if missing:
+        yield f"error: the config file {missing[1]!r} does not exist"
+        yield "give the path of a config after --configfile, and the target before it:"
+        yield "  snakemake all --cores 2 --configfile config/short.yaml"
+        return
+    unknown = re.search(r"(?:MissingRuleException|No rule to produce)\W*\n?.*?produce (\S+)", text)
+    if unknown:
+        yield f"error: there is no target {unknown[1]!r}"
+        yield "targets are all, synthetic, generation, and products such as results/table1.csv;"
+        yield "snakemake --list-target-rules names them"
+        return
+    if "Config file must be given" in text:
+        yield "error: one of the words after --configfile is not a config"
+        yield "give the target before it:"
+        yield "  snakemake all --cores 2 --configfile config/short.yaml"
+        return
+    lines = [line for line in text.splitlines() if line.strip() and not _is_place(line)]
+    told = lines[-1:] if "Traceback" in text else lines[:1] if len(lines) == 1 else lines[1:]
+    yield from ((f"error: {line}" if not number else line) for number, line in enumerate(told))
+
+
+def _is_place(line: str) -> bool:
+    """Whether a line only names a place in a Snakefile."""
+    return bool(re.match(r'\s*(File ".*", line \d+|Complete log)', line))
