@@ -25,7 +25,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 quickstart: $(READY) ## the benchmark in small on 5,000 real digits; needs no download
-	@$(RUN) snakemake all --cores $(CORES) --quiet host reason --configfile config/quickstart.yaml
+	@$(RUN) snakemake all --cores $(CORES) --configfile config/quickstart.yaml
 	@echo; cat results/quickstart/table1.md; echo "Open results/quickstart/report/index.html; figures and tables are beside that folder"
 
 full: $(READY) ## the paper's experiment on MNIST (hours); set GMVAE_DATA_DIR or let it download
@@ -41,7 +41,7 @@ test-long: $(READY) ## what takes longer: bfloat16 against float32 on MNIST, ten
 	@$(RUN) pytest -m long -s
 
 fuzz: $(READY) ## damaged and random input to every reader, FUZZ_EXAMPLES of each of 12 kinds
-	@$(RUN) GMVAE_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) pytest tests/bench/test_fuzz.py -s
+	@$(RUN) GMVAE_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) pytest tests/bench/fuzz -s
 
 soak: $(READY) ## kill, fill the disk, truncate, resume, compare: 20 minutes; ROUNDS=3 for less (Linux)
 	@$(RUN) python tests/pipeline/soak.py --rounds $(ROUNDS)
@@ -49,20 +49,21 @@ soak: $(READY) ## kill, fill the disk, truncate, resume, compare: 20 minutes; RO
 bench: $(READY) ## our training step beside a textbook's and the hardware's bound: two minutes
 	@$(RUN) python tests/benchmark/bench.py
 
-lint: $(READY) ## ruff, type checker, snakefmt, snakemake --lint
+lint: $(READY) ## ruff, types, import contracts, snakefmt, snakemake --lint
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
-	@$(RUN) snakefmt --check Snakefile workflow/rules
+	@$(RUN) lint-imports --no-logo --no-timings
+	@$(RUN) snakefmt --check Snakefile workflow
 	@$(RUN) snakemake --lint
 
 pytest: $(READY)
 	@$(RUN) pytest -n $(CORES)
 
 format: $(READY) ## rewrite the sources in the common style
-	@$(RUN) ruff check --fix . ; $(RUN) ruff format . ; $(RUN) snakefmt Snakefile workflow/rules
+	@$(RUN) ruff check --fix . ; $(RUN) ruff format . ; $(RUN) snakefmt Snakefile workflow
 
-lock: ## write requirements.lock and environment.yml anew from the ranges in pyproject.toml
+lock: ## write requirements.lock and environment.yml again from the ranges in pyproject.toml
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
 	build/lock/bin/python tools/make_lock.py

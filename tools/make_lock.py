@@ -34,7 +34,7 @@ def main() -> None:
         found[name] = package.version.partition("+")[0]
     pins = [f"{name}=={found[name]}\n" for name in sorted(found) if name not in LEFT_OUT]
     (ROOT / "requirements.lock").write_text(LOCK_HEADER + "".join(pins))
-    conda = CONDA_HEADER + "".join(f"      - {pin}" for pin in pins)
+    conda = CONDA_HEADER + "".join(f"      - {pin}" for pin in pins) + "      - -e .\n"
     (ROOT / "environment.yml").write_text(conda)
 
 
