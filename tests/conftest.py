@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from running import SMOKE, copy_project, output, snakemake
 
 from gmvae.model.architectures import architecture
@@ -53,8 +56,12 @@ def small_model():
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):
-    """A copy of the project in which the smoke grid has run; one file of tests uses it."""
-    folder = copy_project(tmp_path_factory.mktemp("project"))
-    result = snakemake(folder, "all", "--cores", "2", "--configfile", SMOKE)
-    assert result.returncode == 0, output(result)
-    return folder
+    """A copy of the project in which the smoke grid has run: once for all workers of pytest."""
+    shared = tmp_path_factory.getbasetemp().parent / "smoke"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            made = copy_project(shared.with_name("smoke-made"))
+            result = snakemake(made, "all", "--cores", "2", "--configfile", SMOKE)
+            assert result.returncode == 0, output(result)
+            made.rename(shared)
+    return shutil.copytree(shared, tmp_path_factory.mktemp("project") / "project")

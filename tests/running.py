@@ -1,4 +1,4 @@
-"""Running the real pipeline in a copy of the project."""
+"""Running the real workflow in a copy of the project."""
 
 import os
 import shutil
@@ -9,7 +9,16 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PARTS = ["gmvae", "baselines", "workflow", "config", "profiles", "Snakefile", "environment.yml"]
+PARTS = [
+    "gmvae",
+    "baselines",
+    "workflow",
+    "config",
+    "profiles",
+    "snakemake_logger_plugin_gmvae",
+    "Snakefile",
+    "environment.yml",
+]
 SMOKE = "config/smoke.yaml"
 
 
@@ -35,6 +44,18 @@ def snakemake(folder, *arguments, **variables):
         command(*arguments),
         cwd=folder,
         env=environment,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+
+
+def bench(folder, *arguments):
+    """Run a command of the benchmark with the code of a copied project."""
+    return subprocess.run(
+        [sys.executable, "-m", "gmvae.bench", *arguments],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=500,

@@ -1,0 +1,77 @@
+"""The workflow from another folder, as a module of another workflow, and by its other Snakefile."""
+
+import pytest
+import yaml
+from running import ROOT, copy_project, output, snakemake
+
+KMEANS = {
+    "results": "results/here",
+    "datasets": ["digits"],
+    "seeds": [0],
+    "methods": [{"name": "kmeans", "K": [10]}],
+}
+MODULE = """
+configfile: "mine.yaml"
+
+module benchmark:
+    snakefile:
+        "{snakefile}"
+    config:
+        config
+
+use rule * from benchmark as benchmark_*
+
+rule all:
+    input:
+        rules.benchmark_all.input,
+    default_target: True
+"""
+
+
+@pytest.fixture
+def smoke_tables(project):
+    """Tables of the smoke grid, run in the folder of the project."""
+    folder = project / "results/smoke"
+    return {name: (folder / name).read_bytes() for name in ("table1.csv", "runs.csv", "curves.csv")}
+
+
+def smoke_config(tmp_path):
+    smoke = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(smoke))
+
+
+def test_smoke_grid_in_another_directory(smoke_tables, tmp_path):
+    project = copy_project(tmp_path / "project")
+    other = tmp_path / "other"
+    other.mkdir()
+    smoke_config(other)
+    arguments = ("--directory", str(other), "--cores", "2", "--configfile", f"{other}/mine.yaml")
+    result = snakemake(project, "all", *arguments)
+    assert result.returncode == 0, output(result)
+    for name, content in smoke_tables.items():
+        assert (other / "results/smoke" / name).read_bytes() == content
+    assert not (project / "results").exists()
+    assert not (project / "data").exists()
+    assert "Nothing to be done" in output(snakemake(project, "all", *arguments))
+
+
+def test_smoke_grid_as_a_module(smoke_tables, tmp_path):
+    project = copy_project(tmp_path / "project")
+    other = tmp_path / "other"
+    other.mkdir()
+    smoke_config(other)
+    (other / "Snakefile").write_text(MODULE.format(snakefile=project / "Snakefile"))
+    result = snakemake(other, "--cores", "2")
+    assert result.returncode == 0, output(result)
+    for name, content in smoke_tables.items():
+        assert (other / "results/smoke" / name).read_bytes() == content
+
+
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
+def test_both_snakefiles_plan_the_same(tmp_path, snakefile):
+    project = copy_project(tmp_path / "project")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(KMEANS))
+    arguments = ("-n", "--snakefile", str(project / snakefile), "--configfile", "mine.yaml")
+    result = snakemake(tmp_path, *arguments)
+    assert result.returncode == 0, output(result)
+    assert "train kmeans K10 seed 0" in output(result)
