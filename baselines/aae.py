@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from baselines.shared.adversarial import GameStep, Player
 from gmvae.clusterer.base import Phases, ProbabilisticClusterer
+from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, Positive
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
@@ -60,7 +62,7 @@ def adversary(n_inputs: int, width: int) -> nn.Sequential:
     Parameters
     ----------
     n_inputs, width : int
-        Of the code and of both hidden layers.
+        Size of the code, and width of both hidden layers.
     """
     return nn.Sequential(
         nn.Linear(n_inputs, width),
@@ -72,21 +74,22 @@ def adversary(n_inputs: int, width: int) -> nn.Sequential:
 
 
 def detection(logits_of_prior: Tensor, logits_of_codes: Tensor) -> Tensor:
-    """What an adversary minimises: - E log D(prior) - E log(1 - D(code)), a scalar in nats.
+    """Loss of an adversary: - E log D(prior) - E log(1 - D(code)), a scalar in nats.
 
-    2 log 2 if it cannot tell them apart (Goodfellow et al., arXiv:1406.2661, equation 1).
+    It is 2 log 2 if the adversary cannot distinguish them (Goodfellow et al., arXiv:1406.2661,
+    equation 1).
     """
     prior, codes = full_precision(logits_of_prior), full_precision(logits_of_codes)
     return functional.softplus(-prior).mean() + functional.softplus(codes).mean()
 
 
 def deception(logits_of_codes: Tensor) -> Tensor:
-    """What the encoder minimises against an adversary: - E log D(code), log 2 at equilibrium."""
+    """Loss of the encoder against an adversary: - E log D(code), log 2 at equilibrium."""
     return functional.softplus(-full_precision(logits_of_codes)).mean()
 
 
 class _Noise(NamedTuple):
-    """Draws from both priors, (B, K) and (B, x_dim), and what is added to the samples."""
+    """Draws from both priors, (B, K) and (B, x_dim), and noise for the samples."""
 
     z: Tensor
     x: Tensor
@@ -126,17 +129,18 @@ class _AAEGame:
         yield {"loss": detection(network.adversary_x(noise.x), network.adversary_x(x))}
 
 
+@dataclass(eq=False, repr=False)
 class AAE(ProbabilisticClusterer):
     """Adversarial autoencoder with a categorical code, the cluster, and a Gaussian one, the style.
 
     As published: the two codes and their adversaries (two hidden layers of ReLUs), which push their
-    distributions over the data towards the priors Cat(1/K) and N(0, I); reconstruction from both;
-    Gaussian noise on what the encoder sees. Different, as far as we could check: the logits of the
-    cluster are normalised over the batch and multiplied by `sharpness`, without which
+    distributions over the data towards the priors Cat(1/K) and N(0, I); reconstruction from both
+    codes; Gaussian noise on the input of the encoder. Different, as far as we could check: the
+    logits of the cluster are normalised over the batch and multiplied by `sharpness`, without which
     (``sharpness: null``) most clusters die within the first epoch; Adam instead of SGD with
-    momentum; the reconstruction and the deception of the adversaries are one step, weighted by
-    `adversarial_weight`, instead of two; the likelihood of the pixels instead of the squared error;
-    tens of epochs instead of thousands.
+    momentum; reconstruction and deception are one step, weighted by `adversarial_weight`, instead
+    of two; the likelihood of the pixels instead of the squared error; tens of epochs instead of
+    thousands.
 
     Parameters
     ----------
@@ -150,13 +154,13 @@ class AAE(ProbabilisticClusterer):
     input_noise : float, default=0.3
         Standard deviation of the noise on the samples (real vectors: in standard deviations).
     adversarial_weight : float, default=10
-        Of the deception, beside the reconstruction in nats.
+        Weight of the deception; the reconstruction is in nats.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | z, x).
     epochs : int, default=20
     batch_size : int, default=256
     learning_rate : float, default=2e-3
-        Of Adam, for all players.
+        Learning rate of Adam for all players.
     schedule, precision, device, verbose
         As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
@@ -164,8 +168,8 @@ class AAE(ProbabilisticClusterer):
     Attributes
     ----------
     model_, labels_, history_, records_
-        As for `NetworkClusterer`. History: ``reconstruction`` (log likelihood,
-        nats a sample), ``deception_z`` and ``deception_x`` (log 2 = 0.69 at equilibrium),
+        As for `NetworkClusterer`. History: ``reconstruction`` (log likelihood, nats per
+        sample), ``deception_z`` and ``deception_x`` (log 2 = 0.69 at equilibrium),
         ``adversary_z_loss`` and ``adversary_x_loss`` (2 log 2 = 1.39 at equilibrium).
 
     References
@@ -173,40 +177,12 @@ class AAE(ProbabilisticClusterer):
     A. Makhzani et al., "Adversarial Autoencoders", arXiv:1511.05644.
     """
 
-    def __init__(
-        self,
-        n_clusters: int = 10,
-        *,
-        network: str = "fast-fc",
-        x_dim: int | None = 5,
-        sharpness: float | None = 5.0,
-        input_noise: float = 0.3,
-        adversarial_weight: float = 10.0,
-        observation: str = "auto",
-        epochs: int = 20,
-        batch_size: int = 256,
-        learning_rate: float = 2e-3,
-        schedule: str = "cosine",
-        precision: str = "float32",
-        device: str = "cpu",
-        verbose: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_clusters = n_clusters
-        self.network = network
-        self.x_dim = x_dim
-        self.sharpness = sharpness
-        self.input_noise = input_noise
-        self.adversarial_weight = adversarial_weight
-        self.observation = observation
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.precision = precision
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
+    x_dim: Count | None = 5
+    sharpness: Positive | None = 5.0
+    input_noise: NonNegative = 0.3
+    adversarial_weight: NonNegative = 10.0
+    batch_size: BatchSize = 256
+    learning_rate: Positive = 2e-3
 
     def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         arch, x_dim = self._architecture()

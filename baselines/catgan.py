@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from baselines.shared.adversarial import GameStep, Player
 from gmvae.clusterer.base import Phases, ProbabilisticClusterer
+from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, Positive
 from gmvae.model.architectures import Architecture, architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
@@ -62,7 +63,7 @@ def marginal_entropy(log_p: Tensor) -> Tensor:
 def frozen_statistics(network: nn.Module) -> Iterator[None]:
     """Let batch normalisations normalise by the batch, but not remember it.
 
-    What they remember is for predictions, which are made of real samples alone.
+    Their running statistics serve predictions, which are made for real samples alone.
     """
     norms = [m for m in network.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
     momenta = [norm.momentum for norm in norms]
@@ -76,7 +77,7 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
 
 
 class _Noise(NamedTuple):
-    """Codes for the generator, and what is added to real and to made samples."""
+    """Codes for the generator, and noise for real and for generated samples."""
 
     code: Tensor
     real: Tensor
@@ -84,7 +85,7 @@ class _Noise(NamedTuple):
 
 
 class _CatGANGame:
-    """Equation 7 of the paper: what discriminator and generator minimise."""
+    """Equation 7 of the paper: the losses of discriminator and generator."""
 
     def __init__(self, input_noise: float):
         self.input_noise = input_noise
@@ -112,14 +113,15 @@ class _CatGANGame:
         yield {"loss": conditional_entropy(of_made) - marginal_entropy(of_made)}
 
 
+@dataclass(eq=False, repr=False)
 class CatGAN(ProbabilisticClusterer):
-    """A discriminator that is sure and balanced about real samples, and unsure about made ones.
+    """A discriminator, sure and balanced about real samples, and unsure about generated ones.
 
     As published: the objective, in which clusters share as much information with real samples as
     they can while a generator learns to make samples that the discriminator is sure of; batch
-    normalisation; Gaussian noise on what the discriminator sees. Different: the networks, which
-    are those of the other methods here; no noise within the discriminator, more on its input; tens
-    of epochs.
+    normalisation; Gaussian noise on the input of the discriminator. Different: the networks, which
+    are those of the other methods here; no noise within the discriminator, and more on its input;
+    tens of epochs.
 
     Parameters
     ----------
@@ -135,7 +137,7 @@ class CatGAN(ProbabilisticClusterer):
     epochs : int, default=20
     batch_size : int, default=256
     learning_rate : float, default=2e-3
-        Of Adam, for both players.
+        Learning rate of Adam for both players.
     schedule, precision, device, verbose
         As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
@@ -143,9 +145,9 @@ class CatGAN(ProbabilisticClusterer):
     Attributes
     ----------
     model_, labels_, history_, records_
-        As for `NetworkClusterer`. History, in nats: ``information`` (between
-        real samples and clusters, at most log K), ``doubt`` (entropy for a made sample, at most
-        log K), ``loss`` and ``generator_loss``.
+        As for `NetworkClusterer`. History, in nats: ``information`` (between real samples and
+        clusters, at most log K), ``doubt`` (entropy for a generated sample, at most log K),
+        ``loss`` and ``generator_loss``.
 
     References
     ----------
@@ -153,36 +155,10 @@ class CatGAN(ProbabilisticClusterer):
     Adversarial Networks", arXiv:1511.06390.
     """
 
-    def __init__(
-        self,
-        n_clusters: int = 10,
-        *,
-        network: str = "fast-fc",
-        code_dim: int = 64,
-        input_noise: float = 0.5,
-        observation: str = "auto",
-        epochs: int = 20,
-        batch_size: int = 256,
-        learning_rate: float = 2e-3,
-        schedule: str = "cosine",
-        precision: str = "float32",
-        device: str = "cpu",
-        verbose: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_clusters = n_clusters
-        self.network = network
-        self.code_dim = code_dim
-        self.input_noise = input_noise
-        self.observation = observation
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.precision = precision
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
+    code_dim: Count = 64
+    input_noise: NonNegative = 0.5
+    batch_size: BatchSize = 256
+    learning_rate: Positive = 2e-3
 
     def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         model = _CatGANModel(

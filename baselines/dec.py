@@ -6,6 +6,8 @@ assignment.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +18,14 @@ from baselines.shared.autoencoder import AutoencoderFirst
 from baselines.shared.codes import codes_of
 from gmvae.clusterer.base import Phases
 from gmvae.clusterer.evaluation import evaluate
+from gmvae.clusterer.parameters import (
+    BatchSize,
+    Count,
+    NetworkName,
+    Positive,
+    Schedule,
+    Share,
+)
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Decoder, Trunk, as_batch, full_precision
 from gmvae.training.devices import noise_generator
@@ -52,7 +62,7 @@ class _DECModel(nn.Module):
         self.scale.copy_(torch.where(spread > 1e-6 * exact.abs().amax(0), 1 / spread, 1.0))
 
     def in_units(self, y: Tensor) -> Tensor:
-        """Samples as the networks see and reconstruct them."""
+        """Samples in the units that the networks see and reconstruct."""
         return (y - self.centre) * self.scale
 
     def encode(self, inputs: Tensor) -> Tensor:
@@ -72,7 +82,7 @@ class _DECModel(nn.Module):
 
     @property
     def neutral(self) -> Tensor:
-        """The value that tells nothing, shape (y_dim,): 0 in units."""
+        """The neutral value, shape (y_dim,): 0 in units."""
         return self.centre
 
     def log_q(self, y: Tensor) -> Tensor:
@@ -99,12 +109,12 @@ def log_soft_assignment(codes: Tensor, means: Tensor) -> Tensor:
 
 
 def target_distribution(q: Tensor) -> Tensor:
-    """The sharpened assignment p_ik that q_ik is drawn to (equation 3 of the paper).
+    """Sharpened assignment p_ik, the target of q_ik (equation 3 of the paper).
 
     Parameters
     ----------
     q : Tensor, shape (N, K)
-        Of the whole training set, since clusters are weighted by their total.
+        Soft assignment of the whole training set, since clusters are weighted by their total.
 
     Returns
     -------
@@ -129,7 +139,7 @@ class _Clustering:
 
 
 class _ClusteringStep(TrainingStep):
-    """A step towards targets that are made anew between epochs.
+    """A step towards targets that are made again between epochs.
 
     Parameters
     ----------
@@ -185,6 +195,7 @@ class _ClusteringStep(TrainingStep):
         return torch.from_numpy(read[0]).to(self.samples.device)
 
 
+@dataclass(eq=False, repr=False)
 class DEC(AutoencoderFirst):
     """Deep embedded clustering.
 
@@ -192,8 +203,8 @@ class DEC(AutoencoderFirst):
     k-means with 20 starts, Student's t, targets over the whole training set, the end when fewer
     than 0.1 % of the samples change their cluster. Different: the autoencoder is trained end to end
     by Adam in tens of epochs instead of layer by layer and then as a whole by SGD in some hundreds,
-    with noise on the samples alone, and to the end; Adam in the second phase too; targets are made
-    anew once an epoch.
+    with noise on the samples alone, and to the end; Adam in the second phase, too; targets are made
+    again once per epoch.
 
     Parameters
     ----------
@@ -205,20 +216,20 @@ class DEC(AutoencoderFirst):
     masked : float, default=0.2
         Share of the values that the autoencoder does not see.
     pretrain_epochs : int, default=25
-        Of the autoencoder.
+        Epochs of the autoencoder.
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over the phase.
     epochs : int, default=30
-        Of the clustering phase, at most.
+        Epochs of the clustering phase, at most.
     learning_rate : float, default=1e-4
-        Of the clustering phase.
+        Learning rate of the clustering phase.
     tolerance : float, default=1e-3
         Share of the samples below whose change of cluster the second phase ends.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         "bernoulli" scales all values alike, "gaussian" each by its standard deviation.
     batch_size : int, default=256
     schedule : {"cosine", "constant"}, default="constant"
-        Of the learning rate of the clustering phase.
+        Course of the learning rate in the clustering phase.
     precision, device, verbose
         As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
@@ -228,9 +239,9 @@ class DEC(AutoencoderFirst):
     converged_ : bool
         Whether the second phase has ended by `tolerance`.
     model_, labels_, history_, records_
-        As for `NetworkClusterer`. History: ``reconstruction`` (negative squared
-        error a value, in units) in the first phase, ``kl`` (nats a sample) and ``changed`` (share
-        of the samples) in the second; ``loss`` is either.
+        As for `NetworkClusterer`. History: ``reconstruction`` (negative squared error per
+        value, in units) in the first phase, ``kl`` (nats per sample) and ``changed`` (share of the
+        samples) in the second; ``loss`` is either.
 
     References
     ----------
@@ -238,42 +249,16 @@ class DEC(AutoencoderFirst):
     arXiv:1511.06335.
     """
 
-    def __init__(
-        self,
-        n_clusters: int = 10,
-        *,
-        network: str = "dec-fc",
-        x_dim: int | None = None,
-        masked: float = 0.2,
-        pretrain_epochs: int = 25,
-        pretrain_learning_rate: float = 1e-3,
-        epochs: int = 30,
-        learning_rate: float = 1e-4,
-        tolerance: float = 1e-3,
-        observation: str = "auto",
-        batch_size: int = 256,
-        schedule: str = "constant",
-        precision: str = "float32",
-        device: str = "cpu",
-        verbose: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_clusters = n_clusters
-        self.network = network
-        self.x_dim = x_dim
-        self.masked = masked
-        self.pretrain_epochs = pretrain_epochs
-        self.pretrain_learning_rate = pretrain_learning_rate
-        self.epochs = epochs
-        self.learning_rate = learning_rate
-        self.tolerance = tolerance
-        self.observation = observation
-        self.batch_size = batch_size
-        self.schedule = schedule
-        self.precision = precision
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
+    network: NetworkName = "dec-fc"
+    x_dim: Count | None = None
+    masked: Share = 0.2
+    pretrain_epochs: Count = 25
+    pretrain_learning_rate: Positive = 1e-3
+    epochs: Count = 30
+    learning_rate: Positive = 1e-4
+    tolerance: Share = 1e-3
+    batch_size: BatchSize = 256
+    schedule: Schedule = "constant"
 
     def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         arch, x_dim = self._architecture()

@@ -15,23 +15,26 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from baselines.shared.autoencoder import AffineJitter, Reconstruction
+from baselines.shared.autoencoder import AffineJitter, Reconstruction, pretraining
 from baselines.shared.codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
+from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.estimator import GMVAE
 from gmvae.model.gmvae import GMVAEModel, Noise
 from gmvae.model.objective import GMVAEObjective, Terms, terms
 from gmvae.training.checkpoints import Checkpoints
 from gmvae.training.devices import noise_generator, seeded
 from gmvae.training.loop import Record, Training
+from gmvae.training.progress import Progress
 from gmvae.training.restarts import Restart
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 JITTERED_SHARE = 2 / 3
-"""Of the epochs of the joint training, over which the jitter fades."""
+"""Share of the epochs of the joint training over which the jitter fades."""
 SLOPE = 0.1
-"""Factor of the weights of beta's last layer: components begin nearly independent of w."""
+"""Factor of the weights of the last layer of beta: components begin nearly independent of w."""
 
 
+@dataclass(eq=False, repr=False)
 class WarmGMVAE(GMVAE):
     """GMVAE whose components begin at the clusters of an autoencoder's codes.
 
@@ -41,9 +44,9 @@ class WarmGMVAE(GMVAE):
     beta. Then all is trained by the objective of `gmvae.GMVAE`.
 
     For images there is `jitter`: the encoder sees each image moved, turned, stretched and sheared a
-    little, and the decoder has to give it as it is. A bound stays a bound under such a corruption
-    (Im et al., arXiv:1511.06406). In the second phase it fades, and the last epochs train the
-    paper's objective on the images themselves.
+    little, and the decoder has to reconstruct the original. A bound remains a bound under such a
+    corruption (Im et al., arXiv:1511.06406). It fades in the second phase, and the last epochs
+    train the paper's objective on the images themselves.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ class WarmGMVAE(GMVAE):
         Standard deviation of the noise on the six entries of an affine map, in half widths of the
         image; 0.1 suits digits. Only for square images with values from 0 to 1, or bytes.
     pretrain_epochs : int, default=10
-        Of the autoencoder.
+        Epochs of the autoencoder.
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over that phase.
     n_samples_mc, network, x_dim, w_dim, observation, objective, z_prior_threshold, \
@@ -65,63 +68,16 @@ precision, device, verbose, random_state
     Attributes
     ----------
     labels_, elbo_, history_, records_, model_, best_init_, observation_, n_features_in_
-        As for `gmvae.GMVAE`; the history is that of the training after the start, whose seconds are
-        counted.
+        As for `gmvae.GMVAE`; the history is that of the training after the start, with the seconds
+        of the start.
     """
+
+    jitter: NonNegative = 0.0
+    pretrain_epochs: Count = 10
+    pretrain_learning_rate: Positive = 1e-3
 
     # Starts are made one by one.
     fit_together = None  # type: ignore[assignment]
-
-    def __init__(
-        self,
-        n_clusters: int = 10,
-        *,
-        jitter: float = 0.0,
-        pretrain_epochs: int = 10,
-        pretrain_learning_rate: float = 1e-3,
-        n_samples_mc: int = 1,
-        network: str = "fast-fc",
-        x_dim: int | None = None,
-        w_dim: int | None = None,
-        observation: str = "auto",
-        objective: str = "paper",
-        z_prior_threshold: float = 0.5,
-        z_prior_warmup_epochs: float = 0,
-        epochs: int = 20,
-        batch_size: int = 128,
-        learning_rate: float = 1e-3,
-        schedule: str = "cosine",
-        n_init: int = 1,
-        init_epochs: int | None = None,
-        precision: str = "float32",
-        device: str = "cpu",
-        verbose: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        super().__init__(
-            n_clusters,
-            n_samples_mc=n_samples_mc,
-            network=network,
-            x_dim=x_dim,
-            w_dim=w_dim,
-            observation=observation,
-            objective=objective,
-            z_prior_threshold=z_prior_threshold,
-            z_prior_warmup_epochs=z_prior_warmup_epochs,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            n_init=n_init,
-            init_epochs=init_epochs,
-            precision=precision,
-            device=device,
-            verbose=verbose,
-            random_state=random_state,
-        )
-        self.jitter = jitter
-        self.pretrain_epochs = pretrain_epochs
-        self.pretrain_learning_rate = pretrain_learning_rate
 
     def _objective(self) -> GMVAEObjective:
         plain = super()._objective()
@@ -142,10 +98,15 @@ precision, device, verbose, random_state
         return samples
 
     def _restart(
-        self, number: int, seed: int, samples: Tensor, checkpoints: Checkpoints | None
+        self,
+        number: int,
+        seed: int,
+        samples: Tensor,
+        checkpoints: Checkpoints | None,
+        progress: Progress | None,
     ) -> Restart:
-        cold = super()._restart(number, seed, samples, checkpoints)
-        start = self._autoencoder(cold, samples, checkpoints)
+        cold = super()._restart(number, seed, samples, checkpoints, progress)
+        start = self._autoencoder(cold, samples, checkpoints, progress)
 
         def begin() -> float:
             start.run(self.pretrain_epochs)
@@ -153,16 +114,22 @@ precision, device, verbose, random_state
             codes = codes_of(lambda y: model.q_xw_given_y(y).q_x.mean, samples)
             start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
             set_posterior_noise(model.head, codes)
-            return float(start.histories[0]["seconds"][-1])
+            return float(start.history["seconds"][-1])
 
         settings, name = TrainingSettings.of(self), f"restart{number}"
-        training = _StartedTraining(begin, cold.training.step, settings, checkpoints, name)
+        training = _StartedTraining(
+            begin, cold.training.step, settings, checkpoints, name, progress=progress
+        )
         return Restart(number, seed, cold.network, training)
 
     def _autoencoder(
-        self, cold: Restart, samples: Tensor, checkpoints: Checkpoints | None
+        self,
+        cold: Restart,
+        samples: Tensor,
+        checkpoints: Checkpoints | None,
+        progress: Progress | None,
     ) -> Training:
-        settings, model = TrainingSettings.pretraining(self), cold.network
+        settings, model = pretraining(self), cold.network
         with seeded(cold.seed, samples.device):
             # The second: the first numbers of this seed have made the network.
             _, generator = (noise_generator(samples.device) for _ in range(2))
@@ -174,34 +141,35 @@ precision, device, verbose, random_state
             generator,
             modules=(model.trunk, model.head, model.observation_model),
         )
-        return Training(step, settings, checkpoints, f"autoencoder{cold.number}")
+        name = f"autoencoder{cold.number}"
+        return Training(step, settings, checkpoints, name, progress=progress)
 
 
 class _StartedTraining(Training):
-    """A training that something comes before, when it is first run.
+    """A training with a start that is made when it is first run.
 
     Parameters
     ----------
     begin : callable
-        Returns how many seconds it took.
-    *arguments
-        Of `gmvae.training.loop.Training`.
+        Makes the start; returns the seconds that it took.
+    *arguments, **options
+        Arguments of `gmvae.training.loop.Training`.
     """
 
-    def __init__(self, begin: Callable[[], float], *arguments: Any):
-        super().__init__(*arguments)
+    def __init__(self, begin: Callable[[], float], *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
         self._begin: Callable[[], float] | None = begin
 
-    def run(self, until: int, on_epoch: Callable[[int, int], Record | None] | None = None) -> None:
+    def run(self, until: int, on_epoch: Callable[[int], Record | None] | None = None) -> None:
         """Train up to the end of epoch `until`."""
         if self._begin is not None:
-            self._seconds = self._begin()
+            self.count(self._begin())
             self._begin = None
         super().run(until, on_epoch)
 
 
 class _JitteredNoise(NamedTuple):
-    """Noise of the objective, and that of the corruption."""
+    """Noise of the objective and of the corruption."""
 
     plain: Noise
     jitter: Tensor
@@ -209,7 +177,7 @@ class _JitteredNoise(NamedTuple):
 
 @dataclass(frozen=True)
 class _JitteredObjective(GMVAEObjective):
-    """The objective of GMVAE with an encoder that sees jittered images at first."""
+    """Objective of GMVAE with an encoder that sees jittered images at first."""
 
     jitter: AffineJitter
     until: float
@@ -220,9 +188,10 @@ class _JitteredObjective(GMVAEObjective):
         plain = super().draw_noise(network, n_rows, generator)
         return _JitteredNoise(plain, self.jitter.draw((n_rows, network.y_dim), generator))
 
-    def _terms(
+    def terms(  # type: ignore[override]
         self, network: GMVAEModel, y: Tensor, noise: _JitteredNoise, progress: float
     ) -> Terms:
+        """Terms of a batch, whose jitter fades with the epochs."""
         strength = max(0.0, 1.0 - progress / self.until)
         seen = self.jitter(y, strength * noise.jitter) if strength else y
         return terms(network, y, noise.plain, seen)
@@ -235,13 +204,13 @@ def reconstruction(model: GMVAEModel, seen: Tensor, y: Tensor) -> Tensor:
 
 @torch.no_grad()
 def start_from(model: GMVAEModel, mixture: Mixture) -> None:
-    """Let beta give the components of `mixture`, whatever w is, nearly.
+    """Let beta give nearly the components of `mixture`, whatever w is.
 
     Parameters
     ----------
     model : GMVAEModel
     mixture : Mixture
-        Of as many components as the model has.
+        Mixture with as many components as the model.
     """
     last: nn.Linear = model.beta[-1]  # type: ignore[assignment]
     last.weight.mul_(SLOPE)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.utils import check_random_state
 
 from baselines.shared.gaussian_mixture import GaussianMixtureClusterer
+from gmvae.clusterer.parameters import Count
 
 
+@dataclass(eq=False, repr=False)
 class PCAGaussianMixture(GaussianMixtureClusterer):
     """PCA, then a Gaussian mixture by EM.
 
@@ -22,31 +26,12 @@ class PCAGaussianMixture(GaussianMixtureClusterer):
     reg_covar : float, default=1e-3
         Added to the variances.
     max_iter : int, default=100
-        Of EM.
+        Iterations of EM, at most.
     n_init : int, default=1
     random_state : int, RandomState or None, default=None
     """
 
-    def __init__(
-        self,
-        n_clusters: int = 10,
-        *,
-        n_pca: int = 50,
-        covariance_type: str = "full",
-        reg_covar: float = 1e-3,
-        max_iter: int = 100,
-        n_init: int = 1,
-        random_state: int | None = None,
-    ):
-        super().__init__(
-            n_clusters,
-            covariance_type=covariance_type,
-            reg_covar=reg_covar,
-            max_iter=max_iter,
-            n_init=n_init,
-            random_state=random_state,
-        )
-        self.n_pca = n_pca
+    n_pca: Count = 50
 
     def _fit_features(self, samples: NDArray) -> NDArray:
         # The solver may draw random numbers, and must not move those of the mixture.

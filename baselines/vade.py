@@ -6,6 +6,7 @@ a Gaussian mixture on its codes give.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from baselines.shared.codes import Mixture, codes_of, mixture_of_codes, set_post
 from baselines.shared.vae import VAEModel
 from gmvae.clusterer.base import Phases
 from gmvae.clusterer.evaluation import evaluate
+from gmvae.clusterer.parameters import Count, NetworkName, Positive, Share
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
 from gmvae.model.observation import Observation
@@ -27,7 +29,7 @@ from gmvae.training.step import TrainingSettings, TrainingStep
 
 
 class _Terms(NamedTuple):
-    """The bound of each sample, in nats, shape (B,): reconstruction - prior - cluster_prior."""
+    """Bound of each sample in nats, shape (B,): reconstruction - prior - cluster_prior."""
 
     reconstruction: Tensor
     prior: Tensor
@@ -73,18 +75,12 @@ class _VaDEModel(VAEModel):
         log_p_z = torch.log_softmax(self.weight_logits, dim=0)
         log_q_z = torch.log_softmax(self.log_p_xz(x), dim=-1)  # (B, K)
         q_z = log_q_z.exp()
-        kl_x = self.kl_to_components(q_x)  # (B, K)
+        kl_x = q_x.unsqueeze(-2).kl(self.p_x_given_z())  # (B, K)
         return _Terms(
             self.p_y_given_x(x).log_prob(y),
             (q_z * kl_x).sum(-1),
             (q_z * (log_q_z - log_p_z)).sum(-1),
         )
-
-    def kl_to_components(self, q_x: DiagonalNormal) -> Tensor:
-        """KL( q(x|y) || p(x|z) ) for each z, shape (B, K)."""
-        mean, log_var = q_x.mean.unsqueeze(-2), q_x.log_var.unsqueeze(-2)
-        squared = (mean - self.means).square() + log_var.exp()
-        return 0.5 * (squared * torch.exp(-self.log_vars) + self.log_vars - log_var - 1).sum(-1)
 
     def elbo(self, y: Tensor, noise: Tensor) -> Tensor:
         """The bound with z summed out exactly, from one sample of x, shape (B,)."""
@@ -104,7 +100,7 @@ class _VaDEModel(VAEModel):
 
     @property
     def neutral(self) -> Tensor:
-        """The value that tells nothing, shape (y_dim,): 0, or the mean of real values."""
+        """The neutral value, shape (y_dim,): 0, or the mean of real values."""
         return self.p_y_given_x.mean
 
     def probabilities(self, y: Tensor) -> Tensor:
@@ -113,7 +109,7 @@ class _VaDEModel(VAEModel):
 
 
 class _VaDEObjective:
-    """The negative bound, in the form that `gmvae.training.step.TrainingStep` takes."""
+    """The negative bound, in the form of `gmvae.training.step.Objective`."""
 
     def draw_noise(self, network: _VaDEModel, n_rows: int, generator: torch.Generator) -> Tensor:
         return network.draw_noise(n_rows, generator)
@@ -126,6 +122,7 @@ class _VaDEObjective:
         return {"loss": -elbo, "elbo": elbo, **terms._asdict()}
 
 
+@dataclass(eq=False, repr=False)
 class VaDE(AutoencoderFirst):
     """Variational deep embedding.
 
@@ -147,11 +144,11 @@ class VaDE(AutoencoderFirst):
     masked : float, default=0.2
         Share of the values that the autoencoder does not see.
     pretrain_epochs : int, default=15
-        Of the autoencoder.
+        Epochs of the autoencoder.
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over the phase.
     epochs : int, default=20
-        Of the joint training.
+        Epochs of the joint training.
     batch_size, learning_rate, schedule, precision, device, verbose
         As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
@@ -159,9 +156,9 @@ class VaDE(AutoencoderFirst):
     Attributes
     ----------
     elbo_ : float
-        Mean bound of the training samples, nats a sample.
+        Mean bound of the training samples, nats per sample.
     model_, labels_, history_, records_
-        As for `NetworkClusterer`. History, nats a sample: ``reconstruction`` in
+        As for `NetworkClusterer`. History, nats per sample: ``reconstruction`` in
         both phases; ``prior``, ``cluster_prior`` and the ``elbo`` that they make in the second.
 
     References
@@ -170,40 +167,11 @@ class VaDE(AutoencoderFirst):
     Clustering", arXiv:1611.05148.
     """
 
-    def __init__(
-        self,
-        n_clusters: int = 10,
-        *,
-        network: str = "dec-fc",
-        x_dim: int | None = None,
-        observation: str = "auto",
-        masked: float = 0.2,
-        pretrain_epochs: int = 15,
-        pretrain_learning_rate: float = 1e-3,
-        epochs: int = 20,
-        batch_size: int = 128,
-        learning_rate: float = 1e-3,
-        schedule: str = "cosine",
-        precision: str = "float32",
-        device: str = "cpu",
-        verbose: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_clusters = n_clusters
-        self.network = network
-        self.x_dim = x_dim
-        self.observation = observation
-        self.masked = masked
-        self.pretrain_epochs = pretrain_epochs
-        self.pretrain_learning_rate = pretrain_learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.precision = precision
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
+    network: NetworkName = "dec-fc"
+    x_dim: Count | None = None
+    masked: Share = 0.2
+    pretrain_epochs: Count = 15
+    pretrain_learning_rate: Positive = 1e-3
 
     def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         arch, x_dim = self._architecture()
@@ -220,7 +188,7 @@ class VaDE(AutoencoderFirst):
         settings = TrainingSettings.of(self)
         step = TrainingStep(model, _VaDEObjective(), samples, settings, generators[1])
         history = phases.train("joint", step)
-        with seeded(seed, samples.device):  # whatever `on_epoch` has drawn
+        with seeded(seed, samples.device):  # whatever numbers `on_epoch` has drawn
             elbo = evaluate(
                 lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples, samples.device
             )[0]

@@ -44,7 +44,9 @@ class LogHandler(LogHandlerBase):
         text = str(record.msg or "")
         if event == "job_info":
             job = getattr(record, "jobid", None)
-            self._jobs[job] = getattr(record, "rule_msg", None) or str(record.rule_name)
+            self._jobs[job] = getattr(record, "rule_msg", None) or str(
+                getattr(record, "rule_name", "a job")
+            )
         elif event == "job_error":
             yield from self._failure(record)
         elif event == "error" or record.levelno >= ERROR:

@@ -1,1 +1,1 @@
-"""What several methods share: autoencoder, codes, mixtures, VAE and adversaries."""
+"""Parts of several methods: autoencoder, codes, mixtures, VAE and adversaries."""

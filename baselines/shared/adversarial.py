@@ -15,20 +15,19 @@ from gmvae.training.devices import autocast
 from gmvae.training.step import (
     TrainingSettings,
     TrainingStep,
-    learning_rate_at,
     named,
     parameters_of,
 )
 
 BETAS = (0.5, 0.999)
-"""Of Adam against an adversary (Radford et al., arXiv:1511.06434, section 4)."""
+"""Decay rates of Adam against an adversary (Radford et al., arXiv:1511.06434, section 4)."""
 
 
 class Game(Protocol):
-    """What the players minimise, one after the other in each step."""
+    """Losses of the players, who take their turns in each step."""
 
     def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Any:
-        """Tensors of noise that the call below takes for a batch of `n_rows` samples."""
+        """Draw the tensors of noise that the call below takes for a batch of `n_rows` samples."""
 
     def __call__(
         self, network: Any, y: Tensor, noise: Any, progress: float
@@ -83,21 +82,21 @@ class GameStep(TrainingStep):
         self.optimizers = [FusedAdam(parameters_of(player.parts), BETAS) for player in players]
 
     def state(self) -> dict[str, Tensor]:
-        """The tensors that steps change, themselves, by name."""
+        """Tensors that steps change, themselves, by name."""
         tensors = named("network", self.network.state_dict())
         for player, optimizer in zip(self.players, self.optimizers, strict=True):
             tensors |= named(f"optimizer.{player.name}", optimizer.state())
         return tensors
 
     def draw_noise(self, rows: Tensor) -> Any:
-        """What the game takes besides the samples numbered `rows`."""
+        """Draw the noise of the game for the samples numbered `rows`."""
         return self.game.draw_noise(self.network, len(rows), self.generators[0])
 
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
-        """Train on the samples numbered `rows`; returns what the game gave, detached."""
+        """Train on the samples numbered `rows`; returns the values of the game, detached."""
         y = as_batch(self.samples.index_select(0, rows))
         noise = self.draw_noise(rows)
-        learning_rate = learning_rate_at(self.settings, progress)
+        learning_rate = self.settings.learning_rate_at(progress)
         logged: dict[str, Tensor] = {}
         rounds = self.game(self.network, y, noise, progress)
         for player, optimizer in zip(self.players, self.optimizers, strict=True):

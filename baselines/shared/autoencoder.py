@@ -1,9 +1,9 @@
-"""Learning to reconstruct: the phase with which DEC, VaDE and the warm start of GMVAE begin."""
+"""The autoencoder with which DEC, VaDE and the warm start of GMVAE begin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -15,18 +15,18 @@ from gmvae.model.architectures import image_side
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 Score = Callable[[Any, Tensor, Tensor], Tensor]
-"""Maps a network, what its encoder sees and what its decoder should give, both (B, y_dim), to the
-quality of the reconstruction of each sample, (B,)."""
+"""Function of a network, the input of its encoder and the target of its decoder, both (B, y_dim),
+that returns the quality of the reconstruction of each sample, (B,)."""
 
 
 class Corruption(Protocol):
-    """What a denoising autoencoder has to undo."""
+    """Corruption of the input of a denoising autoencoder."""
 
     def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         """Random numbers for samples of `shape` (B, y_dim), first axis B."""
 
     def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
-        """What the encoder sees of `y`, shape (B, y_dim)."""
+        """Input of the encoder for `y`, shape (B, y_dim)."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Masking:
     Attributes
     ----------
     share : float
-        Of the values.
+        Share of the values that are hidden.
     neutral : Tensor, shape (y_dim,)
-        What takes their place: 0 for pixels, the mean for real values.
+        Values in their place: 0 for pixels, the mean for real values.
     """
 
     share: float
@@ -57,8 +57,8 @@ class Masking:
 class AffineJitter:
     """Images are moved, turned, stretched and sheared at random, all by a little.
 
-    The six entries of an affine map, in units of half an image, are those of the identity and
-    normal noise. What comes in from outside the image is 0.
+    The six entries of an affine map, in units of half an image, are those of the identity plus
+    normal noise. Pixels from outside the image are 0.
 
     Attributes
     ----------
@@ -111,12 +111,25 @@ class Reconstruction:
         return {"loss": -reconstruction, "reconstruction": reconstruction}
 
 
+def pretraining(estimator: Any) -> TrainingSettings:
+    """Settings of a first phase: ``pretrain_epochs``, and a rate that goes down to zero."""
+    return replace(
+        TrainingSettings.of(estimator),
+        epochs=estimator.pretrain_epochs,
+        learning_rate=estimator.pretrain_learning_rate,
+        schedule="cosine",
+        phase="autoencoder",
+        rate_name="pretrain_learning_rate",
+    )
+
+
+@dataclass(eq=False, repr=False)
 class AutoencoderFirst(ProbabilisticClusterer):
     """A clusterer that begins as a denoising autoencoder.
 
     It has the parameters ``masked``, ``pretrain_epochs`` and ``pretrain_learning_rate``. Its
-    network has ``reconstruction``, a `Score`; ``neutral``, what masking puts in; ``parts``, the
-    modules that take part.
+    network has ``reconstruction``, a `Score`; ``neutral``, the values that masking puts in; and
+    ``parts``, the modules that take part.
     """
 
     def _learn_to_reconstruct(
@@ -128,7 +141,7 @@ class AutoencoderFirst(ProbabilisticClusterer):
             model,
             Reconstruction(type(model).reconstruction, corruption),
             samples,
-            TrainingSettings.pretraining(self),
+            pretraining(self),
             generator,
             modules=model.parts,
         )

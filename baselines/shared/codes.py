@@ -1,4 +1,4 @@
-"""What becomes of an autoencoder's codes: a mixture, and a start for q(x | y)."""
+"""The codes of an autoencoder: a mixture that is fitted to them, and a start for q(x | y)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from gmvae.clusterer.evaluation import evaluate
 from gmvae.training.loop import DivergenceError
 
 INITIAL_NOISE = 0.05
-"""Share of the variance of the codes that q(x | y) begins with."""
+"""Initial variance of q(x | y), as a share of the variance of the codes."""
 MAX_CODES = 20_000
-"""From which a mixture is learnt: some hundred numbers, for which more are a waste of time."""
+"""Number of codes that a mixture is fitted to; its few hundred parameters need no more."""
 MIN_VARIANCE = 1e-12
-"""Of codes that are all alike; float32 can still divide by it."""
+"""Variance of codes that are all alike; float32 can still divide by it."""
 
 
 def codes_of(encode: Callable[[Tensor], Tensor], samples: Tensor) -> NDArray[np.float32]:
@@ -51,10 +51,10 @@ class Mixture:
 
 
 def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int = 3) -> Mixture:
-    """Mixture from which a deep one starts: the most likely of several fits, its diagonals.
+    """Mixture with which a deep one starts: the most likely of several fits, reduced to diagonals.
 
-    EM with full covariances, since the axes of the codes mean nothing, from k-means starts; of many
-    codes a random selection is enough.
+    EM has full covariances, since the axes of the codes mean nothing, and starts from k-means. If
+    there are many codes, a random selection is enough.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int 
     n_clusters : int
     seed : int
     n_init : int, default=3
-        Starts of which the likelihood of the codes chooses.
+        Number of starts; the one with the highest likelihood of the codes is kept.
 
     Raises
     ------
@@ -99,9 +99,9 @@ def set_posterior_noise(head: nn.Linear, codes: NDArray[np.floating]) -> None:
     Parameters
     ----------
     head : Linear
-        Its outputs are the means (x_dim), then the log variances (x_dim), then anything.
+        Its outputs are the means (x_dim), the log variances (x_dim), and possibly others.
     codes : ndarray, shape (N, x_dim)
-        Of the training samples: the variance is `INITIAL_NOISE` of theirs.
+        Codes of the training samples; the variance is `INITIAL_NOISE` times theirs.
     """
     x_dim = codes.shape[1]
     rows = slice(x_dim, 2 * x_dim)

@@ -1,7 +1,8 @@
-"""scikit-learn's Gaussian mixture with the names that all methods of the benchmark share."""
+"""scikit-learn's Gaussian mixture with the parameter names of all methods of the benchmark."""
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Self
 
 import numpy as np
@@ -10,9 +11,11 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gmvae.clusterer.parameters import Count, Covariance, NonNegative, Seed
+
 
 def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:
-    """Fit by EM; a component that degenerates is a failure of the run, not of its input.
+    """Fit by EM; a degenerate component is a failure of the run, not of its input.
 
     Raises
     ------
@@ -29,6 +32,7 @@ def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:
         ) from error
 
 
+@dataclass(eq=False, repr=False)
 class GaussianMixtureClusterer(ClusterMixin, BaseEstimator):
     """EM for a Gaussian mixture on `_features` of the samples, by default the samples themselves.
 
@@ -39,7 +43,7 @@ class GaussianMixtureClusterer(ClusterMixin, BaseEstimator):
     reg_covar : float, default=1e-3
         Added to the variances. Pixels that are always black have none of their own.
     max_iter : int, default=100
-        Of EM.
+        Iterations of EM, at most.
     n_init : int, default=1
     random_state : int, RandomState or None, default=None
 
@@ -48,25 +52,16 @@ class GaussianMixtureClusterer(ClusterMixin, BaseEstimator):
     mixture_ : GaussianMixture
     labels_ : ndarray of int, shape (n_samples,)
     elbo_ : float
-        Mean log likelihood of the training features, nats a sample.
+        Mean log likelihood of the training features, nats per sample.
     """
 
-    def __init__(
-        self,
-        n_clusters: int = 10,
-        *,
-        covariance_type: str = "full",
-        reg_covar: float = 1e-3,
-        max_iter: int = 100,
-        n_init: int = 1,
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_clusters = n_clusters
-        self.covariance_type = covariance_type
-        self.reg_covar = reg_covar
-        self.max_iter = max_iter
-        self.n_init = n_init
-        self.random_state = random_state
+    n_clusters: Count = 10
+    _: KW_ONLY
+    covariance_type: Covariance = "full"
+    reg_covar: NonNegative = 1e-3
+    max_iter: Count = 100
+    n_init: Count = 1
+    random_state: Seed = None
 
     def fit(self, Y: ArrayLike, y: None = None) -> Self:
         """Fit the mixture to samples `Y`, shape (n_samples, n_features)."""

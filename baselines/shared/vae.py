@@ -7,6 +7,7 @@ Kingma and Welling, arXiv:1312.6114; the clusterers on its latent means are ``va
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from gmvae.clusterer.base import NetworkClusterer, Phases
 from gmvae.clusterer.evaluation import evaluate
+from gmvae.clusterer.parameters import Count
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
 from gmvae.model.networks import Trunk, full_precision
@@ -54,13 +56,13 @@ class VAEModel(nn.Module):
         return self.p_y_given_x(q_x.rsample(noise)).log_prob(y), q_x.kl_from_standard()
 
     def draw_noise(self, n_rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Noise for one sample of x a row, shape (n_rows, x_dim)."""
+        """Noise for one sample of x per row, shape (n_rows, x_dim)."""
         device = self.head.weight.device
         return torch.randn((n_rows, self.x_dim), generator=generator, device=device)
 
 
 class _VAEObjective:
-    """The negative bound, in the form that `gmvae.training.step.TrainingStep` takes."""
+    """The negative bound, in the form of `gmvae.training.step.Objective`."""
 
     def draw_noise(self, network: VAEModel, n_rows: int, generator: torch.Generator) -> Tensor:
         return network.draw_noise(n_rows, generator)
@@ -68,7 +70,7 @@ class _VAEObjective:
     def __call__(
         self, network: VAEModel, y: Tensor, noise: Tensor, progress: float
     ) -> dict[str, Tensor]:
-        """Loss of a batch, and the means of both terms beside it."""
+        """Loss of a batch, and the means of both terms."""
         reconstruction, kl = (term.mean() for term in network.terms(y, noise))
         return {
             "loss": kl - reconstruction,
@@ -78,8 +80,9 @@ class _VAEObjective:
         }
 
 
+@dataclass(eq=False, repr=False)
 class VAEClusterer(NetworkClusterer):
-    """Train a VAE, then cluster its latent means by what a subclass gives.
+    """Train a VAE, then cluster its latent means by the clusterer of a subclass.
 
     Parameters
     ----------
@@ -99,38 +102,11 @@ class VAEClusterer(NetworkClusterer):
         Fitted to the latent means.
     labels_ : ndarray of int, shape (n_samples,)
     elbo_ : float
-        Mean bound of the VAE on the training samples, nats a sample.
+        Mean bound of the VAE on the training samples, nats per sample.
     history_ : dict of str to ndarray, shape (epochs,)
     """
 
-    def __init__(
-        self,
-        n_clusters: int = 10,
-        *,
-        network: str = "fast-fc",
-        x_dim: int | None = None,
-        observation: str = "auto",
-        epochs: int = 20,
-        batch_size: int = 128,
-        learning_rate: float = 1e-3,
-        schedule: str = "cosine",
-        precision: str = "float32",
-        device: str = "cpu",
-        verbose: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ):
-        self.n_clusters = n_clusters
-        self.network = network
-        self.x_dim = x_dim
-        self.observation = observation
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.precision = precision
-        self.device = device
-        self.verbose = verbose
-        self.random_state = random_state
+    x_dim: Count | None = None
 
     @abstractmethod
     def _clusterer(self, seed: int) -> Any:

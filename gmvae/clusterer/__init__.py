@@ -1,1 +1,1 @@
-"""What every clusterer with a network shares: parameters, samples, results and files."""
+"""The clusterer behind every network: parameters, samples, results, files, seeds in step."""

@@ -1,14 +1,16 @@
-"""What every clusterer with a network shares: checks, seeding, trainings in turn, results."""
+"""Base classes of the clusterers with a network: parameters, fit, phases of a fit, and results."""
 
 from __future__ import annotations
 
+import typing
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils import check_random_state
@@ -16,23 +18,93 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from gmvae.clusterer.evaluation import evaluate
-from gmvae.clusterer.parameters import check_parameters
+from gmvae.clusterer.parameters import (
+    BatchSize,
+    Count,
+    Device,
+    Flag,
+    NetworkName,
+    Observation,
+    Positive,
+    Precision,
+    Schedule,
+    Seed,
+    check_parameters,
+)
 from gmvae.clusterer.samples import as_samples, fitting_samples
 from gmvae.model.architectures import Architecture, architecture
 from gmvae.training.checkpoints import Checkpoints, checkpoints_of
 from gmvae.training.devices import resolve_device, seeded
 from gmvae.training.loop import DivergenceError, Record, Training
-from gmvae.training.progress import History
+from gmvae.training.progress import History, Progress
 from gmvae.training.step import TrainingStep
 
 OnEpoch = Callable[[Any, int], Record | None]
 
 
-class NetworkClusterer(ClusterMixin, BaseEstimator):
-    """A network that is learnt in one or several trainings, and clusters.
+@dataclass(eq=False, repr=False)
+class TrainedClusterer(ClusterMixin, BaseEstimator):
+    """A clusterer whose network is trained: its parameters, its samples and its results.
 
-    A subclass has the parameters of `gmvae.training.step.TrainingSettings` and ``n_clusters``,
-    ``network``, ``observation`` and ``random_state``.
+    The fields are the parameters, and their annotations the constraints (see
+    `gmvae.clusterer.parameters`). Subclasses change defaults and add fields.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+    network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
+        Architecture; the convolutional ones need square images.
+    observation : {"auto", "bernoulli", "gaussian"}, default="auto"
+    epochs, batch_size, learning_rate, schedule, precision, device, verbose
+        As for `gmvae.GMVAE`.
+    random_state : int, RandomState or None, default=None
+    """
+
+    n_clusters: Count = 10
+    _: KW_ONLY
+    network: NetworkName = "fast-fc"
+    observation: Observation = "auto"
+    epochs: Count = 20
+    batch_size: BatchSize = 128
+    learning_rate: Positive = 1e-3
+    schedule: Schedule = "cosine"
+    precision: Precision = "float32"
+    device: Device = "cpu"
+    verbose: Flag = False
+    random_state: Seed = None
+
+    accepts_bytes = True
+
+    def _start(self, Y: ArrayLike) -> Tensor:
+        """Check parameters and samples; returns the samples, on the device."""
+        annotations = typing.get_type_hints(type(self), include_extras=True)
+        check_parameters(annotations, self.get_params())
+        return fitting_samples(self, Y).to(resolve_device(self.device))
+
+    def _samples(self, Y: ArrayLike) -> Tensor:
+        """Checked samples of a fitted estimator."""
+        check_is_fitted(self, "model_")
+        return as_samples(self, Y)
+
+    def _evaluate(
+        self, function: Callable[[Tensor], tuple[Tensor, ...]], samples: Tensor
+    ) -> list[NDArray[np.float32]]:
+        """Results of a function of batches for checked samples."""
+        return evaluate(function, samples, self._device())
+
+    def _read(
+        self, function: Callable[[Tensor], tuple[Tensor, ...]], Y: ArrayLike
+    ) -> list[NDArray[np.float32]]:
+        """Results of a function of batches for samples of a user."""
+        return self._evaluate(function, self._samples(Y))
+
+    def _device(self) -> torch.device:
+        return next(self.model_.parameters()).device
+
+
+@dataclass(eq=False, repr=False)
+class NetworkClusterer(TrainedClusterer):
+    """A network that is learnt in one or several trainings, and clusters.
 
     Attributes
     ----------
@@ -40,12 +112,10 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
     labels_ : ndarray of int, shape (n_samples,)
         Clusters of the training samples.
     history_ : dict of str to ndarray, shape (epochs,)
-        Epoch means, one training after the other; NaN where a value belongs to another of them.
+        Epoch means, one training after the other; NaN where a training has no such value.
     records_ : list of dict of str to ndarray
-        What `on_epoch` returned, for the epochs in which there were clusters.
+        Arrays that `on_epoch` returned, for the epochs in which there were clusters.
     """
-
-    accepts_bytes = True
 
     def fit(
         self,
@@ -54,23 +124,23 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
         *,
         on_epoch: OnEpoch | None = None,
         checkpoint: Checkpoints | str | Path | None = None,
+        progress: Progress | None = None,
     ) -> Self:
         """Train on samples `Y`, shape (n_samples, n_features); arguments as `gmvae.GMVAE.fit`.
 
         `on_epoch` is called once there are clusters: not while an autoencoder comes first, whose
         epochs are counted all the same.
         """
-        check_parameters(self.get_params())
         for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)  # of an earlier fit
-        samples = fitting_samples(self, Y).to(resolve_device(self.device))
+            delattr(self, name)  # from an earlier fit
+        samples = self._start(Y)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self.history_: dict[str, NDArray] = {}
         self.records_: list[Record] = []
         with checkpoints_of(checkpoint, [self], samples) as checkpoints:
             try:
                 with seeded(seed, samples.device):
-                    self._learn(samples, seed, Phases(self, checkpoints, on_epoch))
+                    self._learn(samples, seed, Phases(self, checkpoints, on_epoch, progress))
                 self.labels_ = self._clusters(samples)
             except DivergenceError as error:
                 error.history = {name: list(values) for name, values in self.history_.items()}
@@ -90,15 +160,8 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
         arch = architecture(self.network)
         return arch, arch.x_dim if self.x_dim is None else self.x_dim
 
-    def _read(
-        self, function: Callable[[Tensor], tuple[Tensor, ...]], Y: ArrayLike
-    ) -> list[NDArray[np.float32]]:
-        check_is_fitted(self, "model_")
-        device = next(self.model_.parameters()).device
-        return evaluate(function, as_samples(self, Y), device)
-
     def save(self, path: Any) -> None:
-        """Write all that was learnt to one safetensors file, for other programs to read."""
+        """Write everything that was learnt to one safetensors file, for other programs to read."""
         from safetensors.torch import save_file
 
         check_is_fitted(self, "model_")
@@ -109,6 +172,7 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
         return {f"model.{name}": value for name, value in self.model_.state_dict().items()}
 
 
+@dataclass(eq=False, repr=False)
 class ProbabilisticClusterer(NetworkClusterer):
     """A `NetworkClusterer` whose network itself gives cluster probabilities."""
 
@@ -125,7 +189,7 @@ class ProbabilisticClusterer(NetworkClusterer):
         return self.predict_proba(Y).argmax(axis=1)
 
     def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
-        read = evaluate(lambda y: (self._probabilities(y),), samples, samples.device)[0]
+        read = self._evaluate(lambda y: (self._probabilities(y),), samples)[0]
         if not np.isfinite(read).all():
             raise DivergenceError(
                 "training diverged in its last step: the cluster probabilities of the training "
@@ -136,18 +200,20 @@ class ProbabilisticClusterer(NetworkClusterer):
 
 @dataclass(frozen=True)
 class Phases:
-    """The trainings of one fit, one after the other: one history, one list of records.
+    """Trainings of one fit, one after the other, with one history and one list of records.
 
     Attributes
     ----------
     estimator : NetworkClusterer
     checkpoints : Checkpoints or None
     on_epoch : callable or None
+    progress : callable or None
     """
 
     estimator: NetworkClusterer
     checkpoints: Checkpoints | None
     on_epoch: OnEpoch | None
+    progress: Progress | None
 
     def train(self, name: str, step: TrainingStep, *, observed: bool = True) -> History:
         """Run one training to its end.
@@ -155,11 +221,11 @@ class Phases:
         Parameters
         ----------
         name : str
-            Of its checkpoints.
+            Name of its checkpoints.
         step : TrainingStep
-            Its settings say how long.
+            Its settings give the number of epochs.
         observed : bool
-            Whether there are clusters that `on_epoch` can be shown.
+            Whether there are clusters for `on_epoch`.
 
         Returns
         -------
@@ -167,26 +233,27 @@ class Phases:
             History of this training alone.
         """
         estimator, on_epoch = self.estimator, self.on_epoch if observed else None
-        training = Training(step, step.settings, self.checkpoints, name)
+        settings = step.settings
+        training = Training(step, settings, self.checkpoints, name, progress=self.progress)
         history, records = estimator.history_, estimator.records_
         n_before = len(history.get("epoch", ()))
 
         def note() -> None:
-            if training.histories:
-                estimator.history_ = joined(history, training.histories[0])
-            if training.histories and on_epoch:
-                estimator.records_ = [*records, *training.records[0]]
+            if training.history:
+                estimator.history_ = joined(history, training.history)
+            if training.history and on_epoch:
+                estimator.records_ = [*records, *training.records]
 
-        def tell(_: int, epoch: int) -> Record | None:
+        def tell(epoch: int) -> Record | None:
             note()
             return on_epoch(estimator, n_before + epoch) if on_epoch else None
 
         try:
-            training.run(step.settings.epochs, tell)
+            training.run(settings.epochs, tell)
         finally:
             step.set_training(False)
             note()
-        return training.histories[0] if training.histories else {}
+        return training.history
 
 
 def joined(before: dict[str, NDArray], history: History) -> dict[str, NDArray]:
@@ -200,7 +267,7 @@ def joined(before: dict[str, NDArray], history: History) -> dict[str, NDArray]:
     Returns
     -------
     dict of str to ndarray, shape (n + m,)
-        Epochs and seconds go on; what one of them lacks is NaN there.
+        Epochs and seconds go on; a value that one of them lacks is NaN there.
     """
     after = {name: np.asarray(values) for name, values in history.items()}
     if not before or not after:

@@ -1,81 +1,49 @@
-"""Rules for the parameters that methods with a network share, without torch.
+"""Constraints of parameters, declared by the annotations of an estimator's fields; no torch here.
 
-The estimators apply them when they are fitted, and the benchmark when it reads a config, so that a
-wrong value is told before anything is trained.
+An estimator with a network is a dataclass, and the annotation of a field is its constraint:
+``masked: Share = 0.2``. Estimators apply them when they are fitted, and the benchmark when it reads
+a config, so that a wrong value is reported before anything is trained.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import numpy as np
 
 from gmvae.model.architectures import architecture
 
-PRECISIONS = ("float32", "bfloat16")
-SCHEDULES = ("cosine", "constant")
-OBJECTIVES = ("paper", "exact")
-OBSERVATIONS = ("auto", "bernoulli", "gaussian")
 
-Rule = Callable[[str, Any], None]
+@dataclass(frozen=True)
+class AtLeast:
+    """Whole numbers from a least value on."""
 
+    least: int
 
-def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Check all parameters that have a rule.
-
-    Parameters
-    ----------
-    parameters : mapping of str to object
-        Constructor arguments by name; those without a rule pass.
-
-    Raises
-    ------
-    ValueError
-        Names the parameter, what is expected and what was found.
-    """
-    for name, value in parameters.items():
-        if name in RULES:
-            RULES[name](name, value)
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError unless `value` is one."""
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < self.least:
+            raise ValueError(f"{name} must be an integer of at least {self.least}, got {value!r}")
 
 
-def require_integer(name: str, value: Any, least: int = 1) -> None:
-    """Raise ValueError unless `value` is an integer of at least `least`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+@dataclass(frozen=True)
+class Above:
+    """Finite numbers above zero, or at zero if that is included."""
 
+    zero_included: bool
 
-def require_one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise ValueError unless `value` is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
-
-
-def _integer(least: int) -> Rule:
-    return lambda name, value: require_integer(name, value, least)
-
-
-def _one_of(choices: tuple[str, ...]) -> Rule:
-    return lambda name, value: require_one_of(name, value, choices)
-
-
-def _optional(rule: Rule) -> Rule:
-    def check(name: str, value: Any) -> None:
-        if value is not None:
-            try:
-                rule(name, value)
-            except ValueError as error:
-                raise ValueError(f"{error}; null (None) is possible, too") from error
-
-    return check
-
-
-def _number(*, above_zero: bool) -> Rule:
-    def check(name: str, value: Any) -> None:
-        bound = "above 0" if above_zero else "of at least 0"
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError unless `value` is one."""
         number = isinstance(value, Real) and not isinstance(value, bool)
-        if number and math.isfinite(value) and (value > 0 or (value == 0 and not above_zero)):
+        if number and math.isfinite(value) and (value > 0 or (value == 0 and self.zero_included)):
             return
+        bound = "of at least 0" if self.zero_included else "above 0"
         # YAML reads 1e-3 as text.
         hint = (
             "; in YAML write it with a point and a sign, like 1.0e-3"
@@ -84,55 +52,104 @@ def _number(*, above_zero: bool) -> Rule:
         )
         raise ValueError(f"{name} must be a finite number {bound}, got {value!r}{hint}")
 
-    return check
+
+@dataclass(frozen=True)
+class From0ToBelow1:
+    """Shares of a whole."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError unless `value` is one."""
+        if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) < 1:
+            raise ValueError(f"{name} must be a number from 0 to below 1, like 0.2; got {value!r}")
 
 
-def _share(name: str, value: Any) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) < 1:
-        raise ValueError(f"{name} must be a number from 0 to below 1, like 0.2; got {value!r}")
+@dataclass(frozen=True)
+class TrueOrFalse:
+    """Booleans, which bool alone does not demand."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError unless `value` is one."""
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be True or False, got {value!r}")
 
 
-def _boolean(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
+@dataclass(frozen=True)
+class Network:
+    """Names of architectures."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError unless `value` is one."""
+        architecture(value)
 
 
-def _network(name: str, value: Any) -> None:
-    architecture(value)
+@dataclass(frozen=True)
+class DeviceName:
+    """Names of devices, such as ``cuda:1``."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError unless `value` is one."""
+        if not isinstance(value, str) or value.partition(":")[0] not in ("cpu", "cuda", "auto"):
+            raise ValueError(f"{name} must be one of cpu, cuda, auto; got {value!r}")
 
 
-def _device(name: str, value: Any) -> None:
-    if not isinstance(value, str) or value.partition(":")[0] not in ("cpu", "cuda", "auto"):
-        raise ValueError(f"{name} must be one of cpu, cuda, auto; got {value!r}")
+Count = Annotated[int, AtLeast(1)]
+# Batch normalisation has nothing to normalise in a batch of one.
+BatchSize = Annotated[int, AtLeast(2)]
+Positive = Annotated[float, Above(zero_included=False)]
+NonNegative = Annotated[float, Above(zero_included=True)]
+Share = Annotated[float, From0ToBelow1()]
+Flag = Annotated[bool, TrueOrFalse()]
+NetworkName = Annotated[str, Network()]
+Device = Annotated[str, DeviceName()]
+Observation = Literal["auto", "bernoulli", "gaussian"]
+Objective = Literal["paper", "exact"]
+Precision = Literal["float32", "bfloat16"]
+Schedule = Literal["cosine", "constant"]
+Covariance = Literal["full", "tied", "diag", "spherical"]
+Seed = int | np.random.RandomState | None
 
 
-RULES: dict[str, Rule] = {
-    "n_clusters": _integer(1),
-    "n_samples_mc": _integer(1),
-    "n_init": _integer(1),
-    "init_epochs": _optional(_integer(1)),
-    "network": _network,
-    "x_dim": _optional(_integer(1)),
-    "w_dim": _optional(_integer(1)),
-    "observation": _one_of(OBSERVATIONS),
-    "objective": _one_of(OBJECTIVES),
-    "z_prior_threshold": _number(above_zero=False),
-    "z_prior_warmup_epochs": _number(above_zero=False),
-    "epochs": _integer(1),
-    "pretrain_epochs": _integer(1),
-    "pretrain_learning_rate": _number(above_zero=True),
-    "jitter": _number(above_zero=False),
-    "masked": _share,
-    "tolerance": _share,
-    "input_noise": _number(above_zero=False),
-    "code_dim": _integer(1),
-    "sharpness": _optional(_number(above_zero=True)),
-    "adversarial_weight": _number(above_zero=False),
-    # Batch normalisation has nothing to normalise in a batch of one.
-    "batch_size": _integer(2),
-    "learning_rate": _number(above_zero=True),
-    "schedule": _one_of(SCHEDULES),
-    "precision": _one_of(PRECISIONS),
-    "device": _device,
-    "verbose": _boolean,
-}
+def check_parameters(annotations: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Check values against the annotations of their fields.
+
+    Parameters
+    ----------
+    annotations : mapping of str to type
+    values : mapping of str to object
+        A value whose annotation is not a constraint passes.
+
+    Raises
+    ------
+    ValueError
+        Names the parameter, the values that it can have and the value that was found.
+    """
+    for name, value in values.items():
+        if name in annotations:
+            _check(annotations[name], name, value)
+
+
+def require_integer(name: str, value: Any, least: int = 1) -> None:
+    """Raise ValueError unless `value` is an integer of at least `least`."""
+    AtLeast(least).check(name, value)
+
+
+def _check(annotation: Any, name: str, value: Any) -> None:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        _check_optional(typing.get_args(annotation), name, value)
+    elif origin is Literal:
+        choices = typing.get_args(annotation)
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+    elif origin is Annotated:
+        annotation.__metadata__[0].check(name, value)
+
+
+def _check_optional(choices: tuple[Any, ...], name: str, value: Any) -> None:
+    if value is None:
+        return
+    for choice in choices:
+        try:
+            _check(choice, name, value)
+        except ValueError as error:
+            raise ValueError(f"{error}; null (None) is possible, too") from error

@@ -1,4 +1,4 @@
-"""The file of a fitted GMVAE: safetensors with a JSON header, nothing in it is ever executed."""
+"""The file of a fitted GMVAE: safetensors with a JSON header; nothing in it is ever executed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 FORMAT = "gmvae-2"
 OLDER_FORMATS = ("gmvae-1",)
-"""With layers of other parameters: biases before a batch normalisation."""
+"""Formats of networks with other parameters: biases before a batch normalisation."""
 ATTRIBUTES = (
     "n_features_in_",
     "observation_",
@@ -29,14 +29,14 @@ ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class StoredGMVAE:
-    """What the file holds.
+    """Content of the file.
 
     Attributes
     ----------
     parameters, attributes : dict
         Constructor arguments, and the fitted attributes named in `ATTRIBUTES`.
     state : dict of str to Tensor
-        Of the networks.
+        Parameters and buffers of the networks.
     history : dict of str to ndarray
     labels : ndarray of int
     """
@@ -69,7 +69,7 @@ def save(estimator: Any, path: str | Path) -> None:
 
 
 def load(path: str | Path, class_name: str = "GMVAE") -> StoredGMVAE:
-    """Read a file that `save` wrote of an estimator of this class.
+    """Read a file that `save` wrote for an estimator of this class.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def load(path: str | Path, class_name: str = "GMVAE") -> StoredGMVAE:
 
 
 def _plain_number(value: Any) -> int | float:
-    """NumPy scalars, as JSON knows them."""
+    """A NumPy scalar as JSON knows it."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a value of type {type(value).__name__} cannot be saved: {value!r}")

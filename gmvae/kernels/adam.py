@@ -7,13 +7,15 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+EPSILON = 1e-8
+
 
 class FusedAdam:
     """Adam (Kingma and Ba, arXiv:1412.6980) by the kernel behind ``torch.optim.Adam(fused=True)``.
 
-    It does the same arithmetic to the last bit, which a test holds. What it leaves out is the
-    general optimizer around the kernel, whose first use imports torch's compiler: nearly two
-    seconds at the start of every training process.
+    It does the same arithmetic to the last bit, which a test holds. It leaves out the general
+    optimizer around the kernel, whose first use imports torch's compiler: nearly two seconds at the
+    start of every training process. Where torch has no such kernel, that optimizer does the step.
 
     Parameters
     ----------
@@ -22,14 +24,12 @@ class FusedAdam:
         Decay of the running means of the gradients and of their squares.
     """
 
-    EPSILON = 1e-8
-
     def __init__(self, parameters: Iterable[Tensor], betas: tuple[float, float] = (0.9, 0.999)):
         self.betas = betas
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
-        # All parameters have seen the same number of steps, and share the tensor that says so.
+        # All parameters have seen the same number of steps, and share the tensor that counts them.
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.parameters[0].device)
 
     @torch.no_grad()
@@ -47,24 +47,44 @@ class FusedAdam:
             # The kernel goes through memory and does not look.
             if not same_layout(gradient, parameter):
                 raise ValueError("a gradient and its parameter differ in their memory layout")
-        self.n_steps += 1
+        try:
+            self._kernel_step(gradients, learning_rate)
+        except (AttributeError, TypeError):  # torch has no such kernel, or with other arguments
+            self._optimizer_step(learning_rate)
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def _kernel_step(self, gradients: list[Tensor], learning_rate: float) -> None:
+        n_steps = self.n_steps + 1
         torch._fused_adam_(
             self.parameters,
             gradients,
             self.means,
             self.squares,
             [],
-            [self.n_steps] * len(self.parameters),
+            [n_steps] * len(self.parameters),
             lr=learning_rate,
             beta1=self.betas[0],
             beta2=self.betas[1],
             weight_decay=0.0,
-            eps=self.EPSILON,
+            eps=EPSILON,
             amsgrad=False,
             maximize=False,
         )
-        for parameter in self.parameters:
-            parameter.grad = None
+        self.n_steps.copy_(n_steps)
+
+    def _optimizer_step(self, learning_rate: float) -> None:
+        """The same step by torch's optimizer, which is given our state and gives it back."""
+        optimizer = torch.optim.Adam(
+            self.parameters, lr=learning_rate, betas=self.betas, eps=EPSILON, fused=True
+        )
+        counts = [self.n_steps.clone() for _ in self.parameters]
+        for parameter, count, mean, square in zip(
+            self.parameters, counts, self.means, self.squares, strict=True
+        ):
+            optimizer.state[parameter] = {"step": count, "exp_avg": mean, "exp_avg_sq": square}
+        optimizer.step()
+        self.n_steps.copy_(counts[0])
 
     def state(self) -> dict[str, Tensor]:
         """Everything but the parameters themselves, by name."""

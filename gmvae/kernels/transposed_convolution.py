@@ -1,4 +1,4 @@
-"""A transposed convolution to few channels that a processor does quickly."""
+"""A transposed convolution to few channels that is fast on a processor."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 
 class NarrowConvTranspose2d(nn.ConvTranspose2d):
-    """A square ``torch.nn.ConvTranspose2d``, same parameters and results, made for few channels.
+    """A square ``torch.nn.ConvTranspose2d`` for few channels, with the same parameters and results.
 
-    Processors' convolution libraries handle vectors of channels, so that a decoder's last layer,
-    with one channel for 28 x 28 pixels, takes them longer than all its other convolutions. Here it
-    is one matrix product, which gives each input pixel's k x k patch, and k x k shifted additions
-    of whole planes. On other devices than the processor the library's own layer is used.
+    Convolution libraries for processors handle vectors of channels, so that a decoder's last layer,
+    with one channel for 28 x 28 pixels, takes longer than all its other convolutions. Here it is
+    one matrix product, which gives the k x k patch of each input pixel, and k x k shifted additions
+    of whole planes. Devices other than the processor use the library's own layer.
     """
 
     def __init__(  # noqa: PLR0917, the order is that of torch's layer
@@ -31,7 +31,7 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, output_padding)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """(N, C, h, w) -> (N, n_channels, height, width); of bfloat16 a processor makes float32."""
+        """(N, C, h, w) -> (N, n_channels, height, width); a processor makes float32 of bfloat16."""
         if input.device.type != "cpu" or output_size is not None:
             return super().forward(input, output_size)
         n, channels, height, width = input.shape
@@ -53,7 +53,7 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
 
 @dataclass(frozen=True)
 class _Geometry:
-    """Where patches of k x k pixels, one for each of height x width input pixels, go in an image.
+    """Places in an image of k x k pixel patches, one for each of height x width input pixels.
 
     The image is kept as stride x stride planes of one pixel out of stride x stride each: a patch's
     part in a plane is then a contiguous block.
@@ -74,13 +74,13 @@ class _Geometry:
 
     @property
     def inner(self) -> tuple[slice, ...]:
-        """The window of an image (N, C, ., .) that is left when the padding is cut off."""
+        """Window of an image (N, C, ., .) without the padding."""
         windows = (slice(self.padding, side - self.padding) for side in self._whole)
         return slice(None), slice(None), *windows
 
     @property
     def shifts(self) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-        """Parts of patches (C, k, k, ...), and where in planes (s, s, C, N, ., .) each one goes."""
+        """Parts of patches (C, k, k, ...), and the place of each in planes (s, s, C, N, ., .)."""
         kernel, stride = self.kernel, self.stride
         everything = slice(None)
         return [
@@ -101,7 +101,7 @@ class _Geometry:
 
     @property
     def _whole(self) -> tuple[int, int]:
-        """Height and width of an image before the padding is cut off."""
+        """Height and width of an image with the padding."""
         height, width = (
             (side - 1) * self.stride + self.kernel + self.extra
             for side in (self.height, self.width)

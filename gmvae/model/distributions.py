@@ -1,15 +1,14 @@
-"""The probability distributions that the models are made of."""
+"""Probability distributions of the models: diagonal Gaussians and Bernoulli variables."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from gmvae.kernels.bernoulli import bernoulli_log_prob
 
 LOG_2PI = math.log(2.0 * math.pi)
 
@@ -36,6 +35,16 @@ class DiagonalNormal:
         squared = (value - self.mean).square() * torch.exp(-self.log_var)
         return -0.5 * (squared + self.log_var + LOG_2PI).sum(-1)
 
+    def unsqueeze(self, dim: int) -> DiagonalNormal:
+        """The same Gaussians with one more axis, to broadcast along it."""
+        return DiagonalNormal(self.mean.unsqueeze(dim), self.log_var.unsqueeze(dim))
+
+    def kl(self, other: DiagonalNormal) -> Tensor:
+        """KL( self || other ) in nats, summed over the last axis; shapes broadcast."""
+        squared = (self.mean - other.mean).square() + self.log_var.exp()
+        ratio = squared * torch.exp(-other.log_var) + other.log_var - self.log_var
+        return 0.5 * (ratio - 1).sum(-1)
+
     def kl_from_standard(self) -> Tensor:
         """KL( self || N(0, I) ) in nats, summed over the last axis."""
         return 0.5 * (self.mean.square() + self.log_var.exp() - self.log_var - 1.0).sum(-1)
@@ -59,29 +68,4 @@ class BernoulliLogits:
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability in nats, summed over the last axis; `value` may lie between 0 and 1."""
-        shape = np.broadcast_shapes(self.logits.shape, value.shape)
-        return _BernoulliLogProb.apply(self.logits.expand(shape), value)
-
-
-class _BernoulliLogProb(torch.autograd.Function):
-    """Sum of (value - 1) logits + log sigmoid(logits) over the last axis, in few passes.
-
-    The gradient, value - sigmoid(logits), is made from the logits alone.
-    """
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(logits: Tensor, value: Tensor) -> Tensor:
-        return ((value - 1) * logits).add_(functional.logsigmoid(logits)).sum(-1)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None]:
-        logits, value = ctx.saved_tensors
-        gradient = gradients[0].unsqueeze(-1)
-        in_value = (logits * gradient).sum_to_size(value.shape) if ctx.needs_input_grad[1] else None
-        return (value - torch.sigmoid(logits)) * gradient, in_value
+        return bernoulli_log_prob(self.logits, value)

@@ -33,12 +33,12 @@ class Noise(NamedTuple):
 
 
 class GMVAEModel(nn.Module):
-    """The networks of GMVAE and the distributions that they parameterise.
+    """Networks of GMVAE and the distributions that they parameterise.
 
     Parameters
     ----------
     arch : Architecture
-        Sizes of trunk, decoder and of the network beta.
+        Sizes of the trunk, the decoder and the network beta.
     y_dim : int
         Size of the observation.
     x_dim, w_dim : int, optional

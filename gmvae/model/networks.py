@@ -1,4 +1,4 @@
-"""Trunks and decoders, shared by GMVAE and by every baseline that has a network."""
+"""Trunks and decoders of GMVAE and of every baseline with a network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Trunk(nn.Module):
     ----------
     arch : Architecture
     y_dim : int
-        Values a sample; a square number for a convolutional architecture.
+        Values per sample; a square number for a convolutional architecture.
     """
 
     def __init__(self, arch: Architecture, y_dim: int):
@@ -81,7 +81,7 @@ class Decoder(nn.Module):
 
     @property
     def output_bias(self) -> Tensor:
-        """Of the last layer: shape (n_outputs,) with convolutions, else (n_outputs * y_dim,)."""
+        """Last bias: shape (n_outputs,) with convolutions, else (n_outputs * y_dim,)."""
         last: Any = (self.convolutions if self.sides else self.dense)[-1]
         bias: Tensor = last.bias
         return bias
@@ -91,7 +91,7 @@ class Decoder(nn.Module):
         channels_out = [n_outputs, *(conv.channels for conv in arch.convolutions[:-1])]
         for index in reversed(range(len(arch.convolutions))):
             conv = arch.convolutions[index]
-            # What a strided convolution rounds away has to come back as output padding.
+            # A row that a strided convolution rounds away has to come back as output padding.
             lost = (self.sides[index] + 2 * conv.padding - conv.kernel) % conv.stride
             sizes = conv.channels, channels_out[index], conv.kernel, conv.stride, conv.padding, lost
             if index == 0:
@@ -111,12 +111,12 @@ class Decoder(nn.Module):
 
 
 def as_batch(rows: Tensor) -> Tensor:
-    """Rows as the networks take them: float32, pixel bytes scaled from 0..255 to 0..1."""
+    """Rows as input of the networks: float32, pixel bytes scaled from 0..255 to 0..1."""
     return rows.float().div_(255.0) if rows.dtype == torch.uint8 else rows
 
 
 def full_precision(values: Tensor) -> Tensor:
-    """What a network in bfloat16 returns as float32, for densities; float64 stays as it is."""
+    """Output of a network for densities: bfloat16 becomes float32, float64 stays as it is."""
     return values.float() if values.dtype == torch.bfloat16 else values
 
 
@@ -128,7 +128,7 @@ def channels_last(layers: nn.Sequential) -> nn.Sequential:
 def dense_layers(arch: Architecture, widths: tuple[int, ...]) -> list[nn.Module]:
     """Fully connected layers between `widths`, each with the activation of `arch`.
 
-    Here and in the convolutions, a layer before a batch normalisation has no bias: it would be
+    Here and in the convolutions, a layer before a batch normalisation has no bias, which would be
     subtracted again.
     """
     layers: list[nn.Module] = []

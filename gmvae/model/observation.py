@@ -1,4 +1,4 @@
-"""p(y | x): a decoder and the distribution of the observation that its output stands for."""
+"""p(y | x): a decoder and the distribution that its output parameterises."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from gmvae.model.networks import Decoder, as_batch, full_precision
 Observation = Literal["bernoulli", "gaussian"]
 
 MIN_LOG_VAR = -10.0
-"""Of a Gaussian observation in units of the data's own variance: without a floor the likelihood of
-a value that hardly varies grows without bound."""
+"""Least log variance of a Gaussian observation, in units of the data's own variance: without it the
+likelihood of a value that hardly varies grows without bound."""
 
 INITIAL_LOG_VAR = -6.0
-"""In the same units. A decoder that begins with the data's own variance has nothing to gain from x
-at first: q(x | y) falls back to the prior and stays there (Lucas et al., arXiv:1911.02469)."""
+"""Initial log variance in the same units. A decoder that begins with the data's own variance has
+nothing to gain from x at first: q(x | y) falls back to the prior and stays there (Lucas et al.,
+arXiv:1911.02469)."""
 
 
 class ObservationModel(nn.Module):
     """p_theta(y | x) = Bernoulli(mu(x)) or N(mu(x), diag sigma^2(x)).
 
-    For real vectors the networks work in standardised units, while the distribution that comes out
-    is one of the vectors themselves: an affine last layer that is fixed before training.
+    For real vectors the networks work in standardised units, and an affine last layer that is fixed
+    before training turns the distribution into one of the vectors themselves.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class ObservationModel(nn.Module):
 
     @torch.no_grad()
     def set_units(self, samples: Tensor) -> None:
-        """Take mean and standard deviation of each value from the training samples.
+        """Take the mean and the standard deviation of each value from the training samples.
 
         Parameters
         ----------
@@ -68,7 +69,7 @@ class ObservationModel(nn.Module):
             self.scale.copy_(torch.where(negligible, 1.0, spread))
 
     def standardise(self, y: Tensor) -> Tensor:
-        """What the trunk sees of `y`, shape (B, y_dim)."""
+        """Input of the trunk for `y`, shape (B, y_dim)."""
         return y if self.observation == "bernoulli" else (y - self.mean) / self.scale
 
     def forward(self, x: Tensor) -> BernoulliLogits | DiagonalNormal:

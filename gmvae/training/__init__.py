@@ -1,1 +1,1 @@
-"""How every network here is trained: step, loop, restarts, checkpoints, devices; no clusters."""
+"""Training of networks: step, schedule, loop, restarts, checkpoints, devices; no clusters."""

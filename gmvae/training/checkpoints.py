@@ -1,7 +1,7 @@
-"""The state of a training on disk, from which a killed one goes on and ends with the same bits.
+"""States of a training on disk, from which a killed training goes on to the same bits.
 
 One file is one state: tensors as safetensors, everything else as JSON in its header. Nothing in it
-is ever unpickled. Its name holds a checksum, so that a damaged file is known for what it is.
+is ever unpickled. The name holds a checksum, so that a damaged file is recognised.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from gmvae.bench.disk.atomic import replacing
-
-FORMAT = "checkpoint-1"
+FORMAT = "checkpoint-2"
 SECONDS = 30.0
 MAX_SHARE = 0.05
-"""Of the time that may be spent in writing checkpoints at the ends of short epochs."""
+"""Share of the time that may go into writing checkpoints at the ends of short epochs."""
 KEPT = 2
-"""The last, and the one before it in case the last is damaged."""
+"""Number of states: the last, and the one before it in case the last is damaged."""
 
+UNFINISHED = ".unfinished"
 _FILE = re.compile(
     r"(?P<name>.+)[.](?P<tag>[0-9a-f]{8})[.](?P<number>[0-9]{6,})[.](?P<checksum>[0-9a-f]{64})"
     r"[.](safetensors|damaged)"
@@ -45,20 +44,20 @@ class CheckpointWarning(UserWarning):
 
 @dataclass(frozen=True)
 class State:
-    """What a training has come to.
+    """State of a training.
 
     Attributes
     ----------
     tensors : dict of str to Tensor
     values : dict of str to object
-        As JSON can hold them.
+        Values that JSON can hold.
     """
 
     tensors: dict[str, Tensor]
     values: dict[str, Any] = field(default_factory=dict)
 
     def part(self, name: str) -> dict[str, Tensor]:
-        """The tensors whose names begin with `name` and a point, by the rest of their names."""
+        """Tensors whose names begin with `name` and a dot, by the rest of their names."""
         prefix = f"{name}."
         return {
             key.removeprefix(prefix): value
@@ -68,24 +67,24 @@ class State:
 
 
 class Checkpoints:
-    """A folder with the states of all trainings of one fit.
+    """Folder with the states of all trainings of one fit.
 
     Parameters
     ----------
     folder : str or Path
     identity : mapping of str to object
-        Everything that decides the result, as JSON can hold it. States that were written under
-        another identity are neither used nor touched.
+        Everything that decides the result, as JSON can hold it. States with another identity are
+        neither used nor touched.
     seconds : float, default=30
-        A state is written when so many seconds have passed, and at the end of each epoch that is
-        long enough for the writing not to matter; 0 writes after every step.
+        Time between two states. One is also written at the end of each epoch that is long enough
+        for the writing not to matter; 0 writes after every step.
 
     Attributes
     ----------
     restored_seconds : float
-        Training time that was not spent again, since states of earlier attempts were found.
+        Training time of earlier attempts whose states were found.
     resumed : int
-        How often the fit has gone on from such states, this time included.
+        Number of times that the fit has gone on from such states, this time included.
     """
 
     def __init__(
@@ -104,64 +103,73 @@ class Checkpoints:
         self.resumed = 0
 
     def identify(self, **identity: Any) -> None:
-        """Say what decides the result, besides what was said before."""
+        """Add to the identity of the fit."""
         self.identity |= _as_json(identity)
 
     def series(self, name: str) -> Series:
-        """The successive states of the training `name`."""
+        """Successive states of the training `name`."""
         return Series(self, name)
 
     @property
     def tag(self) -> str:
-        """Part of the names of all states of this fit, and of no others."""
+        """Part of the name of every state of this fit, and of no other."""
         text = json.dumps(self.identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def remove(self) -> None:
         """Delete the states of this fit, which is complete, and the folder if it is empty then."""
-        for path, parts in self._states():
+        for path, parts in self.states():
             if parts["tag"] == self.tag:
                 path.unlink(missing_ok=True)
+        for path in self.folder.glob(f"*.{self.tag}{UNFINISHED}"):
+            path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.folder.rmdir()
 
     def warn_of_others(self) -> None:
-        """Tell that there are states of other fits, in case this one was meant to go on."""
-        if any(parts["tag"] != self.tag for _, parts in self._states()):
+        """Warn of states of other fits, in case this one was meant to go on from them."""
+        if any(parts["tag"] != self.tag for _, parts in self.states()):
             _warn(f"checkpoints of another fit are in {self.folder}; they are left alone")
 
-    def _states(self) -> list[tuple[Path, re.Match[str]]]:
+    def states(self) -> list[tuple[Path, re.Match[str]]]:
+        """Files of all states in the folder, with the parts of their names."""
         found = [(path, _FILE.fullmatch(path.name)) for path in self.folder.glob("*.*")]
         return [(path, parts) for path, parts in found if parts is not None]
 
-    def _note_restored(self, values: Mapping[str, Any], since: float) -> None:
+    def note_restored(self, values: Mapping[str, Any], since: float) -> None:
+        """Count the time of a state that was found, from `since` seconds of it on."""
         self.restored_seconds += values["wall_seconds"] - since
         self.resumed = max(self.resumed, values["resumed"] + 1)
 
 
 class Series:
-    """The successive states of one training, of which the last two are kept.
+    """Successive states of one training, of which the last two are kept.
 
     Parameters
     ----------
     checkpoints : Checkpoints
     name : str
-        Of the training, unique in its fit.
+        Name of the training, unique in its fit.
     """
 
     def __init__(self, checkpoints: Checkpoints, name: str):
         self._checkpoints, self._name = checkpoints, name
         self._last, self._cost = time.monotonic(), 0.0
 
+    @property
+    def _unfinished(self) -> Path:
+        """Temporary name of a state; one per series, so that at most one is ever left over."""
+        return self._checkpoints.folder / f"{self._name}.{self._checkpoints.tag}{UNFINISHED}"
+
     def due(self, *, epoch_ends: bool = False) -> bool:
-        """Whether the state of now should be written."""
+        """Whether the present state should be written."""
         since = time.monotonic() - self._last
         if epoch_ends and since * MAX_SHARE >= self._cost:
             return True
         return since >= self._checkpoints.seconds
 
     def save(self, state: State) -> None:
-        """Write a state; a failure to do so is told and does not end the training."""
+        """Write a state; a failure to do so is a warning and does not end the training."""
         started = time.monotonic()
         header = {
             "format": FORMAT,
@@ -178,8 +186,7 @@ class Series:
         checksum = hashlib.sha256(content).hexdigest()
         name = f"{self._name}.{self._checkpoints.tag}.{number:06d}.{checksum}.safetensors"
         try:
-            with replacing(self._checkpoints.folder / name) as temporary:
-                temporary.write_bytes(content)
+            _replace(self._checkpoints.folder / name, content, self._unfinished)
             for path, _ in self._files()[:-KEPT]:
                 path.unlink(missing_ok=True)
         except OSError as error:
@@ -188,17 +195,17 @@ class Series:
         self._cost = self._last - started
 
     def load(self, since: float = 0.0) -> State | None:
-        """The last sound state of this fit; damaged ones are set aside with a warning.
+        """Read the last sound state of this fit; damaged ones are set aside with a warning.
 
         Parameters
         ----------
         since : float
-            Seconds of training that are in the state and were accounted for before.
+            Seconds of training in the state that were counted before.
         """
         for path, parts in reversed(self._files()):
             state = self._read(path, parts["checksum"])
             if state is not None:
-                self._checkpoints._note_restored(state.values, since)
+                self._checkpoints.note_restored(state.values, since)
                 self._last = time.monotonic()
                 return state
         return None
@@ -222,35 +229,45 @@ class Series:
             return None
 
     def _files(self) -> list[tuple[Path, re.Match[str]]]:
-        """Sound or not, oldest first."""
+        """Files of this series, sound or not, the oldest first."""
         found = [
             (path, parts)
-            for path, parts in self._checkpoints._states()
+            for path, parts in self._checkpoints.states()
             if (parts["name"], parts["tag"]) == (self._name, self._checkpoints.tag)
             and path.suffix == ".safetensors"
         ]
         return sorted(found, key=lambda state: int(state[1]["number"]))
 
 
+def _replace(path: Path, content: bytes, temporary: Path) -> None:
+    """Write a file that is complete under its name, or not there at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def checkpoints_of(
     where: Checkpoints | str | Path | None, estimators: Sequence[Any], samples: Tensor
 ) -> Iterator[Checkpoints | None]:
-    """Yield the checkpoints of a fit; what is made here is removed when the fit is complete.
+    """Yield the checkpoints of a fit; those made here are removed when the fit is complete.
 
     Parameters
     ----------
     where : Checkpoints, str, Path or None
-        What the user gave as ``checkpoint``.
+        Argument ``checkpoint`` of the user.
     estimators : sequence of BaseEstimator
-        That are fitted, one or several in step.
+        Estimators that are fitted, one or several in step.
     samples : Tensor
-        Of the training.
+        Training samples.
 
     Raises
     ------
     ValueError
-        If no integer seed makes the fit repeatable.
+        If the fit is not repeatable, for lack of an integer seed.
     """
     if where is None:
         yield None
@@ -288,7 +305,7 @@ def _identify(checkpoints: Checkpoints, estimators: Sequence[Any], samples: Tens
 
 
 def _version() -> str | None:
-    # Asked of the installation: an import would make the whole package a source of every method.
+    # From the installation: an import would make the whole package a source of every method.
     try:
         return importlib.metadata.version("gmvae")
     except importlib.metadata.PackageNotFoundError:
@@ -305,7 +322,7 @@ def _fingerprint(samples: Tensor) -> str:
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What `values` are when they come back from a file."""
+    """Values in the form in which they come back from a file."""
     return json.loads(json.dumps(dict(values), default=lambda number: number.item()))
 
 

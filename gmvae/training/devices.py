@@ -1,4 +1,4 @@
-"""Where and how numbers are computed: device, precision and seeding, one function each."""
+"""Device, precision and seeding of a computation, one function each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def resolve_device(name: str) -> torch.device:
     Raises
     ------
     ValueError
-        If the device is unknown or CUDA is asked for where there is none.
+        If the device is unknown, or CUDA is asked for and there is no CUDA device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -57,9 +57,10 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether products in bfloat16 are done by the processor itself, as far as it can be asked."""
+    """Whether the processor itself does products in bfloat16, as far as torch knows."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if platform.machine() not in ("x86_64", "AMD64"):
         return True
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    # torch has no public names for these.
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001

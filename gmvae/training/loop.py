@@ -1,7 +1,7 @@
-"""The training loop that GMVAE and every network baseline share.
+"""The training loop of GMVAE and of every baseline with a network.
 
-It knows nothing of clusters or labels: it minimises the ``loss`` of an objective and averages
-whatever else that objective returns.
+It knows neither clusters nor labels: it minimises the ``loss`` of an objective and averages its
+other values.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from torch import Tensor
 
 from gmvae.training.checkpoints import Checkpoints, Series, State
 from gmvae.training.devices import has_native_bfloat16, repeatable_kernels
-from gmvae.training.progress import History, progress_bar, tell
-from gmvae.training.step import TrainingSettings, named
+from gmvae.training.progress import EpochReport, History, Progress, display, seconds_left, tell
+from gmvae.training.step import Step, TrainingSettings, named
 
 Record = dict[str, NDArray[Any]]
 """Arrays that were noted after an epoch, by name."""
 
 
 class DivergenceError(FloatingPointError):
-    """Training came to values that are not finite.
+    """Values of a training are not finite any more.
 
     Attributes
     ----------
     history : dict of str to list of float
-        Of the epochs up to there.
+        Epoch means up to the divergence.
     """
 
     def __init__(self, message: str, history: History | None = None):
@@ -42,65 +42,72 @@ class DivergenceError(FloatingPointError):
 
 
 class Training:
-    """A training, of one network or of several in step, that can be run epoch by epoch.
+    """A training that can be run epoch by epoch.
 
     Parameters
     ----------
-    step : gmvae.training.step.TrainingStep or gmvae.training.together.StepTogether
+    step : Step
     settings : TrainingSettings
     checkpoints : Checkpoints, optional
-        Where its states go, and where it finds them again.
+        Keeper of the states of the training, some of which may be there already.
     name : str
-        Of its states, unique among all trainings that share `checkpoints`.
+        Name of these states, unique among all trainings that share `checkpoints`.
+    progress : callable, optional
+        Called with an `EpochReport` after each epoch. Without it, `settings.verbose` decides.
+    restart : int, optional
+        Number of the restart, for the reports.
 
     Attributes
     ----------
-    histories : list of dict
-        For each network, lists with one value an epoch: ``epoch``, ``seconds`` (spent in training
-        so far, its share where several are trained in step) and the means of everything that the
-        objective returned.
-    records : list of list of dict of str to ndarray
-        For each network, what `on_epoch` returned after each epoch.
-    errors : list of DivergenceError or None
-        For each network, how it failed; its history ends there.
+    history : dict of str to list of float
+        One value per epoch: ``epoch``, ``seconds`` (training time so far) and the means of all
+        values of the objective.
+    records : list of dict of str to ndarray
+        Arrays that `on_epoch` returned, one dict per epoch.
     """
 
     def __init__(
         self,
-        step: Any,
+        step: Step,
         settings: TrainingSettings,
         checkpoints: Checkpoints | None = None,
         name: str = "training",
+        *,
+        progress: Progress | None = None,
+        restart: int | None = None,
     ):
         self.step, self.settings = step, settings
-        self.histories: list[History] = []
-        self.records: list[list[Record]] = []
-        self.errors: list[DivergenceError | None] = []
+        self.history: History = {}
+        self.records: list[Record] = []
         self._checkpoints, self._name = checkpoints, name
-        self._seconds = 0.0  # the share of one network
-        self._wall_seconds = 0.0
+        self._progress, self._restart = progress, restart
+        self._seconds = 0.0
         self._epoch = 0
-        # Of the epoch that is under way, if one is.
+        # The epoch that is under way, if there is one.
         self._order: Tensor | None = None
         self._batch = 0
         self._sums: dict[str, Tensor] = {}
 
-    def run(self, until: int, on_epoch: Callable[[int, int], Record | None] | None = None) -> None:
-        """Train up to the end of epoch `until`; the networks are left in evaluation mode.
+    def count(self, seconds: float) -> None:
+        """Count time that was spent before the first epoch, in seconds."""
+        self._seconds += seconds
 
-        Where an earlier attempt at this has left its state, training goes on from there.
+    def run(self, until: int, on_epoch: Callable[[int], Record | None] | None = None) -> None:
+        """Train up to the end of epoch `until`; the network is left in evaluation mode.
+
+        If an earlier attempt has left its state, training goes on from there.
 
         Parameters
         ----------
         until : int
         on_epoch : callable, optional
-            Called for each network that has not failed with its index and the number of finished
-            epochs, the networks in evaluation mode; arrays that it returns are kept in `records`.
+            Called with the number of finished epochs, the network in evaluation mode; arrays that
+            it returns are kept in `records`.
 
         Raises
         ------
         DivergenceError
-            If no network has a finite loss any more.
+            If the mean of a value is not finite.
         """
         if self._epoch >= until:
             return
@@ -116,25 +123,19 @@ class Training:
         series = None if self._checkpoints is None else self._checkpoints.series(name)
         self._resume(series)
         kernels = repeatable_kernels() if device.type == "cuda" else contextlib.nullcontext()
-        with progress_bar(self.settings, self._epoch, until) as report, kernels:
+        with self._shown(until) as show, kernels:
             while self._epoch < until and not self.step.converged:
                 self._run_epoch(series)
-                report(self.histories[self.errors.index(None)])
-                self._observe(on_epoch)
+                self._end_epoch(until, show, on_epoch)
                 if series and series.due(epoch_ends=True):
                     series.save(self._state())
 
-    def keep(self, indices: list[int]) -> None:
-        """Go on with these networks alone, in this order (trainings in step only).
-
-        Parameters
-        ----------
-        indices : list of int
-        """
-        self.step.keep(indices)
-        self.histories = [self.histories[index] for index in indices]
-        self.records = [self.records[index] for index in indices]
-        self.errors = [self.errors[index] for index in indices]
+    def _shown(self, until: int) -> contextlib.AbstractContextManager[Progress]:
+        if self._progress is not None:
+            return contextlib.nullcontext(self._progress)
+        if self.settings.verbose:
+            return display(self._epoch, until)
+        return contextlib.nullcontext(lambda report: None)
 
     def _run_epoch(self, series: Series | None) -> None:
         step = self.step
@@ -142,47 +143,51 @@ class Training:
         started = time.perf_counter()
         if self._order is None:
             self._order, self._batch, self._sums = step.new_order(), 0, {}
-        order = self._order  # (N,) or one row a network
-        n_networks = len(order) if order.dim() > 1 else 1
-        n_batches = order.shape[-1] // step.batch_size
+        n_batches = len(self._order) // step.batch_size
         while self._batch < n_batches:
-            rows = order[..., self._batch * step.batch_size : (self._batch + 1) * step.batch_size]
+            rows = self._order[self._batch * step.batch_size :][: step.batch_size]
             add_to(self._sums, step(rows, self._epoch + self._batch / n_batches))
             self._batch += 1
             if series and series.due():
-                self._spend(time.perf_counter() - started, n_networks)
+                self.count(time.perf_counter() - started)
                 series.save(self._state())
                 started = time.perf_counter()
-        means = {n: (total / n_batches).reshape(-1).tolist() for n, total in self._sums.items()}
+        means = {name: total / n_batches for name, total in self._sums.items()}
         step.set_training(False)
         more = step.end_epoch()
-        self._spend(time.perf_counter() - started, n_networks)
+        self.count(time.perf_counter() - started)
         self._epoch += 1
         self._order = None
-        self._record(means | {name: [value] for name, value in more.items()})
+        self._note(means, more)
 
-    def _spend(self, seconds: float, n_networks: int) -> None:
-        self._wall_seconds += seconds
-        self._seconds += seconds / n_networks
+    def _note(self, means: Mapping[str, Tensor], more: Mapping[str, float]) -> None:
+        """Add an epoch to the history; `means` are scalars."""
+        values = {name: float(value) for name, value in means.items()} | dict(more)
+        record(self.history, {"epoch": self._epoch, "seconds": self._seconds, **values})
+        error = divergence(self.settings, values, self.history)
+        if error is not None:
+            raise error
 
-    def _record(self, means: Mapping[str, list[float]]) -> None:
-        n_networks = len(means["loss"])
-        self.histories = self.histories or [{} for _ in range(n_networks)]
-        self.records = self.records or [[] for _ in range(n_networks)]
-        self.errors = self.errors or [None] * n_networks
-        for index, history in enumerate(self.histories):
-            if self.errors[index] is None:
-                own = {name: values[index] for name, values in means.items()}
-                record(history, {"epoch": self._epoch, "seconds": self._seconds, **own})
-                self.errors[index] = divergence(self.settings, own, history)
-        if all(self.errors):
-            raise self.errors[0]  # type: ignore[misc]
+    def _end_epoch(
+        self, until: int, show: Progress, on_epoch: Callable[[int], Record | None] | None
+    ) -> None:
+        show(self._report(self.history, until))
+        if on_epoch is not None:
+            noted = on_epoch(self._epoch)
+            self.records.append(as_record(noted) if isinstance(noted, dict) else {})
 
-    def _observe(self, on_epoch: Callable[[int, int], Record | None] | None) -> None:
-        for index, error in enumerate(self.errors):
-            if on_epoch is not None and error is None:
-                noted = on_epoch(index, self._epoch)
-                self.records[index].append(as_record(noted) if isinstance(noted, dict) else {})
+    def _report(self, history: History, until: int) -> EpochReport:
+        values = {name: column[-1] for name, column in history.items()}
+        return EpochReport(
+            phase=self.settings.phase,
+            restart=self._restart,
+            epoch=int(values.pop("epoch")),
+            epochs=self.settings.epochs,
+            until=until,
+            seconds=values.pop("seconds"),
+            left=seconds_left(history, until),
+            values=values,
+        )
 
     def _state(self) -> State:
         tensors = named("step", self.step.state()) | named("sums", self._sums)
@@ -192,24 +197,26 @@ class Training:
         }
         if self._order is not None:
             tensors["order"] = self._order
-        for index, epochs in enumerate(self.records):
-            for number, arrays in enumerate(epochs):
-                parts = {name: torch.from_numpy(array) for name, array in arrays.items()}
-                tensors |= named(f"record.{index}.{number}", parts)
         values = {
             "epoch": self._epoch,
             "batch": self._batch,
-            "seconds": self._seconds,
-            "wall_seconds": self._wall_seconds,
+            "wall_seconds": self._seconds,
             "sums": list(self._sums),
-            "histories": self.histories,
-            "errors": [error and str(error) for error in self.errors],
-            "n_records": [len(epochs) for epochs in self.records],
         }
-        return State(tensors, values)
+        own_tensors, own_values = self._log()
+        return State(tensors | own_tensors, values | own_values)
+
+    def _log(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """History and records, as a checkpoint holds them."""
+        values = {"history": self.history, "n_records": len(self.records)}
+        return as_tensors("record", self.records), values
+
+    def _restore_log(self, state: State) -> None:
+        self.history = state.values["history"]
+        self.records = from_tensors("record", state, state.values["n_records"])
 
     def _resume(self, series: Series | None) -> None:
-        state = series.load(since=self._wall_seconds) if series else None
+        state = series.load(since=self._seconds) if series else None
         if state is None:
             return
         overwrite(self.step.state(), state.part("step"))
@@ -221,18 +228,10 @@ class Training:
         # Their order is that of the columns of the history.
         self._sums = {name: sums[name].to(device) for name in values["sums"]}
         self._epoch, self._batch = values["epoch"], values["batch"]
-        self._seconds, self._wall_seconds = values["seconds"], values["wall_seconds"]
-        self.histories = values["histories"]
-        self.errors = [
-            None if message is None else DivergenceError(message, history)
-            for message, history in zip(values["errors"], self.histories, strict=True)
-        ]
-        self.records = [
-            [as_arrays(state.part(f"record.{index}.{number}")) for number in range(n_epochs)]
-            for index, n_epochs in enumerate(values["n_records"])
-        ]
+        self._seconds = values["wall_seconds"]
+        self._restore_log(state)
         self.step.set_training(False)
-        if self.settings.verbose:
+        if self.settings.verbose and self._progress is None:
             batches = "" if self._order is None else f", batch {self._batch} of the next"
             tell(f"goes on after epoch {self._epoch}{batches}")
 
@@ -245,12 +244,12 @@ def overwrite(tensors: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> No
 
 
 def as_record(noted: Mapping[str, Any]) -> Record:
-    """What `on_epoch` returned, if a checkpoint can hold it.
+    """Arrays that `on_epoch` returned, if a checkpoint can hold them.
 
     Raises
     ------
     ValueError
-        If it is not made of numbers.
+        If they are not made of numbers.
     """
     arrays = {str(name): np.ascontiguousarray(value) for name, value in noted.items()}
     for name, array in arrays.items():
@@ -261,9 +260,21 @@ def as_record(noted: Mapping[str, Any]) -> Record:
     return arrays
 
 
-def as_arrays(tensors: Mapping[str, Tensor]) -> Record:
-    """Tensors as arrays of NumPy."""
-    return {name: value.numpy() for name, value in tensors.items()}
+def as_tensors(name: str, records: list[Record]) -> dict[str, Tensor]:
+    """Records as tensors with names, for a checkpoint."""
+    return {
+        f"{name}.{number}.{key}": torch.from_numpy(array)
+        for number, arrays in enumerate(records)
+        for key, array in arrays.items()
+    }
+
+
+def from_tensors(name: str, state: State, n_records: int) -> list[Record]:
+    """Inverse of `as_tensors`."""
+    return [
+        {key: value.numpy() for key, value in state.part(f"{name}.{number}").items()}
+        for number in range(n_records)
+    ]
 
 
 def add_to(sums: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
@@ -281,7 +292,7 @@ def record(history: History, values: Mapping[str, float]) -> None:
 def divergence(
     settings: TrainingSettings, means: Mapping[str, float], history: History
 ) -> DivergenceError | None:
-    """The error to raise if any mean of the last epoch is NaN or infinite."""
+    """The error to raise if a mean of the last epoch is NaN or infinite."""
     bad = [name for name, value in means.items() if not math.isfinite(value)]
     if not bad:
         return None
@@ -293,7 +304,7 @@ def divergence(
 
 
 def finite_elbo(bounds: NDArray[np.floating], history: History) -> float:
-    """Mean of the bounds of all training samples, which the last step may have spoilt.
+    """Mean bound of all training samples, which the last step may have spoilt.
 
     Raises
     ------

@@ -1,71 +1,96 @@
-"""What a person sees of a training while it runs."""
+"""Progress of a training: one report per epoch, and its display for a person."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from tqdm import tqdm
-
-if TYPE_CHECKING:
-    from gmvae.training.step import TrainingSettings
 
 History = dict[str, list[float]]
 """Epoch means by name; ``epoch`` and ``seconds`` among them."""
 
 
+@dataclass(frozen=True)
+class EpochReport:
+    """State of a training after an epoch.
+
+    Attributes
+    ----------
+    phase : str
+        Name of the training among those of a fit, such as "autoencoder".
+    restart : int or None
+        Number of the restart, from 0, if there are several.
+    epoch, epochs : int
+        Finished epochs, and those of the whole training.
+    until : int
+        Epoch at which this part of the training ends, for example to compare restarts.
+    seconds : float
+        Training time so far.
+    left : float
+        Estimated training time up to `until`, in seconds.
+    values : mapping of str to float
+        Means of the last epoch.
+    """
+
+    phase: str
+    restart: int | None
+    epoch: int
+    epochs: int
+    until: int
+    seconds: float
+    left: float
+    values: Mapping[str, float]
+
+
+Progress = Callable[[EpochReport], None]
+
+
 @contextlib.contextmanager
-def progress_bar(
-    settings: TrainingSettings, start: int, until: int
-) -> Iterator[Callable[[History], None]]:
-    """Yield a function that shows the last epoch of a history, as `settings.verbose` asks.
+def display(start: int, until: int) -> Iterator[Progress]:
+    """Yield a function that shows reports: a bar on a terminal, else a line per epoch.
 
     Parameters
     ----------
-    settings : TrainingSettings
     start, until : int
-        Finished epochs now and at the end of what is to be shown.
+        Finished epochs at the beginning and at the end.
     """
-    if not settings.verbose:
-        yield lambda history: None
-    elif sys.stderr.isatty():
-        with tqdm(total=until, initial=start, unit="epoch") as bar:
+    if not sys.stderr.isatty():
+        yield lambda report: tell(as_line(report))
+        return
+    with tqdm(total=until, initial=start, unit="epoch") as bar:
 
-            def advance(history: History) -> None:
-                bar.set_postfix_str(last_values(history))
-                bar.update()
+        def advance(report: EpochReport) -> None:
+            bar.set_postfix_str(_values(report))
+            bar.update()
 
-            yield advance
-    else:
-        yield lambda history: tell(
-            f"{_phase(settings)}epoch {len(history['epoch'])}/{settings.epochs}, "
-            f"{last_values(history)}, "
-            f"{history['seconds'][-1]:.0f} s, "
-            f"{seconds_left(history, until):.0f} s to epoch {until}"
-        )
+        yield advance
 
 
 def tell(line: str) -> None:
-    """Print a line to standard error; a log on a disk that is full ends no training."""
+    """Print a line to standard error; a log on a full disk ends no training."""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
-def last_values(history: History) -> str:
-    """The logged means of the last epoch, for people."""
-    shown = [name for name in history if name not in ("epoch", "seconds")]
-    return ", ".join(f"{name} {history[name][-1]:.4g}" for name in shown)
+def as_line(report: EpochReport) -> str:
+    """A report as one line for a log."""
+    phase = "" if report.phase == "training" else f"{report.phase}, "
+    return (
+        f"{phase}epoch {report.epoch}/{report.epochs}, {_values(report)}, "
+        f"{report.seconds:.0f} s, {report.left:.0f} s to epoch {report.until}"
+    )
 
 
 def seconds_left(history: History, until: int) -> float:
     """Estimate of the training time up to the end of epoch `until`."""
     seconds, done = history["seconds"], len(history["epoch"])
-    # What came before the first epoch is counted in its seconds.
+    # The first epoch also counts the seconds before it.
     an_epoch = (seconds[-1] - seconds[0]) / (done - 1) if done > 1 else seconds[0]
     return an_epoch * (until - done)
 
 
-def _phase(settings: TrainingSettings) -> str:
-    return "" if settings.phase == "training" else f"{settings.phase}, "
+def _values(report: EpochReport) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in report.values.items())

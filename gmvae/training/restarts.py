@@ -20,34 +20,26 @@ class Restart:
     number, seed : int
     network : Module
     training : Training
-    index : int
-        Of the network among those of the training.
     """
 
     number: int
     seed: int
     network: Any
     training: Training
-    index: int = 0
 
     @property
     def history(self) -> History:
         """Epoch means so far."""
-        return self.training.histories[self.index] if self.training.histories else {}
+        return self.training.history
 
     @property
     def records(self) -> list[Record]:
-        """What was noted after each epoch."""
-        return self.training.records[self.index] if self.training.records else []
-
-    @property
-    def error(self) -> DivergenceError | None:
-        """How the training failed, if it has."""
-        return self.training.errors[self.index] if self.training.errors else None
+        """Arrays that were noted after each epoch."""
+        return self.training.records
 
     @property
     def elbo(self) -> float:
-        """Mean bound of the training samples in the last epoch, nats a sample."""
+        """Mean bound of the training samples in the last epoch, nats per sample."""
         return self.history["elbo"][-1]
 
 
@@ -59,13 +51,13 @@ def best_first(
 ) -> Iterator[Restart]:
     """Train all restarts for some epochs, then yield the best by ELBO, trained to the end.
 
-    The next best follows if it is asked for, and only then it is trained further.
+    If the caller asks for another one, the next best is trained to the end, and so on.
 
     Parameters
     ----------
     restarts : sequence of Restart
     compared_after, epochs : int
-        Epochs after which the restarts are compared, and of a whole training.
+        Epochs after which the restarts are compared, and epochs of a whole training.
     on_epoch : callable
         Called with the restart and the number of its finished epochs; arrays that it returns are
         kept as ``restart.records``.
@@ -73,16 +65,16 @@ def best_first(
     Raises
     ------
     DivergenceError
-        That of the last restart, if all have diverged.
+        The error of the last restart, if all have diverged.
     """
 
     def run(restart: Restart, until: int) -> bool:
         try:
-            restart.training.run(until, lambda _, epoch: on_epoch(restart, epoch))
+            restart.training.run(until, lambda epoch: on_epoch(restart, epoch))
         except DivergenceError as error:
             errors.append(error)
             if len(restarts) > 1:
-                warn_of_failure(restart, len(restarts), error)
+                warn_of_failure(restart.number, len(restarts), error)
             return False
         return True
 
@@ -95,6 +87,6 @@ def best_first(
         raise errors[-1]
 
 
-def warn_of_failure(restart: Restart, n_restarts: int, error: DivergenceError) -> None:
-    """Tell that one of several restarts is not used."""
-    warnings.warn(f"restart {restart.number + 1} of {n_restarts} left out: {error}", stacklevel=2)
+def warn_of_failure(number: int, n_restarts: int, error: DivergenceError) -> None:
+    """Warn that one of several restarts, numbered from 0, is not used."""
+    warnings.warn(f"restart {number + 1} of {n_restarts} left out: {error}", stacklevel=2)

@@ -1,10 +1,9 @@
-"""One step of training: what is minimised, with what settings, on which samples."""
+"""One step of training: its objective, its settings and its samples."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import torch
@@ -13,43 +12,66 @@ from torch import Tensor, nn
 from gmvae.kernels.adam import FusedAdam
 from gmvae.model.networks import as_batch
 from gmvae.training.devices import autocast
+from gmvae.training.schedule import learning_rate_at
 
 
 class Objective(Protocol):
-    """What is minimised: random numbers are an argument, drawn apart from the computation."""
+    """A loss to minimise; its random numbers are an argument, drawn apart from the computation."""
 
     def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Any:
-        """Tensors of noise that the call below takes for a batch of `n_rows` samples."""
+        """Draw the tensors of noise that the call below takes for a batch of `n_rows` samples."""
 
     def __call__(
         self, network: Any, y: Tensor, noise: Any, progress: float
     ) -> Mapping[str, Tensor]:
-        """Scalar ``loss`` and scalars to log, of a batch (B, y_dim) after `progress` epochs."""
+        """Scalar ``loss`` and scalars to log, for a batch (B, y_dim) after `progress` epochs."""
 
 
-AUTOENCODER = "autoencoder"
-"""Phase whose settings are the ``pretrain_`` parameters of an estimator."""
+class Step(Protocol):
+    """One step of training, as the loop calls it."""
+
+    samples: Tensor
+    batch_size: int
+    converged: bool
+    generators: list[torch.Generator]
+
+    def new_order(self) -> Tensor:
+        """Draw the order of the samples in an epoch; first axis N."""
+
+    def set_training(self, training: bool) -> None:
+        """Put the network into training or into evaluation mode."""
+
+    def end_epoch(self) -> dict[str, float]:
+        """Finish an epoch, in evaluation mode; returns further values for its history."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors that steps change, themselves, by name."""
+
+    def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
+        """Train on a part of the order; returns ``loss`` and further values, detached."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Everything about a training run that is not the model.
+    """Settings of a training that do not concern the model.
 
     Attributes
     ----------
     epochs, batch_size : int
     learning_rate : float
-        Of Adam, at the start.
+        Learning rate of Adam at the start.
     schedule : {"constant", "cosine"}
-        "cosine" lowers the learning rate to zero over the run.
+        Course of the learning rate; "cosine" lowers it to zero over the training.
     precision : {"float32", "bfloat16"}
-        Of matrix products and convolutions; parameters and losses stay in float32.
+        Precision of matrix products and convolutions; parameters and losses stay in float32.
     device : str
-        "cpu", "cuda" or "auto" (CUDA where there is one).
+        "cpu", "cuda" or "auto" (CUDA if there is a device).
     verbose : bool
-        Show progress: a bar on a terminal, else a line an epoch, on standard error.
+        Show progress: a bar on a terminal, else a line per epoch, on standard error.
     phase : str
-        What a training is called that another one follows or precedes; no parameter of estimators.
+        Name of the training among those of a fit; not a parameter of estimators.
+    rate_name : str
+        Name of the estimator's parameter that sets the learning rate, for messages.
     """
 
     epochs: int
@@ -60,29 +82,22 @@ class TrainingSettings:
     device: str = "cpu"
     verbose: bool = False
     phase: str = "training"
+    rate_name: str = "learning_rate"
 
     @classmethod
     def of(cls, estimator: Any) -> TrainingSettings:
-        """The settings that an estimator holds among its parameters."""
-        names = [field.name for field in fields(cls) if field.name != "phase"]
+        """Settings that an estimator holds among its parameters."""
+        names = [field.name for field in fields(cls) if field.name not in ("phase", "rate_name")]
         return cls(**{name: getattr(estimator, name) for name in names})
 
-    @classmethod
-    def pretraining(cls, estimator: Any) -> TrainingSettings:
-        """Those of a first phase: ``pretrain_epochs``, and a rate that goes down to zero."""
-        return replace(
-            cls.of(estimator),
-            epochs=estimator.pretrain_epochs,
-            learning_rate=estimator.pretrain_learning_rate,
-            schedule="cosine",
-            phase=AUTOENCODER,
-        )
+    def learning_rate_at(self, progress: float) -> float:
+        """Learning rate after `progress` epochs."""
+        return learning_rate_at(self.learning_rate, self.schedule, progress, self.epochs)
 
     @property
     def remedy(self) -> str:
-        """What usually helps against divergence."""
-        name = "pretrain_learning_rate" if self.phase == AUTOENCODER else "learning_rate"
-        return f"a lower {name} usually helps"
+        """The usual remedy against divergence."""
+        return f"a lower {self.rate_name} usually helps"
 
 
 class TrainingStep:
@@ -99,7 +114,7 @@ class TrainingStep:
         float32 or uint8, on the device of `network`; uint8 is scaled batch by batch.
     settings : TrainingSettings
     generator : torch.Generator
-        Of the order of the samples and of the noise, on the device of `network`.
+        Source of the order of the samples and of the noise, on the device of `network`.
     modules : sequence of Module or Parameter, optional
         The parts of `network` that are trained, by default all.
 
@@ -127,7 +142,7 @@ class TrainingStep:
         self.optimizer = FusedAdam(parameters_of([network] if modules is None else modules))
 
     def new_order(self) -> Tensor:
-        """Numbers of all samples in a random order, shape (N,)."""
+        """Draw a random order of the samples, shape (N,)."""
         device = self.samples.device
         return torch.randperm(len(self.samples), generator=self.generators[0], device=device)
 
@@ -136,43 +151,36 @@ class TrainingStep:
         self.network.train(training)
 
     def end_epoch(self) -> dict[str, float]:
-        """What is done after an epoch, the network in evaluation mode; values for its history."""
+        """Finish an epoch, in evaluation mode; returns further values for its history."""
         return {}
 
     def state(self) -> dict[str, Tensor]:
-        """The tensors that steps change, themselves, by name."""
+        """Tensors that steps change, themselves, by name."""
         network = named("network", self.network.state_dict())
         return network | named("optimizer", self.optimizer.state())
 
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
-        """Train on the samples numbered `rows`; returns what the objective gave, detached."""
+        """Train on the samples numbered `rows`; returns the values of the objective, detached."""
         y = as_batch(self.samples.index_select(0, rows))
         noise = self.draw_noise(rows)
         with autocast(self.settings.precision, y.device):
             values = self.objective(self.network, y, noise, progress)
         values["loss"].backward()
-        self.optimizer.step(learning_rate_at(self.settings, progress))
+        self.optimizer.step(self.settings.learning_rate_at(progress))
         return {name: value.detach() for name, value in values.items()}
 
     def draw_noise(self, rows: Tensor) -> Any:
-        """What the objective takes besides the samples numbered `rows`."""
+        """Draw the noise of the objective for the samples numbered `rows`."""
         return self.objective.draw_noise(self.network, len(rows), self.generators[0])
 
 
 def parameters_of(modules: Sequence[nn.Module | nn.Parameter]) -> Iterator[nn.Parameter]:
-    """The parameters of several parts of a network."""
+    """Parameters of several parts of a network."""
     for module in modules:
         if isinstance(module, nn.Parameter):
             yield module
         else:
             yield from module.parameters()
-
-
-def learning_rate_at(settings: TrainingSettings, progress: float) -> float:
-    """Learning rate after `progress` epochs."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * progress / settings.epochs))
 
 
 def named(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

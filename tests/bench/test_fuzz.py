@@ -23,11 +23,11 @@ from collections import Counter
 import numpy as np
 import pytest
 import yaml
+from gmvae.bench.data.readers.idx_file import MAX_INFLATION, MAX_VALUES, read_idx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_up import METRICS, RECORD
 
-from gmvae.bench.data.readers.idx_file import MAX_INFLATION, MAX_VALUES, read_idx
 from gmvae.bench.data.readers.npz import read_npz
 from gmvae.bench.disk.errors import ConfigError, DataError
 from gmvae.bench.grid.config import Config, load_config, parse_config

@@ -15,7 +15,7 @@ from gmvae.bench.disk.layout import DATA, DATA_LIST, LOGS, SCORES, TRAIN_LIST
 from gmvae.bench.grid.config import parse_config
 from gmvae.bench.grid.runs import make_runs, summary
 from gmvae.bench.report import figures
-from gmvae.bench.report.build import PAGE_NAME, TABLE_NAMES
+from gmvae.bench.report.build import PAGE_NAME, TABLE_NAMES, shown_figures
 from gmvae.bench.upkeep.outdated import find_outdated
 from gmvae.bench.upkeep.repair import begin
 from gmvae.bench.upkeep.watch import narrate
@@ -44,9 +44,7 @@ TRAININGS = [f"{RESULTS}/{path}/{TRAIN_LIST}" for path in RUNS]
 ALL_SCORES = f"{RESULTS}/{SCORES}"
 TABLES = [f"{RESULTS}/{name}" for name in TABLE_NAMES]
 PAGE = f"{RESULTS}/{PAGE_NAME}"
-FIGURE_NAMES = [
-    name for name in figures.available() if figures.shown_runs(name, RUNS.values())
-]
+FIGURE_NAMES = shown_figures(RUNS.values())
 
 # Jobs run under this interpreter, unless conda gives them one of their own.
 PYTHON = (

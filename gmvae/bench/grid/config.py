@@ -198,7 +198,7 @@ def _read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """Text of a PyYAML error, shortened; it can quote the file at length and ends with the place."""
+    """Shortened text of a PyYAML error, which can quote the file and ends with the place."""
     text = str(error)
     return text if len(text) <= 600 else f"{text[:200]}...{text[-400:]}"
 

@@ -97,9 +97,9 @@ def _sentence(row: dict[str, Any]) -> str:
     else:
         verdict = "not supported, the opposite is seen" if ends[1] < 0 else "not supported"
     return (
-        f"{claim} {adjective}: {verdict} ({name} {row['effect']:+.1f} points from {row['factor']} = "
-        f"{row['from']} to {row['to']}, 95 % interval {row['effect_low']:+.1f} to "
-        f"{row['effect_high']:+.1f}, {row['n_runs']} runs)."
+        f"{claim} {adjective}: {verdict} ({name} {row['effect']:+.1f} points from "
+        f"{row['factor']} = {row['from']} to {row['to']}, 95 % interval "
+        f"{row['effect_low']:+.1f} to {row['effect_high']:+.1f}, {row['n_runs']} runs)."
     )
 
 

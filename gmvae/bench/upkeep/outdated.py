@@ -30,7 +30,7 @@ from gmvae.bench.disk.layout import (
 from gmvae.bench.grid.config import Config, DatasetSpec
 from gmvae.bench.grid.runs import Run
 from gmvae.bench.grid.sources import data_key
-from gmvae.bench.report import build, figures
+from gmvae.bench.report import build
 from gmvae.bench.runs.products import training_sources
 from gmvae.bench.runs.record import Record
 from gmvae.bench.runs.score import scoring_sources
@@ -114,7 +114,7 @@ def find_outdated(config: Config, runs: Iterable[Run], command: str) -> Outdated
     trainings = [results / run.path / TRAIN_LIST for run in listed]
     again = "runs were made again" if found.any(trainings) else None
     found.judge(results / SCORES, again or _reason_of_scores(results, listed, found))
-    _judge_report(results, listed, command, found)
+    _judge_report(config, listed, command, found)
     return found
 
 
@@ -208,14 +208,13 @@ def _labels(dataset: str) -> str | None:
     return read_manifest(manifest).get(manifest.with_name("test-labels.npy"))
 
 
-def _judge_report(results: Path, runs: list[Run], command: str, found: Outdated) -> None:
-    keys = {"tables": build.tables_key(results)}
-    keys |= {
-        name: build.figure_key(results, name)
-        for name in figures.available()
-        if figures.shown_runs(name, runs)
-    }
-    for name, key in (*keys.items(), ("page", build.page_key(results, command))):
+def _judge_report(config: Config, runs: list[Run], command: str, found: Outdated) -> None:
+    results = Path(config.results)
+    names = build.shown_figures(runs)
+    keys = {"tables": build.tables_key(results, config.mark)}
+    keys |= {name: build.figure_key(results, name, config.mark) for name in names}
+    page_key = build.page_key(results, names, command, config.mark)
+    for name, key in (*keys.items(), ("page", page_key)):
         before = {"tables": [SCORES], "page": [f"{LOGS}/{other}.sha256" for other in keys]}
         made_from = before.get(name, [f"{LOGS}/tables.sha256"])
         again = found.any(results / job for job in made_from)

@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gmvae.bench.data.readers.idx_file import read_idx
 
 from gmvae.bench import data as datasets
 from gmvae.bench.data import arcs, mnist
 from gmvae.bench.data.prepare import prepare
-from gmvae.bench.data.readers.idx_file import read_idx
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.runs import environment
 

@@ -15,6 +15,7 @@ from gmvae.bench.disk import files, locks
 from gmvae.bench.disk.checksums import damaged, read_key, read_manifest, write_manifest
 from gmvae.bench.disk.errors import BusyError, StorageError
 
+
 def test_no_space_left_wherever_it_happens(tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")

@@ -28,7 +28,6 @@ CONFIG = {
 }
 
 
-
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A folder in which all steps of the grid were done."""

@@ -1,8 +1,8 @@
 """A user's own data in a NumPy .npz file.
 
 The file holds ``images`` (or ``X``), shape (N, ...), and optionally ``labels`` (or ``y``), shape
-(N,). The test split is ``images_test`` (``X_test``) with ``labels_test`` (``y_test``); without them,
-a fifth of the samples is split off. Other arrays are not read.
+(N,). The test split is ``images_test`` (``X_test``) with ``labels_test`` (``y_test``). Without it a
+fifth of the samples is split off. Other arrays are not read.
 
 Arrays with three or more axes are images: uint8 pixels from 0 to 255, or floating point from 0 to
 1. Arrays with two axes are uint8 pixels, or vectors of any finite real values. Labels are whole

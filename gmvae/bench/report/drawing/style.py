@@ -1,4 +1,4 @@
-"""Style of all figures: type sizes, axis labels, colours that colour-blind readers can tell apart."""
+"""Style of all figures: type sizes, axis labels, and colours for colour-blind readers."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The report: one self-contained HTML page of a results folder."""
+"""The page of a results folder: one self-contained HTML file."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,19 @@ import pandas as pd
 
 import gmvae
 from gmvae.bench.disk import files
-from gmvae.bench.disk.layout import RESOLVED_CONFIG
 from gmvae.bench.report import effects, figures
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.figures import synthetic
+from gmvae.bench.report.numbers import duration, number
 from gmvae.bench.report.page import cards, curves
-from gmvae.bench.report.table_files import EXPLANATION, for_people, number
-from gmvae.bench.report.tables import SETTING, SYNTHETIC, Tables, build, published
-from gmvae.bench.runs import provenance
-from gmvae.bench.upkeep.status import duration
+from gmvae.bench.report.selection import SYNTHETIC
+from gmvae.bench.report.table_files import EXPLANATION, for_people, read_table, read_tables
+from gmvae.bench.report.tables import SETTING, Tables, published
+from gmvae.bench.runs import environment
 
 FOLDER = Path(__file__).parent
-
-PAGE = Path("report/index.html")
+SENTENCES = {"stability_grid": effects.sentences, "synthetic": synthetic.sentences}
+"""Figures whose tables are read out in sentences."""
 PROTOCOLS = {"exemplar": "exemplar protocol", "hungarian": "Hungarian matching"}
 SHOWN_OF_RECORD = (
     "started",
@@ -36,7 +36,6 @@ SHOWN_OF_RECORD = (
     "resumed",
     "n_parameters",
     "threads",
-    "precision",
     "time_limit",
     "program",
     "libraries",
@@ -47,65 +46,71 @@ SHOWN_OF_RECORD = (
 
 @dataclass(frozen=True)
 class Frame:
-    """How a page is framed.
+    """Frame of a page.
 
     Attributes
     ----------
     shown : sequence of str
         Names of the figures.
     command : str
-        What makes the results again.
+        The command that makes the results again.
     mark : str or None
-        Remark at the head.
+        Remark at the head, which the tables carry, too.
+    note : str or None
+        Remark at the head of the page alone.
+    config : mapping
+        The whole configuration.
     """
 
     shown: Sequence[str]
     command: str
-    mark: str | None = None
+    mark: str | None
+    note: str | None
+    config: Mapping[str, Any]
 
 
-def write_page(source: Source, frame: Frame, folder: Path) -> None:
-    """Write the report of all runs of a source to ``report/index.html``.
+def write_page(source: Source, frame: Frame, path: Path) -> Path:
+    """Write the page of all runs of a source; returns its path.
 
     Parameters
     ----------
     source : Source
+        The folder of its tables also has the figures.
     frame : Frame
-    folder : Path
-        Where the SVG files of the figures are; the page goes below it.
+    path : Path
     """
-    tables = build(source.scored.values())
-    environment = jinja2.Environment(
+    tables = read_tables(source.tables, frame.mark)
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=jinja2.select_autoescape(["html"]),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    resolved = source.results / RESOLVED_CONFIG
-    page = environment.get_template("page.html").render(
-        mark=frame.mark,
+    page = templates.get_template("page.html").render(
+        mark="; ".join(part for part in (frame.mark, frame.note) if part),
         command=frame.command,
         version=gmvae.__version__,
-        machine=provenance.machine(),
-        libraries=provenance.libraries(),
-        program=provenance.program(),
+        machine=environment.machine(),
+        libraries=environment.libraries(),
+        program=environment.program(),
         n_runs=len(tables.runs),
         n_failed=int((tables.runs["status"] != "finished").sum()),
         training_time=duration(float(tables.times["train_seconds"].sum())),
-        findings=list(_findings(source, tables)),
+        findings=list(_findings(source, frame, tables)),
         explanation=EXPLANATION,
         tables=[(dataset, _with_difference(rows)) for dataset, rows in for_people(tables)],
         sources=list(tables.table1["published_source"].dropna().unique()),
         failures=tables.runs[tables.runs["status"] != "finished"].to_dict("records"),
-        figures=[_Product.read(folder, name) for name in frame.shown],
-        cards=cards.cards_of(source.scored.values()),
+        figures=[_Product.read(source.tables, name) for name in frame.shown],
+        cards=cards.cards_of(source),
         settings=list(_settings(source)),
-        config=_as_json(files.read_json(resolved)) if resolved.is_file() else "",
+        config=_as_json(frame.config),
         curve_width=curves.WIDTH,
         curve_height=curves.HEIGHT,
     )
-    files.write_text(folder / PAGE, page)
+    files.write_text(path, page)
+    return path
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ class _Product:
 
 @dataclass(frozen=True)
 class _RunDetails:
-    """What the page tells of one run."""
+    """Details of one run."""
 
     title: str
     status: str
@@ -135,8 +140,8 @@ class _RunDetails:
     curves: list[curves.Curve]
 
 
-def _findings(source: Source, tables: Tables) -> Iterator[str]:
-    """Sentences made from the numbers: the best rows, what K and M do, the synthetic data."""
+def _findings(source: Source, frame: Frame, tables: Tables) -> Iterator[str]:
+    """Sentences made from the numbers: the best rows, effects of K and M, the synthetic data."""
     rows = tables.table1[tables.table1["dataset"] != SYNTHETIC]
     for dataset, group in rows.groupby("dataset", sort=False):
         for metric, protocol in PROTOCOLS.items():
@@ -150,8 +155,9 @@ def _findings(source: Source, tables: Tables) -> Iterator[str]:
                     f"of {_setting(best)}, {means.max():.1f} % over {runs} "
                     f"{'run' if runs == 1 else 'runs'}."
                 )
-    yield from effects.sentences(effects.effects(tables.runs))
-    yield from synthetic.sentences(synthetic.table(source))
+    for name, sentences in SENTENCES.items():
+        if name in frame.shown:
+            yield from sentences(read_table(source.tables / f"{name}.csv"))
 
 
 def _setting(row: pd.Series) -> str:
@@ -163,7 +169,7 @@ def _setting(row: pd.Series) -> str:
 def _with_difference(
     rows: list[tuple[dict[str, Any], dict[str, str]]],
 ) -> list[dict[str, str]]:
-    """Rows for people, with our figure minus the published one where there are both."""
+    """Rows for people, with the difference between our result and the published one."""
     of_papers = published()
     protocols = dict(zip(of_papers["method"], of_papers["protocol"], strict=True))
     found = []
@@ -188,7 +194,7 @@ def _settings(source: Source) -> Iterator[tuple[str, list[_RunDetails]]]:
 
 
 def _details(source: Source, run: dict[str, Any]) -> _RunDetails:
-    record = source.scored[run["path"]].record
+    record = source.record(run["path"])
     figures_of_run = {
         "exemplar": number(run["accuracy_exemplar"]),
         "Hungarian": number(run["accuracy_hungarian"]),
@@ -201,8 +207,8 @@ def _details(source: Source, run: dict[str, Any]) -> _RunDetails:
         if run["status"] == "finished"
         else f"{run['status']}: {run['reason']}",
         path=run["path"],
-        parameters=_as_json(record["run"]["parameters"]),
-        provenance=_as_json({name: record[name] for name in SHOWN_OF_RECORD}),
+        parameters=_as_json(dict(record.run.parameters)),
+        provenance=_as_json({name: getattr(record, name) for name in SHOWN_OF_RECORD}),
         curves=curves.curves_of(source, run["path"]),
     )
 

@@ -1,14 +1,14 @@
-"""What the page says of each method: from the docstrings of its file."""
+"""Cards of the methods, from the docstrings of their files."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gmvae.bench.grid import methods
-from gmvae.bench.report.tables import ScoredRun
+from gmvae.bench.grid.sources import is_own
+from gmvae.bench.report.drawing.source import Source
 
 ARXIV = re.compile(r"arXiv:\d{4}\.\d{4,5}(v\d+)?")
 MAX_LETTERS = 900
@@ -16,7 +16,7 @@ MAX_LETTERS = 900
 
 @dataclass(frozen=True)
 class Card:
-    """One method.
+    """Card of one method.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Card:
     text : str
         The prose of the class.
     arxiv : str or None
-        Number of the paper that the title names.
+        Number of the paper in the title.
     """
 
     name: str
@@ -36,19 +36,20 @@ class Card:
     arxiv: str | None
 
 
-def cards_of(scored: Iterable[ScoredRun]) -> list[Card]:
+def cards_of(source: Source) -> list[Card]:
     """A card for each method, in the order of the runs."""
-    paths = {run.record["run"]["method"]: run.record["run"]["class_path"] for run in scored}
+    first = source.runs.drop_duplicates("method")
+    paths = {row.method: source.record(row.path).run.class_path for row in first.itertuples()}
     return [_card(name, path) for name, path in paths.items()]
 
 
 def _card(name: str, class_path: str) -> Card:
     cls = methods.import_class(class_path)
     doc = inspect.getdoc(cls) or ""
-    is_own = cls.__module__.split(".")[0] in methods.OWN_PACKAGES
-    about = inspect.getdoc(inspect.getmodule(cls)) or "" if is_own else class_path
-    # Where the file has a title, its class may name papers that it takes a detail from.
-    found = ARXIV.search(about if is_own else doc)
+    own = is_own(cls.__module__)
+    about = inspect.getdoc(inspect.getmodule(cls)) or "" if own else class_path
+    # Where the file has a title, its class may name papers that only a detail is from.
+    found = ARXIV.search(about if own else doc)
     return Card(
         name=name,
         class_path=class_path,
@@ -59,7 +60,7 @@ def _card(name: str, class_path: str) -> Card:
 
 
 def _prose(doc: str) -> str:
-    """A docstring up to its first section, not longer than a card."""
+    """A docstring up to its first section, shortened to the length of a card."""
     prose = re.split(r"\n[A-Z]\w+\n-{3,}", doc)[0]
     kept = ""
     for paragraph in prose.split("\n\n"):
@@ -70,7 +71,7 @@ def _prose(doc: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without the marks of reStructuredText."""
+    """The text without the marks of reStructuredText."""
     text = re.sub(r":\w+:`([^`]*)`", r"\1", text)
     text = re.sub(r"\s*\[\d+\]_", "", text)
     return " ".join(text.replace("`", "").split())

@@ -34,10 +34,10 @@ class Curve:
 
 
 def curves_of(source: Source, path: str) -> list[Curve]:
-    """Training objective and test accuracy of a run by epoch, as far as there are any."""
+    """Training objective and test accuracy of a run by epoch; none for a method without epochs."""
     history = source.history(path)
     found = [(name, history[name]) for name in OBJECTIVES if name in history][:1]
-    scores = source.scored[path].scores["epochs"]
+    scores = source.scores(path).epochs
     for name, title in (("exemplar", "exemplar (%)"), ("hungarian", "Hungarian (%)")):
         values = pd.Series(scores.get(f"accuracy_{name}", []), dtype=float)
         found.append((f"test accuracy, {title}", 100 * values))

@@ -1,0 +1,197 @@
+"""Steps of the report: tables, one figure, the page, or all of them in one process.
+
+Each step writes its products and a list of their checksums with the key of what they were made
+from. Libraries are imported within the steps, since the workflow asks for keys at each start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from gmvae.bench.disk import files
+from gmvae.bench.disk.checksums import key_of, write_manifest
+from gmvae.bench.disk.errors import ConfigError, DataError, did_you_mean
+from gmvae.bench.disk.layout import DATA, LOGS, RESOLVED_CONFIG, SCORES
+from gmvae.bench.grid.config import Config, read_resolved
+from gmvae.bench.grid.runs import Run, is_finished, make_runs
+from gmvae.bench.grid.sources import source_checksum
+from gmvae.bench.report import figures
+from gmvae.bench.runs.score import is_scored, score_run, score_runs
+
+HERE = Path(__file__).parent
+TABLE_NAMES = ("table1.csv", "table1.md", "runs.csv", "curves.csv", "times.csv")
+PAGE_NAME = "report/index.html"
+PARTIAL = "partial"
+
+
+def make_tables(results: Path) -> None:
+    """Make all tables of a grid whose runs are scored.
+
+    Parameters
+    ----------
+    results : Path
+        Its ``config.json`` says which runs there are.
+    """
+    config = read_resolved(results)
+    products = _write_tables(make_runs(config), results, results, config.mark)
+    write_manifest(results / LOGS / "tables.sha256", products, tables_key(results, config.mark))
+
+
+def make_figure(results: Path, name: str) -> None:
+    """Draw one figure from the tables and the files of the runs.
+
+    Parameters
+    ----------
+    results : Path
+    name : str
+        One of `gmvae.bench.report.figures.available`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such figure.
+    """
+    from gmvae.bench.report.drawing.source import Source
+
+    known = figures.available()
+    if name not in known:
+        raise ConfigError(
+            f"unknown figure {name!r}{did_you_mean(name, known)}; choose from {', '.join(known)}"
+        )
+    mark = read_resolved(results).mark
+    products = figures.write_figure(name, Source(results, results), results, mark)
+    manifest = results / LOGS / f"{name}.sha256"
+    write_manifest(manifest, products, figure_key(results, name, mark))
+
+
+def make_page(results: Path, command: str) -> None:
+    """Make the page from the tables and figures.
+
+    Parameters
+    ----------
+    results : Path
+    command : str
+        The command that makes the results, for the reader.
+    """
+    config = read_resolved(results)
+    names = shown_figures(make_runs(config))
+    page = _write_page(results, results, names, command=command, mark=config.mark)
+    key = page_key(results, names, command, config.mark)
+    write_manifest(results / LOGS / "page.sha256", [page], key)
+
+
+def make_report(results: Path, *, partial: bool) -> str:
+    """Score, then make tables, figures and page in one process.
+
+    Parameters
+    ----------
+    results : Path
+    partial : bool
+        Take the runs that have finished, and write to ``{results}/partial``; the workflow may be
+        at work on the others.
+
+    Returns
+    -------
+    str
+        One line with the number of runs.
+    """
+    config = read_resolved(results)
+    runs = make_runs(config)
+    command = f"gmvae-bench report {results}"
+    if not partial:
+        score_runs(runs, results)
+        make_tables(results)
+        for name in shown_figures(runs):
+            make_figure(results, name)
+        make_page(results, command)
+        return f"{results}: {len(runs)} runs"
+    return _make_partial(config, runs, results, f"{command} --partial")
+
+
+def shown_figures(runs: Iterable[Run]) -> list[str]:
+    """Names of the figures that have runs to show."""
+    listed = list(runs)
+    return [name for name in figures.available() if figures.shown_runs(name, listed)]
+
+
+def tables_key(results: Path, mark: str | None) -> str:
+    """Key of what the tables are made from."""
+    module, published = "gmvae.bench.report.table_files", HERE / "published.csv"
+    sources = source_checksum(module, more=(published,))
+    return key_of(sources=sources, scores=_scores(results), mark=mark)
+
+
+def figure_key(results: Path, name: str, mark: str | None) -> str:
+    """Key of what a figure is made from."""
+    return key_of(sources=_figure_sources(name), scores=_scores(results), mark=mark)
+
+
+def page_key(results: Path, names: Sequence[str], command: str, mark: str | None) -> str:
+    """Key of what the page is made from, with the names of its figures."""
+    templates = tuple(HERE / "page" / f"page.{ending}" for ending in ("html", "css", "js"))
+    return key_of(
+        sources=source_checksum("gmvae.bench.report.page", more=templates),
+        figures={name: _figure_sources(name) for name in names},
+        scores=_scores(results),
+        command=command,
+        mark=mark,
+    )
+
+
+@cache
+def _figure_sources(name: str) -> str:
+    return source_checksum(f"gmvae.bench.report.figures.{name}")
+
+
+def _scores(results: Path) -> str:
+    path = results / SCORES
+    return files.sha256(path) if path.is_file() else ""
+
+
+def _make_partial(config: Config, runs: list[Run], results: Path, command: str) -> str:
+    finished = [run for run in runs if is_finished(run, results / run.path)]
+    if not finished:
+        raise DataError(f"none of the {len(runs)} runs of this grid has finished yet")
+    for run in finished:
+        folder, labels = results / run.path, DATA / run.dataset / "test-labels.npy"
+        if not is_scored(folder, labels):
+            score_run(folder, labels).write(folder)
+    target, count = results / PARTIAL, f"{len(finished)} of {len(runs)} runs"
+    _write_tables(finished, results, target, config.mark, count)
+    from gmvae.bench.report.drawing.source import Source
+
+    mark = f"{config.mark}; {count}" if config.mark else count
+    source, names = Source(target, results), shown_figures(finished)
+    for name in names:
+        figures.write_figure(name, source, target, mark)
+    _write_page(target, results, names, command=command, mark=config.mark, note=count)
+    return f"{target}: {count}"
+
+
+def _write_tables(
+    runs: Iterable[Run], results: Path, target: Path, mark: str | None, note: str | None = None
+) -> list[Path]:
+    from gmvae.bench.report.table_files import write_tables
+    from gmvae.bench.report.tables import ScoredRun, build
+
+    tables = build(ScoredRun.read(results / run.path) for run in runs)
+    return write_tables(tables, target, mark, note)
+
+
+def _write_page(
+    tables: Path,
+    results: Path,
+    names: Sequence[str],
+    *,
+    command: str,
+    mark: str | None,
+    note: str | None = None,
+) -> Path:
+    from gmvae.bench.report.drawing.source import Source
+    from gmvae.bench.report.page import Frame, write_page
+
+    config = files.read_json(results / RESOLVED_CONFIG)
+    frame = Frame(names, command, mark, note, config)
+    return write_page(Source(tables, results), frame, tables / PAGE_NAME)
