@@ -77,7 +77,7 @@ def _error(text: str) -> Iterator[str]:
     unknown = re.search(r"(?:MissingRuleException|No rule to produce)\W*\n?.*?produce (\S+)", text)
     if unknown:
         yield f"error: there is no target {unknown[1]!r}"
-        yield "targets are all and products such as results/table1.csv, and, if the config has such runs,"
+        yield "targets: all, products such as results/table1.csv, and if the config has such runs"
         yield "synthetic (GMVAE runs on arcs) and generation (GMVAE runs on images)"
         return
     if "Config file must be given" in text:

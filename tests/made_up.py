@@ -1,4 +1,4 @@
-"""Records of a run that never was, for tests to change."""
+"""A record and scores of a run that never was, and a small grid, for tests to change."""
 
 from gmvae.bench.runs.record import FORMAT
 
@@ -12,7 +12,7 @@ RECORD = {
         "M": 1,
         "seed": 0,
         "class_path": "gmvae.estimator.GMVAE",
-        "parameters": {"epochs": 3},
+        "parameters": {"epochs": 3, "precision": "float32"},
     },
     "status": "finished",
     "reason": None,
@@ -25,17 +25,46 @@ RECORD = {
     "started": "2026-01-01T00:00:00+00:00",
     "finished": "2026-01-01T00:01:00+00:00",
     "threads": 1,
-    "precision": "float32",
     "time_limit": None,
     "data_sha256": {"train-images": "0" * 64},
+    "sources_sha256": "1" * 64,
     "program": {"version": "0.2.0"},
     "libraries": {"torch": "2.13.0"},
     "machine": {"processor": "x"},
-    "config": None,
+    "seeds_together": None,
 }
 METRICS = {
+    "run": "runs/digits/gmvae/fast-fc-K10-M1/seed0",
     "status": "finished",
     "final": {"accuracy_hungarian": 0.5, "nmi": None},
     "epochs": {"accuracy_hungarian": [0.25, None]},
-    "labels_sha256": "0" * 64,
+    "made_from": {"labels": "0" * 64},
+}
+SHORT = {"network": "fast-fc", "epochs": 4}
+ARCS = {"network": "paper-fc", "epochs": 2, "batch_size": 500}
+RAW = {
+    "results": "results",
+    "mark": "a remark",
+    "datasets": ["digits"],
+    "seeds": [0, 1],
+    "methods": [
+        {"name": "gmvae", "K": [10], "M": [1], "parameters": SHORT},
+        {"name": "kmeans", "K": [10]},
+        {"name": "gmm", "K": [10, 12]},
+        *(
+            {
+                "name": "gmvae",
+                "datasets": ["arcs"],
+                "variant": name,
+                "K": [8],
+                "M": [1],
+                "parameters": {**ARCS, **changes},
+            }
+            for name, changes in {
+                "plain": {"z_prior_threshold": 0},
+                "threshold-1": {"z_prior_threshold": 1.0},
+            }.items()
+        ),
+        {"name": "gmvae", "variant": "slow", "seeds": [7], "K": [10], "M": [1]},
+    ],
 }

@@ -143,7 +143,7 @@ def read_resolved(results: Path) -> Config:
     if not path.is_file():
         others = ", ".join(str(other.parent) for other in sorted(results.glob(f"*/{path.name}")))
         raise DataError(
-            f"{path} does not exist: no pipeline was started with {results}; give its results "
+            f"{path} does not exist: no workflow was started with {results}; give its results "
             f"folder{others and f', like {others}'}"
         )
     return config_from_dict(read_json(path))

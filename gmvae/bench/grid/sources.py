@@ -125,6 +125,7 @@ def syntax_tree(path: Path) -> ast.Module:
         raise ConfigError(f"{path} is not valid Python: {error}") from error
 
 
+@cache
 def _imports(path: Path) -> list[str]:
     names: list[str] = []
     for node in ast.walk(syntax_tree(path)):

@@ -61,7 +61,7 @@ def show(results: Path, *, watch: bool) -> str:
 
 
 def narrate(results: Path) -> None:
-    """Print a line now and then, from a thread that ends with the process.
+    """Print a line now and then until all runs are done, from a thread of this process.
 
     Parameters
     ----------
@@ -69,16 +69,19 @@ def narrate(results: Path) -> None:
     """
 
     def tell() -> None:
-        started, told, failed = time.monotonic(), time.monotonic(), set[str]()
-        while True:
+        started = told = time.monotonic()
+        failed: set[str] = set()
+        is_over = False
+        while not is_over:
             time.sleep(SECONDS)
             status = read_status(results)
+            is_over = status.is_over
             for one in status.runs:
                 if one.state == "failed" and one.run.path not in failed:
                     failed.add(one.run.path)
                     print(f"failed: {one.run.path}: {one.detail}", file=sys.stderr, flush=True)
             now = time.monotonic()
-            if now - told >= max(LINE_SECONDS, LINE_SHARE * (now - started)):
+            if is_over or now - told >= max(LINE_SECONDS, LINE_SHARE * (now - started)):
                 told = now
                 print(_line(status), file=sys.stderr, flush=True)
 
@@ -87,9 +90,15 @@ def narrate(results: Path) -> None:
 
 def _line(status: Status) -> str:
     """Runs done of all, the time left, and the runs that are at work."""
+    over = status.count("done") + status.count("failed")
+    done = f"{over} of {len(status.runs)} runs done"
+    if status.is_over:
+        return f"{done}; scores, tables and figures follow"
+    left = status.seconds_left()
     running = [one.run for one in status.runs if one.state == "running"]
     names = ", ".join(f"{run.method} {run.setting} seed {run.seed}" for run in running)
-    return status.headline() + (f"; running: {names}" if names else "")
+    time_left = "" if left is None else f", about {duration(left)} left"
+    return f"{done}{time_left}; running: {names or 'none yet'}"
 
 
 def _changed(before: Status) -> Status:

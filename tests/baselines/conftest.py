@@ -1,0 +1,9 @@
+"""Fixtures of the tests of single methods."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(3)

@@ -1,0 +1,170 @@
+"""AAE and CatGAN: losses and the turns of the players, against independent references."""
+
+import math
+
+import pytest
+import torch
+from torch import distributions as reference
+from torch.nn import functional
+
+from baselines import aae, catgan
+from baselines.shared.adversarial import BETAS, GameStep, Player
+from gmvae.model.architectures import architecture
+from gmvae.training.step import TrainingSettings
+
+K, X, Y, B = 4, 3, 9, 50
+
+
+PAPER_FC = architecture("paper-fc")
+
+
+def aae_model(**changes):
+    sizes = {"y_dim": Y, "x_dim": X, "n_clusters": K, "observation": "bernoulli", "sharpness": 5.0}
+    return aae._AAEModel(PAPER_FC, **{**sizes, **changes})
+
+
+def test_aae_losses_are_cross_entropies():
+    real, fake = torch.randn(B, 1), torch.randn(B, 1)
+    ones, zeros = torch.ones(B, 1), torch.zeros(B, 1)
+    cross_entropy = functional.binary_cross_entropy_with_logits
+    torch.testing.assert_close(
+        aae.detection(real, fake), cross_entropy(real, ones) + cross_entropy(fake, zeros)
+    )
+    torch.testing.assert_close(aae.deception(fake), cross_entropy(fake, ones))
+    assert float(aae.detection(zeros, zeros)) == pytest.approx(2 * math.log(2))
+
+
+def test_aae_reconstructs_from_cluster_and_style():
+    model = aae_model().eval()
+    y = torch.rand(B, Y).round()
+    z, x = model.encode(y)
+    assert z.shape == (B, K)
+    torch.testing.assert_close(z.sum(1), torch.ones(B))
+    logits = model.p_y_given_zx.decoder(torch.cat([z, x], dim=1))
+    expected = reference.Bernoulli(logits=logits).log_prob(y).sum(1)
+    torch.testing.assert_close(model.log_likelihood(y, z, x), expected)
+
+
+def test_aae_normalised_logits_use_all_clusters_alike():
+    """The mean logit of every cluster is zero over a batch, whatever the head has learnt."""
+    model = aae_model().train()
+    with torch.no_grad():
+        model.head.bias[0] = 100.0
+    y = torch.rand(B, Y)
+    assert int(model.encode(y)[0].argmax(1).bincount(minlength=K).count_nonzero()) > 1
+    plain = aae_model(sharpness=None).train()
+    with torch.no_grad():
+        plain.head.bias[0] = 100.0
+    assert (plain.encode(y)[0].argmax(1) == 0).all()
+
+
+def test_players_take_turns_as_in_a_textbook():
+    """Three steps of Adam for each of three players, written out with torch's own optimizers."""
+    ours = aae_model(sharpness=None)
+    torch.manual_seed(3)
+    theirs = aae_model(sharpness=None)
+    samples = torch.rand(32, Y)
+    settings = TrainingSettings(epochs=1, batch_size=32, learning_rate=1e-3)
+    parts = {
+        "autoencoder": ("trunk", "head", "p_y_given_zx"),
+        "adversary_z": ("adversary_z",),
+        "adversary_x": ("adversary_x",),
+    }
+    players = [Player(n, tuple(getattr(ours, part) for part in p)) for n, p in parts.items()]
+    game = aae._AAEGame(0.3, 10.0)
+    step = GameStep(
+        ours, samples, settings, torch.Generator().manual_seed(1), game=game, players=players
+    )
+    optimizers = [
+        torch.optim.Adam(
+            [q for part in p for q in getattr(theirs, part).parameters()], 1e-3, betas=BETAS
+        )
+        for p in parts.values()
+    ]
+    generator = torch.Generator().manual_seed(1)
+    ones, zeros = torch.ones(32, 1), torch.zeros(32, 1)
+    cross_entropy = functional.binary_cross_entropy_with_logits
+    for _ in range(3):
+        values = step(torch.arange(32), 0.0)
+        noise = game.draw_noise(theirs, 32, generator)
+
+        def codes(seen=samples + 0.3 * noise.y):
+            logits, x = theirs.head(theirs.trunk(seen)).split([K, X], dim=1)
+            return logits.softmax(1), x
+
+        z, x = codes()
+        logits = theirs.p_y_given_zx.decoder(torch.cat([z, x], 1))
+        reconstruction = -cross_entropy(logits, samples, reduction="none").sum(1).mean()
+        deception = cross_entropy(theirs.adversary_z(z), ones) + cross_entropy(
+            theirs.adversary_x(x), ones
+        )
+        losses = [10 * deception - reconstruction]
+        z, x = z.detach(), x.detach()
+        for adversary, prior, code in (
+            (theirs.adversary_z, noise.z, z),
+            (theirs.adversary_x, noise.x, x),
+        ):
+            losses.append(
+                cross_entropy(adversary(prior), ones) + cross_entropy(adversary(code), zeros)
+            )
+        for loss, optimizer in zip(losses, optimizers, strict=True):
+            parameters = optimizer.param_groups[0]["params"]
+            for parameter, gradient in zip(
+                parameters, torch.autograd.grad(loss, parameters), strict=True
+            ):
+                parameter.grad = gradient
+        for optimizer in optimizers:
+            optimizer.step()
+        torch.testing.assert_close(values["loss"], losses[0].detach())
+        torch.testing.assert_close(values["adversary_z_loss"], losses[1].detach())
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
+
+
+def test_catgan_entropies_are_those_of_torch():
+    log_p = torch.log_softmax(torch.randn(B, K, dtype=torch.float64), dim=1)
+    each = reference.Categorical(logits=log_p).entropy()
+    torch.testing.assert_close(catgan.conditional_entropy(log_p), each.mean())
+    mean = reference.Categorical(probs=log_p.exp().mean(0)).entropy()
+    torch.testing.assert_close(catgan.marginal_entropy(log_p), mean)
+    sure = torch.full((K, K), -200.0).fill_diagonal_(0.0)
+    assert float(catgan.conditional_entropy(sure)) == pytest.approx(0)
+    assert float(catgan.marginal_entropy(sure)) == pytest.approx(math.log(K))
+
+
+def test_catgan_losses_are_equation_7_of_the_paper():
+    model = catgan._CatGANModel(
+        PAPER_FC, y_dim=Y, code_dim=X, observation="bernoulli", n_clusters=K
+    ).eval()
+    y = torch.rand(B, Y)
+    game = catgan._CatGANGame(0.5)
+    noise = game.draw_noise(model, B, torch.Generator().manual_seed(1))
+    discriminator, generator = list(game(model, y, noise, 0.0))
+    real = (model.head(model.trunk(y + noise.real))).softmax(1)
+    images = torch.sigmoid(model.generator.decoder(noise.code))
+    made = (model.head(model.trunk(images + noise.made))).softmax(1)
+
+    def entropy(p):
+        return -(p * p.log()).sum(-1)
+
+    expected = -entropy(real.mean(0)) + entropy(real).mean() - entropy(made).mean()
+    torch.testing.assert_close(discriminator["loss"], expected)
+    # The mutual information of sample and cluster, from their joint distribution.
+    joint = real / B
+    independent = joint.sum(0, keepdim=True) * joint.sum(1, keepdim=True)
+    information = (joint * (joint / independent).log()).sum()
+    torch.testing.assert_close(discriminator["information"], information)
+    torch.testing.assert_close(generator["loss"], -entropy(made.mean(0)) + entropy(made).mean())
+
+
+def test_catgan_remembers_the_statistics_of_real_samples_alone():
+    arch = architecture("fast-fc")
+    model = catgan._CatGANModel(arch, y_dim=Y, code_dim=X, observation="bernoulli", n_clusters=K)
+    model.train()
+    y = torch.rand(B, Y)
+    game = catgan._CatGANGame(0.5)
+    noise = game.draw_noise(model, B, torch.Generator().manual_seed(1))
+    seen = model.trunk.dense[0](y + noise.real).detach()
+    list(game(model, y, noise, 0.0))
+    torch.testing.assert_close(model.trunk.dense[1].running_mean, 0.1 * seen.mean(0))
+    assert model.trunk.dense[1].momentum == 0.1

@@ -1,0 +1,118 @@
+"""Behaviour of every method with a network: phases, records, failures."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import NotFittedError
+
+from baselines import aae, catgan, dec, gmvae_warm, vade
+from baselines.shared.autoencoder import Masking
+from gmvae.bench.runs.metrics import accuracy_hungarian
+from gmvae.clusterer.base import joined
+from gmvae.training.loop import DivergenceError
+
+
+def test_masking_hides_the_share_that_it_should():
+    masking = Masking(0.2, torch.zeros(500))
+    y = torch.ones(100, 500)
+    seen = masking(y, masking.draw((100, 500), torch.Generator().manual_seed(1)))
+    assert set(seen.unique().tolist()) == {0.0, 1.0}
+    assert float(seen.mean()) == pytest.approx(0.8, abs=4 * 0.4 / math.sqrt(50_000))
+
+
+def test_histories_of_several_trainings_are_joined():
+    one = {"epoch": [1, 2], "seconds": [0.5, 1.0], "loss": [3.0, 2.0], "reconstruction": [1.0, 2.0]}
+    two = {"epoch": [1], "seconds": [0.25], "loss": [9.0], "kl": [4.0]}
+    both = joined(joined({}, one), two)
+    np.testing.assert_array_equal(both["epoch"], [1, 2, 3])
+    np.testing.assert_array_equal(both["seconds"], [0.5, 1.0, 1.25])
+    np.testing.assert_array_equal(both["loss"], [3, 2, 9])
+    np.testing.assert_array_equal(both["kl"], [np.nan, np.nan, 4])
+    np.testing.assert_array_equal(both["reconstruction"], [1, 2, np.nan])
+
+
+SHORT = {"network": "paper-fc", "epochs": 2, "random_state": 0}
+
+
+FIRST = {**SHORT, "pretrain_epochs": 3}
+
+
+@pytest.mark.parametrize("cls", [dec.DEC, vade.VaDE])
+def test_where_real_values_lie_does_not_matter(cls, blobs):
+    settings = {**FIRST, "pretrain_epochs": 60, "batch_size": 32, "observation": "gaussian"}
+    clusters = cls(3, **settings).fit(blobs[0] + 1000).labels_
+    assert accuracy_hungarian(clusters, blobs[1]) > 0.95
+
+
+def test_a_training_that_ends_in_numbers_that_are_none_has_diverged(blobs):
+    for method in (aae.AAE(3, **SHORT), catgan.CatGAN(3, **SHORT), dec.DEC(3, **FIRST)):
+        # One batch an epoch: the values of the only step are finite, what it leaves is not.
+        method.set_params(learning_rate=1e30, batch_size=300, epochs=1)
+        with pytest.raises(DivergenceError, match="diverged") as caught:
+            method.fit(blobs[0])
+        assert caught.value.history["epoch"] == list(range(1, len(method.history_["epoch"]) + 1))
+        assert len(caught.value.history["epoch"]) >= 1
+    with pytest.raises(DivergenceError, match=r"autoencoder diverged in epoch \d: .*pretrain_lear"):
+        vade.VaDE(3, pretrain_learning_rate=1e30, batch_size=64, **FIRST).fit(blobs[0])
+    for method in (vade.VaDE(3, **FIRST), dec.DEC(3, **FIRST)):
+        method.set_params(pretrain_learning_rate=1e30, batch_size=300, pretrain_epochs=1)
+        with pytest.raises(DivergenceError, match="autoencoder diverged in its last step"):
+            method.fit(blobs[0])
+        assert len(method.history_["epoch"]) == 1
+
+
+def test_what_was_noted_survives_an_end_before_the_end(blobs):
+    class StopError(Exception):
+        pass
+
+    def note(model, epoch):
+        seen.append((epoch, len(model.history_["epoch"])))
+        if len(seen) == 2:
+            raise StopError
+        return {"clusters": model.predict(blobs[0])}
+
+    for method, before in ((aae.AAE(3, **SHORT), 0), (dec.DEC(3, tolerance=0.0, **FIRST), 3)):
+        seen = []
+        with pytest.raises(StopError):
+            method.fit(blobs[0], on_epoch=note)
+        assert seen == [(before + 1, before + 1), (before + 2, before + 2)]
+        assert len(method.records_) == 1
+        assert not method.model_.training
+
+
+def test_nothing_of_an_earlier_fit_is_left(blobs):
+    method = dec.DEC(3, **FIRST).fit(blobs[0])
+    method.set_params(pretrain_learning_rate=1e30, batch_size=300)
+    with pytest.raises(DivergenceError):
+        method.fit(blobs[0])
+    assert not hasattr(method, "labels_")
+
+
+def test_saving_asks_for_a_fit(tmp_path):
+    with pytest.raises(NotFittedError):
+        aae.AAE().save(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: dec.DEC(masked=1.0),
+            "masked must be a number from 0 to below 1, like 0.2; got 1.0",
+        ),
+        (lambda: dec.DEC(tolerance=-1), "tolerance must be a number from 0 to below 1"),
+        (lambda: dec.DEC(tolerance=2), "tolerance must be a number from 0 to below 1"),
+        (lambda: vade.VaDE(pretrain_epochs=0), "pretrain_epochs must be an integer of at least 1"),
+        (lambda: aae.AAE(sharpness=0.0), "sharpness must be a finite number above 0"),
+        (lambda: aae.AAE(sharpness="none"), r"got 'none'; null \(None\) is possible, too"),
+        (lambda: aae.AAE(x_dim=0), "x_dim must be an integer of at least 1"),
+        (lambda: catgan.CatGAN(input_noise="a"), "input_noise must be a finite number"),
+        (lambda: catgan.CatGAN(code_dim=0), "code_dim must be an integer of at least 1"),
+        (lambda: gmvae_warm.WarmGMVAE(jitter=-0.1), "jitter must be a finite number of at least 0"),
+    ],
+)
+def test_wrong_parameters_are_told(make, message, blobs):
+    with pytest.raises(ValueError, match=message):
+        make().fit(blobs[0])
