@@ -129,7 +129,7 @@ class _AAEGame:
         yield {"loss": detection(network.adversary_x(noise.x), network.adversary_x(x))}
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class AAE(ProbabilisticClusterer):
     """Adversarial autoencoder with a categorical code, the cluster, and a Gaussian one, the style.
 

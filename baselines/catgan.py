@@ -113,7 +113,7 @@ class _CatGANGame:
         yield {"loss": conditional_entropy(of_made) - marginal_entropy(of_made)}
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class CatGAN(ProbabilisticClusterer):
     """A discriminator, sure and balanced about real samples, and unsure about generated ones.
 

@@ -195,7 +195,7 @@ class _ClusteringStep(TrainingStep):
         return torch.from_numpy(read[0]).to(self.samples.device)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class DEC(AutoencoderFirst):
     """Deep embedded clustering.
 

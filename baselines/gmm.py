@@ -8,7 +8,7 @@ from baselines.shared.gaussian_mixture import GaussianMixtureClusterer
 from gmvae.clusterer.parameters import Covariance, NonNegative
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class PixelGaussianMixture(GaussianMixtureClusterer):
     """Gaussian mixture with diagonal covariances: 784 x 784 full ones take hours on MNIST.
 

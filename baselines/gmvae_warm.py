@@ -34,7 +34,7 @@ SLOPE = 0.1
 """Factor of the weights of the last layer of beta: components begin nearly independent of w."""
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class WarmGMVAE(GMVAE):
     """GMVAE whose components begin at the clusters of an autoencoder's codes.
 

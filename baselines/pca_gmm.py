@@ -13,7 +13,7 @@ from baselines.shared.gaussian_mixture import GaussianMixtureClusterer
 from gmvae.clusterer.parameters import Count
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class PCAGaussianMixture(GaussianMixtureClusterer):
     """PCA, then a Gaussian mixture by EM.
 

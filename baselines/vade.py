@@ -122,7 +122,7 @@ class _VaDEObjective:
         return {"loss": -elbo, "elbo": elbo, **terms._asdict()}
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class VaDE(AutoencoderFirst):
     """Variational deep embedding.
 

@@ -29,7 +29,7 @@ from gmvae.training.restarts import Restart, best_first, warn_of_failure
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class GMVAE(TransformerMixin, GenerativeClusterer):
     """Gaussian mixture variational autoencoder, a deep generative clusterer.
 

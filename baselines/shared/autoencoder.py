@@ -123,7 +123,7 @@ def pretraining(estimator: Any) -> TrainingSettings:
     )
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class AutoencoderFirst(ProbabilisticClusterer):
     """A clusterer that begins as a denoising autoencoder.
 

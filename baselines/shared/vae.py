@@ -80,7 +80,7 @@ class _VAEObjective:
         }
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class VAEClusterer(NetworkClusterer):
     """Train a VAE, then cluster its latent means by the clusterer of a subclass.
 

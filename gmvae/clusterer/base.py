@@ -102,7 +102,7 @@ class TrainedClusterer(ClusterMixin, BaseEstimator):
         return next(self.model_.parameters()).device
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class NetworkClusterer(TrainedClusterer):
     """A network that is learnt in one or several trainings, and clusters.
 
@@ -172,7 +172,7 @@ class NetworkClusterer(TrainedClusterer):
         return {f"model.{name}": value for name, value in self.model_.state_dict().items()}
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class ProbabilisticClusterer(NetworkClusterer):
     """A `NetworkClusterer` whose network itself gives cluster probabilities."""
 

@@ -23,7 +23,7 @@ from gmvae.model.gmvae import GMVAEModel
 from gmvae.training.devices import resolve_device, seeded
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(kw_only=True, eq=False, repr=False)
 class GenerativeClusterer(TrainedClusterer):
     """A clusterer whose ``model_`` is a `GMVAEModel`: it draws samples and has an ELBO.
 

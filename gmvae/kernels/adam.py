@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 EPSILON = 1e-8
+KERNEL = "_fused_adam_"
+"""Name of the kernel in torch, which is not public."""
 
 
 class FusedAdam:

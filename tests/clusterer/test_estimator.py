@@ -116,7 +116,7 @@ def test_restarts_keep_the_best_training_elbo(pixels):
     single = {}
     for number, seed in enumerate(seeds):
         one = GMVAE(**parameters)
-        restart = one._restart(number, seed, one._start(pixels), None)
+        restart = one._restart(number, seed, one._start(pixels), None, None)
         restart.training.run(1)
         single[seed] = restart.elbo
     assert len(set(single.values())) == 3

@@ -91,3 +91,18 @@ def test_components_against_one_distribution_at_a_time():
             torch.testing.assert_close(log_densities[j, :, k], expected)
             expected = kl_divergence(reference(q_x), reference(component))
             torch.testing.assert_close(kls[j, :, k], expected)
+
+
+def test_kl_between_gaussians_is_that_of_torch():
+    torch.manual_seed(0)
+    mean, log_var = torch.randn(2, 7, 1, 3, dtype=torch.float64)
+    other_mean, other_log_var = torch.randn(2, 4, 3, dtype=torch.float64)
+    ours = DiagonalNormal(mean, log_var).kl(DiagonalNormal(other_mean, other_log_var))
+    p = torch.distributions.Normal(mean, torch.exp(0.5 * log_var))
+    q = torch.distributions.Normal(other_mean, torch.exp(0.5 * other_log_var))
+    expected = torch.distributions.kl_divergence(p, q).sum(-1)
+    assert ours.shape == (7, 4)
+    torch.testing.assert_close(ours, expected)
+    standard = DiagonalNormal(torch.zeros(3), torch.zeros(3))
+    one = DiagonalNormal(mean, log_var)
+    torch.testing.assert_close(one.kl(standard), one.kl_from_standard())

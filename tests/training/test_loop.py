@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from gmvae.clusterer import evaluation
-from gmvae.kernels.adam import FusedAdam
 from gmvae.training import devices
 from gmvae.training import loop as training
 from gmvae.training import step as steps
@@ -38,30 +37,7 @@ def train(model, samples, settings):
     step = steps.TrainingStep(model, model, samples, settings, generator)
     run = training.Training(step, settings)
     run.run(settings.epochs)
-    return run.histories[0]
-
-
-def test_optimizer_is_torchs_adam_to_the_last_bit():
-    torch.manual_seed(0)
-    theirs = [torch.randn(5, 7, requires_grad=True), torch.randn(9, requires_grad=True)]
-    ours = [value.detach().clone().requires_grad_() for value in theirs]
-    reference = torch.optim.Adam(theirs, fused=True)
-    optimizer = FusedAdam(ours)
-    for step in range(20):
-        for parameters in (theirs, ours):
-            sum((value**3).sum() for value in parameters).backward()
-        reference.param_groups[0]["lr"] = 1e-3 * (1 + step)
-        reference.step()
-        reference.zero_grad()
-        optimizer.step(1e-3 * (1 + step))
-    for expected, actual in zip(theirs, ours, strict=True):
-        assert torch.equal(expected, actual)
-    assert all(parameter.grad is None for parameter in ours)
-
-
-def test_optimizer_refuses_a_parameter_without_gradient():
-    with pytest.raises(ValueError, match="every parameter needs a gradient"):
-        FusedAdam([torch.zeros(1, requires_grad=True)]).step(0.1)
+    return run.history
 
 
 def test_training_does_not_import_what_it_does_not_use():
@@ -105,10 +81,10 @@ def test_history_averages_over_batches():
 
 def test_cosine_schedule_goes_from_the_learning_rate_to_zero():
     cosine = settings(schedule="cosine", epochs=4)
-    rates = [steps.learning_rate_at(cosine, progress) for progress in (0, 1, 2, 3, 4)]
+    rates = [cosine.learning_rate_at(progress) for progress in (0, 1, 2, 3, 4)]
     expected = 0.005 * (1 + np.cos(np.pi * np.arange(5) / 4))
     np.testing.assert_allclose(rates, expected, atol=1e-12)
-    assert steps.learning_rate_at(settings(), 2.5) == 0.01
+    assert settings().learning_rate_at(2.5) == 0.01
 
 
 def test_divergence_names_epoch_and_value():
@@ -150,3 +126,20 @@ def test_seeded_restores_the_state():
     with devices.seeded(9, torch.device("cpu")):
         torch.rand(100)
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_reports_follow_each_epoch():
+    reports = []
+    model, samples = Mean(2), torch.ones(8, 2)
+    chosen = settings(verbose=True, phase="warm")
+    step = steps.TrainingStep(model, model, samples, chosen, torch.Generator().manual_seed(0))
+    run = training.Training(step, chosen, progress=reports.append, restart=4)
+    run.count(10.0)
+    run.run(2)
+    run.run(3)
+    assert [(r.epoch, r.epochs, r.until) for r in reports] == [(1, 3, 2), (2, 3, 2), (3, 3, 3)]
+    assert {(r.phase, r.restart) for r in reports} == {("warm", 4)}
+    assert [r.values["loss"] for r in reports] == run.history["loss"]
+    assert [r.left == 0 for r in reports] == [False, True, True]
+    assert all(isinstance(v, float) for v in reports[0].values.values())
+    assert reports[0].seconds == run.history["seconds"][0] > 10, "time spent before counts"

@@ -15,7 +15,7 @@ from made_up import METRICS, RECORD
 
 from gmvae.bench.grid.config import Config, load_config, parse_config
 from gmvae.bench.grid.runs import make_runs
-from gmvae.bench.runs.record import STATUSES
+from gmvae.bench.runs.record import STATUSES, Record, Scores
 
 KEYS = [
     *("datasets", "seeds", "methods", "results", "mark", "precision", "device", "threads"),
