@@ -134,7 +134,7 @@ def _own(name: str, module: str, class_name: str | None) -> Method:
             f"defines {len(public)}; let the names of the others begin with an underscore"
         )
     class_path = f"{module}.{public[0].name}"
-    arguments = _init_arguments(public[0])
+    arguments = _init_arguments(path, public[0])
     if arguments is not None:
         return Method(name, class_path, arguments)
     fields = _fields(path, public[0])
@@ -149,11 +149,14 @@ def _own(name: str, module: str, class_name: str | None) -> Method:
     )
 
 
-def _init_arguments(node: ast.ClassDef) -> dict[str, Any] | None:
-    """Arguments of a constructor that is written out, without those that stand for any others."""
+def _init_arguments(path: Path, node: ast.ClassDef) -> dict[str, Any] | None:
+    """Arguments of a constructor that is written out in a class of ours or in a base of it."""
     functions = (line for line in node.body if isinstance(line, ast.FunctionDef))
     init = next((function for function in functions if function.name == "__init__"), None)
-    if init is None or init.args.kwarg is not None or init.args.vararg is not None:
+    if init is None:
+        inherited = (_init_arguments(*base) for base in _own_bases(path, node))
+        return next((found for found in inherited if found is not None), None)
+    if init.args.kwarg is not None or init.args.vararg is not None:
         return None
     plain, keyword_only = init.args.args[1:], init.args.kwonlyargs
     padding = [None] * (len(plain) - len(init.args.defaults))
@@ -167,15 +170,18 @@ def _init_arguments(node: ast.ClassDef) -> dict[str, Any] | None:
 def _fields(path: Path, node: ast.ClassDef) -> dict[str, tuple[str, Any]]:
     """Annotation and default of each field of a dataclass, those of its own bases first."""
     found: dict[str, tuple[str, Any]] = {}
-    for base in node.bases:
-        where = _class_of(path, base.id) if isinstance(base, ast.Name) else None
-        if where is not None:
-            found |= _fields(*where)
+    for base in _own_bases(path, node):
+        found |= _fields(*base)
     for line in node.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value:
             default = line.value.value if isinstance(line.value, ast.Constant) else None
             found[line.target.id] = ast.unparse(line.annotation), default
     return found
+
+
+def _own_bases(path: Path, node: ast.ClassDef) -> list[tuple[Path, ast.ClassDef]]:
+    named = (base.id for base in node.bases if isinstance(base, ast.Name))
+    return [found for name in named if (found := _class_of(path, name)) is not None]
 
 
 def _class_of(path: Path, name: str) -> tuple[Path, ast.ClassDef] | None:

@@ -20,6 +20,8 @@ from gmvae.bench.disk.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 OWN_PACKAGES = ("gmvae", "baselines")
+Span = tuple[tuple[int, int], tuple[int, int]]
+"""Row and column of the first character of a piece of text, and of the end."""
 
 
 def is_own(dotted: str) -> bool:
@@ -74,23 +76,33 @@ def source_checksum(*modules: str, more: tuple[Path, ...] = ()) -> str:
 @cache
 def code_of(path: Path) -> str:
     """Text of a Python file without its comments, docstrings and blank lines."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    tokens = list(tokenize.generate_tokens(io.StringIO("".join(lines)).readline))
-    for token in (token for token in tokens if token.type == tokenize.COMMENT):
-        row, column = token.start
-        lines[row - 1] = lines[row - 1][:column] + "\n"
-    for first, last in _docstrings(syntax_tree(path)):
-        lines[first - 1 : last] = ["\n"] * (last - first + 1)
-    return "\n".join(line.rstrip() for line in lines if line.strip())
+    text = path.read_text(encoding="utf-8")
+    spans = [*_docstrings(syntax_tree(path)), *_comments(text)]
+    # As bytes, since the columns of a syntax tree count those of UTF-8.
+    lines = [line.encode() for line in text.splitlines()]
+    for (row, column), (end_row, end_column) in sorted(spans, reverse=True):
+        lines[row - 1 : end_row] = [lines[row - 1][:column] + lines[end_row - 1][end_column:]]
+    return b"\n".join(line.rstrip() for line in lines if line.strip()).decode()
 
 
-def _docstrings(tree: ast.Module) -> Iterable[tuple[int, int]]:
-    """First and last line of each docstring."""
+def _docstrings(tree: ast.Module) -> Iterable[Span]:
     owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for node in ast.walk(tree):
         if isinstance(node, owners) and ast.get_docstring(node, clean=False) is not None:
             text = node.body[0]
-            yield text.lineno, text.end_lineno or text.lineno
+            end = text.end_lineno or text.lineno, text.end_col_offset or 0
+            yield (text.lineno, text.col_offset), end
+
+
+def _comments(text: str) -> Iterable[Span]:
+    if "#" not in text:
+        return
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            line = lines[row - 1]
+            yield (row, len(line[:column].encode())), (row, len(line.encode()))
 
 
 def imported_from(path: Path, name: str) -> Path | None:

@@ -109,7 +109,6 @@ def read_table(path: Path) -> pd.DataFrame:
             dtype=dict.fromkeys(TEXT, str),
             keep_default_na=False,
             na_values=[""],
-            float_precision="round_trip",
         )
         return frame.astype({name: "Int64" for name in WHOLE if name in frame})
     except (OSError, ValueError, TypeError) as error:

@@ -111,7 +111,7 @@ def test_npz_with_its_own_test_split(tmp_path):
         ({"X": np.zeros((20, 2)), "X_test": np.zeros((20, 3))}, "shape and type of the training"),
         (
             {"X": np.zeros((20, 2)), "y": np.arange(20), "X_test": np.zeros((20, 2))},
-            "has labels for one of its two splits alone; give 'labels' and 'labels_test'",
+            "has labels for only one of its two splits; give 'labels' and 'labels_test'",
         ),
         ({"X": np.array([{}] * 20)}, "without unpickling"),
     ],

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gmvae.bench.disk.errors import ConfigError
+from gmvae.bench.grid import methods, sources
 from gmvae.bench.grid.config import load_config, parse_config
-from gmvae.bench.grid.runs import Run, make_runs, methods, summary
+from gmvae.bench.grid.runs import Run, make_runs, summary
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,8 +56,6 @@ def test_runs_have_their_paths_and_parameters():
     assert runs[2].parameters == {
         "precision": "bfloat16",
         "device": "cpu",
-        "n_samples_mc": 10,
-        "n_clusters": 10,
         "network": "paper-conv",
     }
     assert len({run.path for run in runs}) == len(runs) == 8
@@ -89,7 +88,9 @@ def test_foreign_clusterers_by_their_dotted_path():
         "runs/digits/bayes/K3/seed0",
         "runs/digits/shift/default/seed0",
     ]
-    assert runs[1].parameters == {"n_components": 3}
+    assert [run.parameters for run in runs] == [{"threshold": 1}, {}, {}]
+    assert runs[1].arguments({"n_components", "tol"}) == {"n_components": 3}
+    assert runs[0].arguments({"n_clusters", "threshold"}) == {"n_clusters": 3, "threshold": 1}
 
 
 def test_a_new_file_in_baselines_is_a_new_method(tmp_path, monkeypatch):
@@ -98,7 +99,8 @@ def test_a_new_file_in_baselines_is_a_new_method(tmp_path, monkeypatch):
         "class Mine:\n    def __init__(self, n_clusters=2, *, step=0.5):\n        pass\n"
     )
     (tmp_path / "baselines" / "_helper.py").write_text("")
-    monkeypatch.setattr(methods, "ROOT", tmp_path)
+    for module in (methods, sources):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
     assert methods.available() == ["gmvae", "mine"]
     found = methods.find("mine")
     assert found.class_path == "baselines.mine.Mine"
@@ -107,7 +109,8 @@ def test_a_new_file_in_baselines_is_a_new_method(tmp_path, monkeypatch):
         "from .mine import Mine\nclass Heir(Mine): pass\n"
     )
     assert methods.find("heir").arguments == {"n_clusters": 2, "step": 0.5}
-    assert methods.source_files("baselines.heir.Heir") == ["baselines/heir.py", "baselines/mine.py"]
+    found = [path.as_posix() for path in sources.source_files("baselines.heir")]
+    assert found == ["baselines/heir.py", "baselines/mine.py"]
     (tmp_path / "baselines" / "two.py").write_text("class A: pass\nclass B: pass\n")
     with pytest.raises(ConfigError, match=r"exactly one public class.*defines 2"):
         methods.find("two")

@@ -1,4 +1,4 @@
-"""What the figures show, and that it can be read."""
+"""Figures of made-up tables: their content, and whether it can be read."""
 
 import xml.etree.ElementTree as ET
 
@@ -6,10 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.text import Text
+from drawn import drawn, drawn_texts, source_of
 
 from gmvae.bench.report import figures
-from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import apply_style
 from gmvae.bench.report.figures import cost, stability_curves, stability_grid
 from gmvae.bench.report.tables import CURVE_COLUMNS, RUN_COLUMNS
@@ -47,7 +46,7 @@ def made_up(seeds=3):
                     for epoch in range(1, 9)
                 ]
     types = {"K": "Int64", "M": "Int64"}
-    return Source(
+    return source_of(
         pd.DataFrame(runs, columns=[*RUN_COLUMNS, "train_seconds"]).astype(types),
         pd.DataFrame(curves, columns=CURVE_COLUMNS).astype(types),
     )
@@ -68,19 +67,19 @@ def points(axes):
 
 def test_grid_shows_every_seed():
     source = made_up()
-    figure = stability_grid.draw(source)
+    figure = drawn(stability_grid, source)
     gmvae = source.runs[source.runs.method == "gmvae"]
     for axes, metric in zip(figure.axes, ("accuracy_exemplar", "accuracy_hungarian"), strict=False):
         assert set(gmvae[metric]) <= set(points(axes))
         assert "%" in axes.get_ylabel()
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "published mean ± std" in labels
-    assert "M = 10, one point a seed" in labels
+    assert "M = 10, one point per seed" in labels
 
 
 def test_curves_have_a_panel_for_every_k_and_m():
     source = made_up()
-    curves, figure = source.curves, stability_curves.draw(source)
+    curves, figure = source.curves, drawn(stability_curves, source)
     titles = [axes.get_title() for axes in figure.axes]
     assert len(titles) == 6
     assert all(f"K = {K}, M = {M}" in " ".join(titles) for K in (10, 16, 30) for M in (1, 10))
@@ -90,7 +89,7 @@ def test_curves_have_a_panel_for_every_k_and_m():
 
 
 def test_cost_has_a_point_for_each_setting_that_has_the_score():
-    figure = cost.draw(made_up())
+    figure = drawn(cost, made_up())
     exemplar, hungarian = figure.axes
     assert len(hungarian.containers) == 12
     assert len(exemplar.containers) == 9, "k-means has no exemplar accuracy"
@@ -109,20 +108,9 @@ def test_files_can_be_read_by_people(tmp_path, name):
     assert (tmp_path / f"{name}.svg").read_text() == svg, "the same tables, the same file"
 
 
-def drawn_texts(figure):
-    """All texts of a figure but the labels of ticks beyond the ends of an axis."""
-    texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            ticks = {*axis.get_major_ticks(), *axis.get_minor_ticks()} - {*axis._update_ticks()}
-            hidden = {label for tick in ticks for label in (tick.label1, tick.label2)}
-            texts = [text for text in texts if text not in hidden]
-    return texts
-
-
 @pytest.mark.parametrize("module", [stability_grid, stability_curves, cost])
 def test_no_text_is_small_or_covers_another(module):
-    figure = module.draw(made_up())
+    figure = drawn(module, made_up())
     figure.canvas.draw()
     texts = drawn_texts(figure)
     assert min(text.get_fontsize() for text in texts) >= 7
@@ -137,29 +125,29 @@ def test_no_text_is_small_or_covers_another(module):
 @pytest.mark.parametrize("module", [stability_grid, stability_curves, cost])
 def test_nothing_to_draw_is_said(module):
     source = made_up()
-    figure = module.draw(Source(source.runs[:0], source.curves[:0]))
+    figure = drawn(module, source_of(source.runs[:0], source.curves[:0]))
     assert "is in this table" in figure.axes[0].texts[0].get_text()
 
 
 @pytest.mark.parametrize("module", [stability_grid, stability_curves, cost])
 def test_one_seed_is_enough(module):
-    module.draw(made_up(seeds=1)).canvas.draw()
+    drawn(module, made_up(seeds=1)).canvas.draw()
 
 
 def test_failed_runs_are_in_no_figure():
     """A collapsed run has scores, and is no part of what a method reaches."""
     source = made_up()
     runs, curves = source.runs, source.curves
-    expected = [figure.draw(source) for figure in (cost, stability_curves, stability_grid)]
+    expected = [drawn(figure, source) for figure in (cost, stability_curves, stability_grid)]
     failed_runs, failed_curves = runs[runs.seed == 0].copy(), curves[curves.seed == 0].copy()
     for frame in (failed_runs, failed_curves):
         frame["seed"] = 99
         frame["accuracy_exemplar"] = 10.0
     failed_runs["accuracy_hungarian"] = 10.0
     failed_runs["status"] = "collapsed"
-    more = Source(pd.concat([runs, failed_runs]), pd.concat([curves, failed_curves]))
+    more = source_of(pd.concat([runs, failed_runs]), pd.concat([curves, failed_curves]))
     for module, without in zip((cost, stability_curves, stability_grid), expected, strict=True):
-        with_failed = module.draw(more)
+        with_failed = drawn(module, more)
         for one, other in zip(without.axes, with_failed.axes, strict=True):
             lines = [[line.get_ydata() for line in axes.lines] for axes in (one, other)]
             for first, second in zip(*lines, strict=True):

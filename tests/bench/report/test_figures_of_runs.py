@@ -6,14 +6,13 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import drawn, drawn_texts, source_of
 from made_up import RAW
-from test_figures import drawn_texts
 
 from gmvae.bench.grid.config import parse_config
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report import figures
 from gmvae.bench.report.drawing import mosaic
-from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.figures import confidence, confusion, generation, latent, synthetic
 
 
@@ -26,7 +25,7 @@ def test_every_figure_is_a_picture_with_text_that_can_be_read(page, folder):
 
 @pytest.mark.parametrize("module", [synthetic, generation, confusion, latent, confidence])
 def test_no_text_is_small_or_cut(module, source):
-    figure = module.draw(source)
+    figure = drawn(module, source)
     figure.canvas.draw()
     for text in drawn_texts(figure):
         assert text.get_fontsize() >= 7, text.get_text()
@@ -39,7 +38,7 @@ def test_no_text_is_small_or_cut(module, source):
 
 @pytest.mark.parametrize("module", [synthetic, generation, confusion, latent, confidence])
 def test_nothing_to_draw_is_said(module, source):
-    figure = module.draw(Source(source.runs[:0], source.curves[:0]))
+    figure = drawn(module, source_of(source.runs[:0], source.curves[:0]))
     assert "is in this table" in figure.axes[0].texts[0].get_text()
 
 
@@ -56,9 +55,7 @@ def test_fraction_of_runs_that_find_the_arcs(source, monkeypatch):
     changed = source.runs.copy()
     of_variant = changed["variant"] == "plain"
     changed.loc[of_variant, "accuracy_majority"] = [96.0, 94.9]
-    found = synthetic.table(
-        Source(changed, source.curves, source.results, source.data, source.scored)
-    )
+    found = synthetic.table(source_of(changed, source.curves, source))
     plain = found[found["variant"] == "plain"].iloc[0]
     assert (plain["n_runs"], plain["n_found"], plain["found"]) == (2, 1, 0.5)
     # Wilson's interval by its formula, for one of two.
@@ -121,7 +118,7 @@ def test_median_run_where_there_is_no_elbo():
     runs = pd.DataFrame(
         {"elbo": [None] * 5, "accuracy_hungarian": [10.0, 50, 30, 20, 40], "seed": range(5)}
     )
-    assert Source(runs, runs).representative(runs)["seed"] == 2
+    assert source_of(runs, runs).representative(runs)["seed"] == 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import RECORD
+from made_up import METRICS, RECORD
 
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.disk.files import write_arrays
@@ -56,6 +56,7 @@ def write_run(
     epochs = {"accuracy_hungarian": [0.1, hungarian], "accuracy_exemplar": [0.2, exemplar]}
     finished = status == "finished"
     scores = {
+        **METRICS,
         "status": status,
         "final": final if finished else None,
         "epochs": epochs if finished and method == "gmvae" else {},
@@ -163,10 +164,10 @@ def test_scoring_a_run(tmp_path):
         exemplars=np.array([[0, 0, 2], [1, 0, 4], [1, 1, 0], [1, 2, 5]]),
     )
     scores = score_run(tmp_path, tmp_path / "labels.npy")
-    assert scores["final"]["accuracy_hungarian"] == pytest.approx(5 / 6)
-    assert scores["final"]["accuracy_exemplar"] == pytest.approx(4 / 6)
-    assert scores["epochs"]["accuracy_exemplar"] == pytest.approx([2 / 6, 4 / 6])
-    assert scores["epochs"]["clusters_used"] == [1, 3]
+    assert scores.final["accuracy_hungarian"] == pytest.approx(5 / 6)
+    assert scores.final["accuracy_exemplar"] == pytest.approx(4 / 6)
+    assert scores.epochs["accuracy_exemplar"] == pytest.approx([2 / 6, 4 / 6])
+    assert scores.epochs["clusters_used"] == [1, 3]
 
     np.save(tmp_path / "labels.npy", labels[:5])
     with pytest.raises(DataError, match=r"6 test samples, but .* 5 labels"):
@@ -174,8 +175,8 @@ def test_scoring_a_run(tmp_path):
 
     np.save(tmp_path / "labels.npy", labels[:0])
     scores = score_run(tmp_path, tmp_path / "labels.npy")
-    assert scores["final"]["accuracy_hungarian"] is None
-    assert scores["final"]["clusters_used"] == 3
+    assert scores.final["accuracy_hungarian"] is None
+    assert scores.final["clusters_used"] == 3
 
 
 def test_damaged_record_is_named(tmp_path):

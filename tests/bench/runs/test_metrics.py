@@ -4,12 +4,12 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from gmvae.bench.runs.assignments import exemplars
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gmvae.bench.runs import metrics
+from gmvae.bench.runs.fit import exemplars
 
 
 def brute_force(clusters, labels, n_clusters, n_classes):

@@ -89,7 +89,7 @@ def test_status_watches_until_the_end(folder, tmp_path, capsys, monkeypatch):
     thread.start()
     last = watch.show(results, watch=True)
     thread.join()
-    assert "11 of 13 runs done, 1 failed, 1 waiting" in capsys.readouterr().out
+    assert "11 of 13 runs done, 1 failed, 1 stopped" in capsys.readouterr().out
     assert "12 of 13 runs done, 1 failed" in last.splitlines()[0]
 
 

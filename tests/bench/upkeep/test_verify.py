@@ -120,7 +120,7 @@ def exchange_two_runs(grid):
         (lift_a_metric, r"metrics\.json does not have the content that was written"),
         (swap_assignments, r"seed0/test\.npz does not have the content that was written"),
         (swap_assignments, r"table1\.csv, line 2: is 'digits,kmeans.*, recomputed 'digits,kmeans"),
-        (lift_the_table, r"^1 differences in results:\n  results/table1\.csv, line 2: is "),
+        (lift_the_table, r"^2 differences in results:\n  results/table1\.csv, line 2: is "),
         (lose_a_model, r"seed1/model\.safetensors is missing, or not in train\.sha256"),
         (empty_a_list, r"seed0/history\.csv is missing, or not in train\.sha256"),
         (leave_a_run_out, r"runs\.csv, line 3: is 'digits,gmvae.*, recomputed 'digits,kmeans"),
@@ -147,5 +147,5 @@ def test_what_cannot_be_verified(grid):
     with pytest.raises(DataError, match="no workflow was started with"):
         verify(Path("data"))
     Path("results/config.json").write_text('{"seeds": [0]}')
-    with pytest.raises(ConfigError, match="this is no configuration of this version"):
+    with pytest.raises(ConfigError, match="this is not a configuration of this version"):
         verify(Path("results"))

@@ -1,0 +1,108 @@
+"""Checksums of sources: the code counts, and its comments and docstrings do not."""
+
+import ast
+
+import pytest
+
+from gmvae.bench.disk.errors import ConfigError
+from gmvae.bench.grid import sources
+from gmvae.bench.grid.sources import code_of, source_checksum, source_files
+
+ODD = '''"""A title; with "quotes" and # no comment."""; FIRST = 1
+# A comment.
+TEXT = """# not a comment
+   but a text"""  # a comment
+
+
+class A:
+    """What it is."""
+
+    x = "#"  # y
+
+    def f(self): "one line"; return 1
+
+    async def g(self):
+        r"""A docstring
+        of two lines.
+        """
+        def inner():
+            """Within."""
+        "not a docstring"
+        return f"{self.x}#"
+'''
+
+
+@pytest.fixture
+def code(tmp_path):
+    """Code of a text, read from a new file each time."""
+
+    def read(text):
+        path = tmp_path / f"m{len(list(tmp_path.iterdir()))}.py"
+        path.write_text(text)
+        return code_of(path)
+
+    return read
+
+
+def test_odd_sources_lose_their_words_alone(code):
+    found = code(ODD)
+    for word in ("A comment", "  # a comment", "# y", "What it is", "two lines", "Within"):
+        assert word not in found
+    for kept in (
+        "# not a comment\n   but a text",
+        'x = "#"',
+        "not a docstring",
+        '}#"',
+        "FIRST = 1",
+    ):
+        assert kept in found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# A comment.", "# Another one,\n# in two lines."),
+        ("What it is.", "It is what\n\n    it is."),
+        ("Within.", "Inside."),
+        ("\n\n\nclass", "\n\n\n\n# here\nclass"),
+    ],
+)
+def test_other_words_are_the_same_code(code, old, new):
+    assert old in ODD
+    assert code(ODD.replace(old, new)) == code(ODD)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# not a comment", "# not a  comment"),
+        ("FIRST = 1", "FIRST = 2"),
+        ("not a docstring", "not a text"),
+        ("return 1", "return 2"),
+        ("class A", "class B"),
+        ("    x =", "    y ="),
+    ],
+)
+def test_other_code_is_other_code(code, old, new):
+    assert old in ODD
+    changed = ODD.replace(old, new)
+    ast.parse(changed)
+    assert code(changed) != code(ODD)
+
+
+def test_code_that_is_not_python(code):
+    with pytest.raises(ConfigError, match="is not valid Python"):
+        code("def f(:")
+
+
+def test_checksums_follow_imports_and_count_other_files_by_the_byte(tmp_path):
+    found = {path.as_posix() for path in source_files("gmvae.bench.report.page")}
+    assert {"gmvae/bench/report/page/__init__.py", "gmvae/bench/report/effects.py"} <= found
+    template = tmp_path / "page.html"
+    template.write_text("<!-- a -->")
+    before = source_checksum("gmvae.model.objective", more=(template,))
+    assert before == source_checksum("gmvae.model.objective", more=(template,))
+    template.write_text("<!-- b -->")
+    sources.source_checksum.cache_clear()
+    assert before != source_checksum("gmvae.model.objective", more=(template,))
+    assert source_checksum("gmvae.model.objective") != source_checksum("gmvae.model.gmvae")
