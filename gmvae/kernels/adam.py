@@ -9,19 +9,21 @@ from torch import Tensor
 
 EPSILON = 1e-8
 KERNEL = "_fused_adam_"
-"""Name of the kernel in torch, which is not public."""
+"""Name of torch's kernel, which is not part of its public interface."""
 
 
 class FusedAdam:
     """Adam (Kingma and Ba, arXiv:1412.6980) by the kernel behind ``torch.optim.Adam(fused=True)``.
 
-    It does the same arithmetic to the last bit, which a test holds. It leaves out the general
-    optimizer around the kernel, whose first use imports torch's compiler: nearly two seconds at the
-    start of every training process. Where torch has no such kernel, that optimizer does the step.
+    The results are the same to the last bit. The general optimizer around the kernel is left out,
+    since its first use imports torch's compiler: nearly two seconds at the start of every training
+    process. If this version of torch has no such kernel, or one with other arguments, that
+    optimizer takes the step.
 
     Parameters
     ----------
     parameters : iterable of Tensor
+        Those without ``requires_grad`` are left out.
     betas : tuple of float, default=(0.9, 0.999)
         Decay of the running means of the gradients and of their squares.
     """
@@ -31,34 +33,39 @@ class FusedAdam:
         self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
-        # All parameters have seen the same number of steps, and share the tensor that counts them.
+        # All parameters have taken the same number of steps, so one tensor counts for all.
         self.n_steps = torch.zeros((), dtype=torch.float32, device=self.parameters[0].device)
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move the parameters along their gradients, then forget the gradients.
+        """Move the parameters along their gradients, then drop the gradients.
 
         Parameters
         ----------
         learning_rate : float
+
+        Raises
+        ------
+        ValueError
+            If a parameter has no gradient, or one with another memory layout.
         """
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if len(gradients) < len(self.parameters):
-            raise ValueError("every parameter needs a gradient; one has no part in the loss")
+            raise ValueError("every parameter needs a gradient; one takes no part in the loss")
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            # The kernel goes through memory and does not look.
+            # The kernel walks through memory without checking this.
             if not same_layout(gradient, parameter):
                 raise ValueError("a gradient and its parameter differ in their memory layout")
         try:
             self._kernel_step(gradients, learning_rate)
-        except (AttributeError, TypeError):  # torch has no such kernel, or with other arguments
+        except (AttributeError, TypeError):  # there is no such kernel, or its arguments differ
             self._optimizer_step(learning_rate)
         for parameter in self.parameters:
             parameter.grad = None
 
     def _kernel_step(self, gradients: list[Tensor], learning_rate: float) -> None:
         n_steps = self.n_steps + 1
-        torch._fused_adam_(
+        getattr(torch, KERNEL)(
             self.parameters,
             gradients,
             self.means,
@@ -76,7 +83,7 @@ class FusedAdam:
         self.n_steps.copy_(n_steps)
 
     def _optimizer_step(self, learning_rate: float) -> None:
-        """The same step by torch's optimizer, which is given our state and gives it back."""
+        """Take the same step with torch's optimizer, which works on this object's state."""
         optimizer = torch.optim.Adam(
             self.parameters, lr=learning_rate, betas=self.betas, eps=EPSILON, fused=True
         )
@@ -89,19 +96,20 @@ class FusedAdam:
         self.n_steps.copy_(counts[0])
 
     def state(self) -> dict[str, Tensor]:
-        """Everything but the parameters themselves, by name."""
+        """State of the optimizer by name, without the parameters themselves."""
         named = {f"means.{number}": mean for number, mean in enumerate(self.means)}
         named |= {f"squares.{number}": square for number, square in enumerate(self.squares)}
         return {**named, "n_steps": self.n_steps}
 
     def keep(self, parameters: list[Tensor], chosen: Tensor) -> None:
-        """Go on with a selection along the first axis of all parameters.
+        """Continue with a selection along the first axis of all parameters.
 
         Parameters
         ----------
         parameters : list of Tensor
-            The selected parts, in the old order.
+            The selected slices, in the order of the old parameters.
         chosen : Tensor of int, shape (n,)
+            Selected indices.
         """
         self.parameters = parameters
         self.means = [mean[chosen] for mean in self.means]
@@ -109,6 +117,6 @@ class FusedAdam:
 
 
 def same_layout(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors of one shape lie in memory in the same order."""
+    """Whether two tensors of the same shape have the same order in memory."""
     strides = zip(one.shape, one.stride(), other.stride(), strict=True)
     return all(size == 1 or mine == theirs for size, mine, theirs in strides)

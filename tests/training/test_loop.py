@@ -126,20 +126,3 @@ def test_seeded_restores_the_state():
     with devices.seeded(9, torch.device("cpu")):
         torch.rand(100)
     assert torch.equal(torch.rand(2), expected)
-
-
-def test_reports_follow_each_epoch():
-    reports = []
-    model, samples = Mean(2), torch.ones(8, 2)
-    chosen = settings(verbose=True, phase="warm")
-    step = steps.TrainingStep(model, model, samples, chosen, torch.Generator().manual_seed(0))
-    run = training.Training(step, chosen, progress=reports.append, restart=4)
-    run.count(10.0)
-    run.run(2)
-    run.run(3)
-    assert [(r.epoch, r.epochs, r.until) for r in reports] == [(1, 3, 2), (2, 3, 2), (3, 3, 3)]
-    assert {(r.phase, r.restart) for r in reports} == {("warm", 4)}
-    assert [r.values["loss"] for r in reports] == run.history["loss"]
-    assert [r.left == 0 for r in reports] == [False, True, True]
-    assert all(isinstance(v, float) for v in reports[0].values.values())
-    assert reports[0].seconds == run.history["seconds"][0] > 10, "time spent before counts"
