@@ -1,9 +1,9 @@
 """``make bench``: our training step beside a textbook's and beside what the hardware allows.
 
-All three are measured by turns in one process on one core, so that a machine that becomes slower or
-faster meanwhile does so for all of them; of several rounds the median counts. The textbook computes
-in float32, as textbooks do; ours and the bound in the precision of the config. The peak of memory
-is that of a process of its own that does three of our steps.
+The three are measured in turn, in one process on one core, so that a machine that slows down
+slows all of them down; the median of several rounds counts. The textbook computes in float32, as
+textbooks do, ours and the bound in the precision of the config. Peak memory is that of a separate
+process that takes three of our steps. The overhead of a process and the cost of small runs follow.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import Any
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import overhead
+import small_runs
 import torch
 import yaml
 from bound import products
 from textbook import TextbookGMVAE, TextbookTraining
 
-from gmvae.bench.runs import provenance
-from gmvae.bench.runs.environment import keep_freed_memory
+from gmvae.bench.runs import environment
 from gmvae.model.architectures import architecture
 from gmvae.model.gmvae import GMVAEModel
 from gmvae.model.objective import GMVAEObjective
@@ -43,12 +43,12 @@ CASES = [
     *((network, *K_and_M) for network, K_and_M in itertools.product(NETWORKS, SIZES)),
     ("paper-conv", 10, 1),
 ]
-# Least ratios and rate that the project wants of itself.
 TARGETS: dict[tuple[str, int, int], dict[str, float]] = {
     ("fast-fc", 10, 1): {"ours/textbook": 4, "ours/bound": 0.5},
     ("fast-fc", 30, 10): {"ours/textbook": 8},
     ("fast-conv", 10, 1): {"ours": 8600, "ours/bound": 0.5},
 }
+"""Smallest ratios and images per second that the project aims at."""
 BOUND_IN_FLOAT32 = 0.8
 MOST_SECONDS = 4
 MOST_MB = 900
@@ -56,7 +56,7 @@ CONTESTANTS = ("ours", "textbook", "bound")
 
 
 class Compiled:
-    """Our objective by torch.compile, which needs a C++ compiler and half a minute a case."""
+    """Our objective after torch.compile, which needs a C++ compiler and half a minute per case."""
 
     def __init__(self, objective: GMVAEObjective):
         self.draw_noise = objective.draw_noise
@@ -69,7 +69,7 @@ class Compiled:
 def make_steps(
     case: tuple[str, int, int], settings: TrainingSettings, samples: torch.Tensor, compiled: bool
 ) -> dict[str, Callable[[], Any]]:
-    """One function a contestant, which does one step."""
+    """One function per contestant, which takes one step."""
     network, K, M = case
     model, objective, _ = our_step(case, settings, samples)
     order = torch.randperm(len(samples)).split(settings.batch_size)[:-1]
@@ -98,7 +98,7 @@ def make_steps(
 
 
 def measure(steps: dict[str, Callable[[], Any]], rounds: int, seconds: float) -> dict[str, float]:
-    """Seconds a step of each contestant, median over rounds."""
+    """Seconds per step of each contestant, median over rounds."""
     times: dict[str, list[float]] = {name: [] for name in steps}
     numbers: dict[str, int] = {}
     for name, step in steps.items():
@@ -116,7 +116,7 @@ def measure(steps: dict[str, Callable[[], Any]], rounds: int, seconds: float) ->
 
 
 def made_up_images(n: int) -> torch.Tensor:
-    """Images (n, 784) with ink on every fifth pixel, as in MNIST; time does not depend on them."""
+    """Images (n, 784) with as much ink as MNIST; the time does not depend on their content."""
     generator = torch.Generator().manual_seed(0)
     return ((torch.rand((n, 784), generator=generator) < 0.2) * 255).to(torch.uint8)
 
@@ -124,7 +124,7 @@ def made_up_images(n: int) -> torch.Tensor:
 def our_step(
     case: tuple[str, int, int], settings: TrainingSettings, samples: torch.Tensor
 ) -> tuple[GMVAEModel, GMVAEObjective, TrainingStep]:
-    """The model of a case, its objective and the training step."""
+    """The model of a case, its objective and its training step."""
     network, K, M = case
     torch.manual_seed(0)
     model = GMVAEModel(
@@ -138,15 +138,15 @@ def our_step(
 
 
 def peak_of_three_steps(case: tuple[str, int, int], settings: TrainingSettings) -> float:
-    """Peak of the memory of this process after three steps on as many images as MNIST has."""
+    """Peak memory of this process in MB, after three steps on as many images as MNIST has."""
     step = our_step(case, settings, torch.zeros((60_000, 784), dtype=torch.uint8))[2]
     for _ in range(3):
         step(torch.arange(settings.batch_size), 0.0)
-    return round(provenance.peak_memory_mb(), 1)
+    return round(environment.peak_memory_mb(), 1)
 
 
 def peak_of_a_process(case: tuple[str, int, int], settings: TrainingSettings) -> float:
-    """The same of a new process."""
+    """Peak memory in MB of a new process that takes these three steps."""
     options = ["--precision", settings.precision, "--peak-of", json.dumps(case)]
     result = subprocess.run(
         [sys.executable, __file__, *options], check=True, stdout=subprocess.PIPE, text=True
@@ -203,43 +203,37 @@ def line(result: dict[str, Any]) -> str:
 
 
 def verdict(met: bool) -> str:
-    """How a target is said to stand."""
+    """Words for a target that is met or not."""
     return "met" if met else "not met"
 
 
 def options_and_settings() -> tuple[argparse.Namespace, TrainingSettings]:
-    """Of the command line and of the config."""
+    """Read the command line and the config."""
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     gmvae = next(method for method in config["methods"] if method["name"] == "gmvae")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("results/bench.json"))
     parser.add_argument("--precision", default=config["precision"], choices=["float32", "bfloat16"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.8, help="of each contestant a round")
+    parser.add_argument("--seconds", type=float, default=0.8, help="per contestant and round")
     parser.add_argument("--peak-of", type=json.loads, help=argparse.SUPPRESS)
-    parser.add_argument("--compile", action="store_true", help="also ours by torch.compile")
+    parser.add_argument("--compile", action="store_true", help="add ours with torch.compile")
     parser.add_argument(
         "--only",
         choices=sorted({case[0] for case in CASES}),
-        help="network of the cases to run; all by default",
+        help="measure this network alone; without it, all networks, the overhead and small runs",
     )
     options = parser.parse_args()
     batch_size = gmvae["parameters"].get("batch_size", 128)
     return options, TrainingSettings(1, batch_size, 1e-3, precision=options.precision)
 
 
-def main() -> None:
-    """Print the table, write the JSON file."""
-    options, settings = options_and_settings()
-    torch.set_num_threads(1)
-    keep_freed_memory()
-    if options.peak_of is not None:
-        print(peak_of_three_steps(tuple(options.peak_of), settings))
-        return
+def run_cases(options: argparse.Namespace, settings: TrainingSettings) -> list[dict[str, Any]]:
+    """Measure all cases and print their table."""
     samples = made_up_images(6_000)
     print(
         f"images/s on one core, batch {settings.batch_size}; textbook in float32, the others in "
-        f"{settings.precision}; on {provenance.machine()['processor']}"
+        f"{settings.precision}; on {environment.machine()['processor']}"
     )
     print(
         f"{'network':<11}{'K':>3}{'M':>4}"
@@ -251,23 +245,44 @@ def main() -> None:
         if options.only in (None, case[0]):
             results.append(run_case(case, settings, samples, options))
             print(line(results[-1]), flush=True)
-    overheads = None if options.only else overhead.measure(options.precision)
-    if overheads is not None:
-        print(
-            f"process start to first step {overheads['seconds_to_first_step']:.1f} s "
-            f"(< {MOST_SECONDS}: {verdict(overheads['seconds_to_first_step'] < MOST_SECONDS)}), "
-            f"peak memory of a fast-fc run on 60,000 images {overheads['peak_mb']:.0f} MB "
-            f"(< {MOST_MB}: {verdict(overheads['peak_mb'] < MOST_MB)})"
-        )
+    return results
+
+
+def run_processes(precision: str) -> dict[str, Any]:
+    """Measure whole processes, print how they compare with their targets, and return both."""
+    start = overhead.measure(precision)
+    seconds, peak_mb = start["seconds_to_first_step"], start["peak_mb"]
+    print(
+        f"process start to first step {seconds:.1f} s (< {MOST_SECONDS}: "
+        f"{verdict(seconds < MOST_SECONDS)}), peak memory of a fast-fc run on 60,000 images "
+        f"{peak_mb:.0f} MB (< {MOST_MB}: {verdict(peak_mb < MOST_MB)})"
+    )
+    small = small_runs.measure()
+    print(small_runs.report(small))
+    return {
+        "overhead": start,
+        "overhead_targets": {"seconds_to_first_step": MOST_SECONDS, "peak_mb": MOST_MB},
+        "small_runs": small,
+        "small_runs_targets": small_runs.TARGETS,
+    }
+
+
+def main() -> None:
+    """Print the tables and write the JSON file."""
+    options, settings = options_and_settings()
+    torch.set_num_threads(1)
+    environment.keep_freed_memory()
+    if options.peak_of is not None:
+        print(peak_of_three_steps(tuple(options.peak_of), settings))
+        return
     record = {
         "precision": settings.precision,
         "batch_size": settings.batch_size,
-        "cases": results,
-        "overhead": overheads,
-        "overhead_targets": {"seconds_to_first_step": MOST_SECONDS, "peak_mb": MOST_MB},
-        "program": provenance.program(),
-        "libraries": provenance.libraries(),
-        "machine": provenance.machine(),
+        "cases": run_cases(options, settings),
+        **({} if options.only else run_processes(options.precision)),
+        "program": environment.program(),
+        "libraries": environment.libraries(),
+        "machine": environment.machine(),
     }
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""The bound of a training step: its matrix products and convolutions alone, forward and backward.
+"""Bound of a training step: its matrix products and convolutions alone, forward and backward.
 
-Nothing else is done: no bias, normalisation, activation, loss or optimizer, nothing is converted.
+Nothing else is done: no bias, normalisation, activation, loss, optimizer or conversion.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Product = Callable[[], object]
 
 
 def products(model: GMVAEModel, batch: int, n_samples_mc: int, dtype: torch.dtype) -> list[Product]:
-    """One function for each layer of the model, in the shapes of a batch, made by a forward pass.
+    """One function per layer of the model, with the shapes that a forward pass of a batch has.
 
-    The layer that reads the samples needs no gradient for them.
+    The layer that reads the samples computes no gradient for them.
     """
     found: list[Product] = []
     layers = [
@@ -82,7 +82,7 @@ def _convolution(
 
 
 def _narrow(layer: NarrowConvTranspose2d, x: Tensor) -> Product:
-    """The product that this layer is made of."""
+    """The matrix product inside this layer."""
     weight = layer.weight.detach().to(x.dtype).flatten(1)
     pixels = x.permute(0, 2, 3, 1).flatten(0, 2).contiguous()
     gradient = torch.randn(weight.shape[1], len(pixels)).to(x.dtype)

@@ -1,9 +1,10 @@
-"""The benchmark measures what it says."""
+"""The benchmark measures what it claims to measure."""
 
 import argparse
 
 import bench
 import pytest
+import small_runs
 import torch
 from bound import products
 from torch import nn
@@ -34,7 +35,25 @@ def test_a_case_is_compared_with_its_targets(monkeypatch):
     monkeypatch.setitem(bench.TARGETS, ("fast-fc", 10, 1), {"ours": 1, "ours/bound": 1e9})
     result = bench.run_case(("fast-fc", 10, 1), SETTINGS, bench.made_up_images(40), options)
     assert set(result["images_per_second"]) == set(bench.CONTESTANTS)
-    # In float32 the bound of fast-fc has a target of its own.
+    # In float32 the bound of fast-fc has its own target.
     assert result["targets"]["ours"] == {"least": 1, "met": True}
     assert result["targets"]["ours/bound"]["least"] == bench.BOUND_IN_FLOAT32
     assert "ours >= 1: met" in bench.line(result)
+
+
+def test_small_runs_are_compared_with_their_imports(monkeypatch):
+    rounds = iter([9.0, 3.0, 5.0])
+
+    def one_round(folder):
+        kmeans = next(rounds)
+        programs = {"kmeans": kmeans, "import sklearn.cluster": 4.0}
+        return {**programs, "network": 3.0, "import torch": 2.0}
+
+    monkeypatch.setattr(small_runs, "_spent", lambda arguments, folder: 0.0)
+    monkeypatch.setattr(small_runs, "_one_round", one_round)
+    measured = small_runs.measure(rounds=3)
+    assert (measured["kmeans/import"], measured["network/import"]) == (1.25, 1.5)
+    kmeans, network = small_runs.report(measured).splitlines()
+    assert "k-means: 5.00 s, 1.25 times" in kmeans
+    assert kmeans.endswith("(<= 1.5: met)")
+    assert network.endswith("(<= 1.3: not met)")

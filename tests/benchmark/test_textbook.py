@@ -1,4 +1,4 @@
-"""What we are measured against is the same model."""
+"""The textbook's model is the same as ours."""
 
 import pytest
 import torch
@@ -25,8 +25,8 @@ def models(network, n_clusters):
     return ours, theirs
 
 
-# A textbook's loop normalises the batch of each of the M samples apart and we all of them
-# together: with M > 1 the two are the same function with the statistics held fixed.
+# The textbook's loop normalises each of the M samples separately, ours all of them at once: with
+# M > 1 both are the same function only if the statistics are held fixed.
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-3), (torch.float64, 1e-10)])
 @pytest.mark.parametrize(("n_samples_mc", "training"), [(1, True), (3, False)])
 @pytest.mark.parametrize("network", ["fast-fc", "fast-conv", "paper-conv"])
@@ -46,5 +46,5 @@ def test_same_loss_and_gradients(network, n_samples_mc, training, dtype, toleran
             difference = (gradient - theirs_gradient).norm()
             assert difference <= tolerance * theirs_gradient.norm() + 1e-6
         elif training:
-            # What we leave out, a bias before a batch normalisation, has no gradient.
+            # Ours has no bias before a batch normalisation, since its gradient is zero.
             assert theirs_gradient.abs().max() < 1e-3

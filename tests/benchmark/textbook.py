@@ -1,7 +1,7 @@
-"""GMVAE as a textbook writes it, to be measured against: the same model, without any of our tricks.
+"""GMVAE as a textbook would write it, for comparison: the same model without any optimisation.
 
-Layers of torch with their defaults, distributions of torch.distributions, one pass of the networks
-for each of the M samples, one head and one pass over the batch for each of the K components.
+It uses torch's layers with their defaults and torch.distributions, one pass of the networks for
+each of the M samples, and one head and one pass over the batch for each of the K components.
 """
 
 from __future__ import annotations
@@ -22,32 +22,55 @@ def dense(n_in: int, n_out: int) -> list[nn.Module]:
     return [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.ReLU()]
 
 
+def dense_chain(*widths: int) -> list[nn.Module]:
+    return [layer for pair in itertools.pairwise(widths) for layer in dense(*pair)]
+
+
+def make_trunk(arch: Architecture, y_dim: int) -> nn.Sequential:
+    sides = convolution_sides(arch, y_dim)
+    layers: list[nn.Module] = []
+    channels = 1
+    if sides:
+        layers.append(nn.Unflatten(1, (1, sides[0], sides[0])))
+    for conv in arch.convolutions:
+        layers += [
+            nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding),
+            nn.BatchNorm2d(conv.channels),
+            nn.ReLU(),
+        ]
+        channels = conv.channels
+    width = channels * sides[-1] ** 2 if sides else y_dim
+    return nn.Sequential(*layers, nn.Flatten(), *dense_chain(width, *arch.hidden))
+
+
+def make_decoder(arch: Architecture, y_dim: int) -> nn.Sequential:
+    hidden = arch.hidden[::-1]
+    layers = dense_chain(arch.x_dim, *hidden)
+    sides = convolution_sides(arch, y_dim)
+    if not sides:
+        return nn.Sequential(*layers, nn.Linear(hidden[-1], y_dim))
+    channels = arch.convolutions[-1].channels
+    layers += dense(hidden[-1], channels * sides[-1] ** 2)
+    layers.append(nn.Unflatten(1, (channels, sides[-1], sides[-1])))
+    outputs = [1, *(conv.channels for conv in arch.convolutions[:-1])]
+    for index in reversed(range(len(arch.convolutions))):
+        conv, out = arch.convolutions[index], outputs[index]
+        layers.append(
+            nn.ConvTranspose2d(conv.channels, out, conv.kernel, conv.stride, conv.padding)
+        )
+        if index > 0:
+            layers += [nn.BatchNorm2d(out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Flatten())
+
+
 class TextbookGMVAE(nn.Module):
     """The model of `gmvae.model.gmvae.GMVAEModel` for images, with batch normalisation."""
 
     def __init__(self, arch: Architecture, y_dim: int, n_clusters: int):
         super().__init__()
         self.n_clusters = n_clusters
-        x_dim, w_dim = arch.x_dim, arch.w_dim
-        sides = convolution_sides(arch, y_dim)
-        trunk: list[nn.Module] = []
-        channels = 1
-        if sides:
-            trunk.append(nn.Unflatten(1, (1, sides[0], sides[0])))
-        for conv in arch.convolutions:
-            trunk += [
-                nn.Conv2d(channels, conv.channels, conv.kernel, conv.stride, conv.padding),
-                nn.BatchNorm2d(conv.channels),
-                nn.ReLU(),
-            ]
-            channels = conv.channels
-        trunk.append(nn.Flatten())
-        width = channels * sides[-1] ** 2 if sides else y_dim
-        for n_in, n_out in itertools.pairwise((width, *arch.hidden)):
-            trunk += dense(n_in, n_out)
-        self.trunk = nn.Sequential(*trunk)
-
-        features = arch.hidden[-1]
+        x_dim, w_dim, features = arch.x_dim, arch.w_dim, arch.hidden[-1]
+        self.trunk = make_trunk(arch, y_dim)
         self.x_mean = nn.Linear(features, x_dim)
         self.x_log_var = nn.Linear(features, x_dim)
         self.w_mean = nn.Linear(features, w_dim)
@@ -59,26 +82,7 @@ class TextbookGMVAE(nn.Module):
         self.prior_log_vars = nn.ModuleList(
             nn.Linear(arch.prior_hidden, x_dim) for _ in range(n_clusters)
         )
-
-        hidden = (x_dim, *arch.hidden[::-1])
-        decoder: list[nn.Module] = []
-        for n_in, n_out in itertools.pairwise(hidden):
-            decoder += dense(n_in, n_out)
-        if not sides:
-            decoder.append(nn.Linear(hidden[-1], y_dim))
-        else:
-            decoder += dense(hidden[-1], width)
-            decoder.append(nn.Unflatten(1, (channels, sides[-1], sides[-1])))
-            outputs = [1, *(conv.channels for conv in arch.convolutions[:-1])]
-            for index in reversed(range(len(arch.convolutions))):
-                conv, out = arch.convolutions[index], outputs[index]
-                decoder.append(
-                    nn.ConvTranspose2d(conv.channels, out, conv.kernel, conv.stride, conv.padding)
-                )
-                if index > 0:
-                    decoder += [nn.BatchNorm2d(out), nn.ReLU()]
-            decoder.append(nn.Flatten())
-        self.decoder = nn.Sequential(*decoder)
+        self.decoder = make_decoder(arch, y_dim)
 
     def loss(self, y: Tensor, noise: Noise, z_prior_threshold: float) -> Tensor:
         """Negative four-term objective, the threshold on the mean z-prior of the batch."""
@@ -111,19 +115,19 @@ class TextbookGMVAE(nn.Module):
 
     @torch.no_grad()
     def copy_from(self, ours: GMVAEModel) -> None:
-        """Take the parameters of our model, biases before a batch normalisation as zeros."""
+        """Copy the parameters of our model; it has no bias before a batch normalisation: zeros."""
         for mine, theirs in self.pairs(ours):
             mine.copy_(theirs if theirs is not None else torch.zeros_like(mine))
 
     def pairs(self, ours: GMVAEModel) -> list[tuple[nn.Parameter, Tensor | None]]:
-        """Each parameter with the values of ours that it stands for, None where we have none."""
+        """Each parameter with the corresponding values of our model, None if it has none."""
         return [
             (parameter, None if value is None else value.reshape(parameter.shape))
             for parameter, value in self._layer_pairs(_values(ours))
         ]
 
     def gradient_pairs(self, ours: GMVAEModel) -> list[tuple[Tensor, Tensor | None]]:
-        """The same for the gradients."""
+        """Each gradient with the corresponding gradient of our model, None if it has none."""
         pairs = self._layer_pairs(_values(ours, gradients=True))
         return [
             (parameter.grad, None if value is None else value.reshape(parameter.shape))
@@ -177,7 +181,7 @@ def _values(ours: GMVAEModel, gradients: bool = False) -> dict[str, list[Tensor 
         "decoder": of(*back, *([decoder.convolutions] if decoder.sides else [])),
     }
     if decoder.sides:
-        # We flatten channels last, the textbook channels first.
+        # Our networks flatten channels last, the textbook's channels first.
         side, channels = decoder.sides[-1], decoder.channels
         n_convolutions = 4 * sum(isinstance(m, nn.Conv2d) for m in trunk.convolutions)
         weight = values["trunk"][n_convolutions]
@@ -194,7 +198,7 @@ def _channels_first(rows: Tensor, side: int, channels: int) -> Tensor:
 
 
 class TextbookTraining:
-    """The training loop that goes with it; each call is one step."""
+    """A textbook's training loop; each call takes one step."""
 
     def __init__(self, model: TextbookGMVAE, n_samples_mc: int, samples: Tensor, batch_size: int):
         self.model, self.n_samples_mc = model, n_samples_mc

@@ -1,7 +1,7 @@
 """Epochs and seconds until the runs of a setting reach an accuracy, from a folder of results.
 
-The seconds are those of the training that was kept; those of the other restarts of a run come on
-top, and so the time of the whole run stands beside. A run that never gets there counts as infinite.
+The seconds are those of the restart that was kept; the time of the whole run, with all restarts, is
+given beside them. A run that never reaches the accuracy counts as infinite.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 
 
 def main() -> None:
-    """Print one line a run, and the medians."""
+    """Print one line per run, and the medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("setting", type=Path, help="like results/runs/mnist/gmvae/fast-conv-K30-M1")
     parser.add_argument("--accuracy", type=float, default=85.0, help="exemplar, percent")
@@ -33,7 +33,7 @@ def main() -> None:
         spent = pd.read_csv(folder / "history.csv")["seconds"]
         epoch = next((n for n, a in enumerate(accuracies, 1) if a >= options.accuracy), None)
         last = 100 * scores["final"]["accuracy_exemplar"]
-        line = f"{folder.name}: run {record['train_seconds']:.0f} s, {last:.1f} at its end"
+        line = f"{folder.name}: run {record['train_seconds']:.0f} s, {last:.1f} at the end"
         if epoch is None:
             print(f"{line}; never {options.accuracy:g}")
             found.append((math.inf, math.inf, record["train_seconds"]))
