@@ -10,7 +10,7 @@ import ast
 import hashlib
 import io
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -87,11 +87,22 @@ def code_of(path: Path) -> str:
 
 def _docstrings(tree: ast.Module) -> Iterable[Span]:
     owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, owners) and ast.get_docstring(node, clean=False) is not None:
             text = node.body[0]
             end = text.end_lineno or text.lineno, text.end_col_offset or 0
             yield (text.lineno, text.col_offset), end
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """A module and all statements in it, without expressions, which are most of a tree."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            below = getattr(node, name, ())
+            waiting += below if isinstance(below, list) else ()
 
 
 def _comments(text: str) -> Iterable[Span]:
@@ -140,7 +151,7 @@ def syntax_tree(path: Path) -> ast.Module:
 @cache
 def _imports(path: Path) -> list[str]:
     names: list[str] = []
-    for node in ast.walk(syntax_tree(path)):
+    for node in _statements(syntax_tree(path)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

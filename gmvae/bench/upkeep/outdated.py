@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,9 @@ class Outdated:
     def lines(self) -> list[str]:
         """One line for each reason, with the number of jobs that it concerns."""
         counts = Counter(self.reasons.values())
-        first = {reason: job for job, reason in reversed(self.reasons.items())}
+        first = {reason: _name(job) for job, reason in reversed(self.reasons.items())}
         return [
-            f"{first[reason].parent}{f' and {n - 1} more' if n > 1 else ''}: {reason}"
+            f"{first[reason]}{f' and {n - 1} more' if n > 1 else ''}: {reason}"
             for reason, n in counts.items()
         ]
 
@@ -77,6 +78,12 @@ class Outdated:
     def any(self, jobs: Iterable[Path]) -> bool:
         """Whether one of these jobs will be done."""
         return any(job in self.missing or job in self.reasons for job in jobs)
+
+
+def _name(job: Path) -> str:
+    """Name of a job for a person: the folder of data or of a run, or the product of the report."""
+    is_of_report = job.parent.name == LOGS
+    return f"{job.parents[1]}: {job.stem}" if is_of_report else str(job.parent)
 
 
 def find_outdated(config: Config, runs: Iterable[Run], command: str) -> Outdated:
@@ -209,28 +216,33 @@ def _labels(dataset: str) -> str | None:
 
 
 def _judge_report(config: Config, runs: list[Run], command: str, found: Outdated) -> None:
-    results = Path(config.results)
+    results, mark = Path(config.results), config.mark
     names = build.shown_figures(runs)
-    keys = {"tables": build.tables_key(results, config.mark)}
-    keys |= {name: build.figure_key(results, name, config.mark) for name in names}
-    page_key = build.page_key(results, names, command, config.mark)
-    for name, key in (*keys.items(), ("page", page_key)):
-        before = {"tables": [SCORES], "page": [f"{LOGS}/{other}.sha256" for other in keys]}
-        made_from = before.get(name, [f"{LOGS}/tables.sha256"])
-        again = found.any(results / job for job in made_from)
-        reason = "what it is made from was made again" if again else None
+    # Functions, since a key takes time that products which are not there yet need not take.
+    keys: dict[str, Callable[[], str]] = {"tables": lambda: build.tables_key(results, mark)}
+    for name in names:
+        keys[name] = partial(build.figure_key, results, name, mark)
+    keys["page"] = lambda: build.page_key(results, names, command, mark)
+    made_from = {"tables": [SCORES], "page": [f"{LOGS}/{name}.sha256" for name in keys]}
+    for name, key in keys.items():
+        before = made_from.get(name, [f"{LOGS}/tables.sha256"])
         job = results / LOGS / f"{name}.sha256"
-        found.judge(job, reason or _reason_of_product(job, key, found))
+        found.judge(job, _reason_of_product(job, key, [results / path for path in before], found))
 
 
-def _reason_of_product(job: Path, key: str, found: Outdated) -> str | None:
+def _reason_of_product(
+    job: Path, key: Callable[[], str], before: list[Path], found: Outdated
+) -> str | None:
     _note_damage(job, found)
     products = read_manifest(job)
+    if found.any(path for path in before if path != job):
+        return "what it is made from was made again"
     if any(product in found.damaged for product in products):
         return "it is damaged"
     if not all(product.is_file() for product in products):
         return "a part of it is missing"
-    return None if read_key(job) == key else "its code or what it shows has changed"
+    is_known = job.is_file() and read_key(job) != key()
+    return "its code or what it shows has changed" if is_known else None
 
 
 def _note_damage(manifest: Path, found: Outdated) -> None:
