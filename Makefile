@@ -44,7 +44,7 @@ fuzz: $(READY) ## damaged and random input to every reader, FUZZ_EXAMPLES of eac
 	@$(RUN) GMVAE_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) pytest tests/bench/fuzz -s
 
 soak: $(READY) ## kill, fill the disk, truncate, resume, compare: 20 minutes; ROUNDS=3 for less (Linux)
-	@$(RUN) python tests/pipeline/soak.py --rounds $(ROUNDS)
+	@$(RUN) PYTHONPATH=tests python tests/pipeline/soak.py --rounds $(ROUNDS)
 
 bench: $(READY) ## our training step beside a textbook's and the hardware's bound: two minutes
 	@$(RUN) python tests/benchmark/bench.py

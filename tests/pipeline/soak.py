@@ -1,6 +1,6 @@
-"""Do the damage: kill, fill the disk, truncate; resume; and compare with an undisturbed run.
+"""Do the damage: kill, fill the disk, truncate, resume, and compare with an undisturbed run.
 
-    python tests/soak.py --rounds 9 --faults 4        (make soak)
+    python tests/pipeline/soak.py --rounds 9 --faults 4        (make soak)
 
 The smoke grid runs in a copy of the project on a small disk in memory. In each round it starts from
 nothing, faults strike it at random moments, and the documented command is called again until it
@@ -97,6 +97,7 @@ class Pipeline:
             path.parent / line.split("  ", 1)[1]
             for path in lists
             for line in path.read_text().splitlines()
+            if not line.startswith("#")
         ]
         return sorted(path for path in named if path.is_file() and path.stat().st_size)
 
