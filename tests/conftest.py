@@ -21,7 +21,7 @@ def one_thread():
 
 @pytest.fixture
 def blobs():
-    """Three well separated Gaussian blobs in 4 dimensions, and where each point is from."""
+    """Three well-separated Gaussian blobs in 4 dimensions, and the blob of each point."""
     random = np.random.default_rng(0)
     labels = np.arange(300) % 3
     centres = np.array([[0, 0, 0, 0], [8, 8, 0, 0], [0, 8, 8, 8]])
@@ -31,7 +31,7 @@ def blobs():
 
 @pytest.fixture
 def small_model():
-    """An untrained float64 model whose components differ from one another."""
+    """Maker of untrained float64 models whose components differ."""
 
     def make(observation="bernoulli", n_clusters=3, y_dim=6, x_dim=2, w_dim=2):
         torch.manual_seed(1)
@@ -47,7 +47,7 @@ def small_model():
             model.beta[-1].bias.normal_(0, 0.7)
             model.head.bias.normal_(0, 0.5)
             if observation == "gaussian":
-                # Wide densities, over which Monte-Carlo estimates settle.
+                # Wide densities, for which Monte-Carlo estimates converge.
                 model.observation_model.decoder.output_bias.zero_()
         return model.eval()
 

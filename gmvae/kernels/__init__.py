@@ -1,1 +1,1 @@
-"""Hand-derived gradients and fused passes; tests hold each one to the plain version."""
+"""Hand-derived gradients and fused passes, each tested against its plain version."""

@@ -1,4 +1,4 @@
-"""Log probability of Bernoulli variables from their logits, with a gradient by hand."""
+"""Log probability of Bernoulli variables, with a hand-derived gradient."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 def bernoulli_log_prob(logits: Tensor, value: Tensor) -> Tensor:
-    """Log probability in nats, summed over the last axis.
+    """Log probability of Bernoulli variables in nats, summed over the last axis.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def bernoulli_log_prob(logits: Tensor, value: Tensor) -> Tensor:
 class _BernoulliLogProb(torch.autograd.Function):
     """Sum of (value - 1) logits + log sigmoid(logits) over the last axis, in few passes.
 
-    The gradient, value - sigmoid(logits), needs the logits alone.
+    The gradient in the logits is value - sigmoid(logits), so no intermediate result is kept.
     """
 
     generate_vmap_rule = True

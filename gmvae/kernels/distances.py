@@ -1,4 +1,4 @@
-"""Distances of samples and of their posterior from all mixture components, with one gradient."""
+"""Distances of samples and of q from all mixture components, with a hand-derived gradient."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 def scaled_distances(
     x: Tensor, q_mean: Tensor, q_log_var: Tensor, mean: Tensor, log_var: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Squared distances from K components in units of their variances, of x and of x ~ q.
+    """Squared distances from K Gaussian components, in units of the components' variances.
 
-    With d = x - mu_k and t = m - mu_k they are sum d^2 / sigma_k^2 and, in expectation under
-    q = N(m, v), sum (t^2 + v) / sigma_k^2.
+    With d = x - mu_k and t = m - mu_k, the distance of a sample x is sum d^2 / sigma_k^2, and its
+    expectation under q = N(m, v) is sum (t^2 + v) / sigma_k^2.
 
     Parameters
     ----------
@@ -25,17 +25,17 @@ def scaled_distances(
     Returns
     -------
     distances, spreads : Tensor, shape (M, B, K)
+        Distances of `x`, and their expectations under q.
     """
     distances, spreads = _ScaledDistances.apply(x, q_mean, q_log_var, mean, log_var)
     return distances, spreads
 
 
 class _ScaledDistances(torch.autograd.Function):
-    """The function behind `scaled_distances`.
+    """Autograd function behind `scaled_distances`.
 
-    The gradients need the same products as the values, so that all of them together take half of
-    the passes over (M, B, K, x_dim) that automatic differentiation would. They cannot be
-    differentiated again.
+    Values and gradients share their products, which halves the number of passes over
+    (M, B, K, x_dim) compared with automatic differentiation. There is no second derivative.
     """
 
     generate_vmap_rule = True

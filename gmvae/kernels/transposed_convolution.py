@@ -1,4 +1,4 @@
-"""A transposed convolution to few channels that is fast on a processor."""
+"""Transposed convolution to few channels that is fast on a CPU."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 class NarrowConvTranspose2d(nn.ConvTranspose2d):
     """A square ``torch.nn.ConvTranspose2d`` for few channels, with the same parameters and results.
 
-    Convolution libraries for processors handle vectors of channels, so that a decoder's last layer,
+    CPU libraries for convolutions work on vectors of channels, so that the last layer of a decoder,
     with one channel for 28 x 28 pixels, takes longer than all its other convolutions. Here it is
     one matrix product, which gives the k x k patch of each input pixel, and k x k shifted additions
-    of whole planes. Devices other than the processor use the library's own layer.
+    of whole planes. Other devices use the library's own layer.
     """
 
     def __init__(  # noqa: PLR0917, the order is that of torch's layer
@@ -31,11 +31,11 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, output_padding)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """(N, C, h, w) -> (N, n_channels, height, width); a processor makes float32 of bfloat16."""
+        """(N, C, h, w) -> (N, n_channels, height, width); bfloat16 gives float32 on a CPU."""
         if input.device.type != "cpu" or output_size is not None:
             return super().forward(input, output_size)
         n, channels, height, width = input.shape
-        # A view of an image that is channels last in memory, and so is its gradient.
+        # For an image that is channels last in memory this is a view, and so is its gradient.
         pixels = input.permute(0, 2, 3, 1).reshape(-1, channels)
         patches = (self.weight.flatten(1).t() @ pixels.t()).view(
             self.out_channels, *self.kernel_size, n, height, width
@@ -53,10 +53,10 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
 
 @dataclass(frozen=True)
 class _Geometry:
-    """Places in an image of k x k pixel patches, one for each of height x width input pixels.
+    """Positions in an image of k x k patches, one patch per pixel of a height x width input.
 
-    The image is kept as stride x stride planes of one pixel out of stride x stride each: a patch's
-    part in a plane is then a contiguous block.
+    The image is stored as stride x stride planes, each with one pixel out of stride x stride, so
+    that the part of a patch in a plane is a contiguous block.
     """
 
     kernel: int
@@ -80,7 +80,7 @@ class _Geometry:
 
     @property
     def shifts(self) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-        """Parts of patches (C, k, k, ...), and the place of each in planes (s, s, C, N, ., .)."""
+        """Parts of patches (C, k, k, ...), each with its place in planes (s, s, C, N, ., .)."""
         kernel, stride = self.kernel, self.stride
         everything = slice(None)
         return [
@@ -110,7 +110,7 @@ class _Geometry:
 
 
 class _OverlapAdd(torch.autograd.Function):
-    """Add overlapping patches (C, k, k, N, h, w) up to images (N, C, height, width) plus a bias."""
+    """Sum of overlapping patches (C, k, k, N, h, w) and a bias, images (N, C, height, width)."""
 
     generate_vmap_rule = True
 

@@ -1,6 +1,6 @@
-"""The sizes of all networks, by name, without the networks: nothing here needs torch.
+"""Named architectures: the sizes of all networks, without torch.
 
-``paper-conv`` and ``paper-fc`` follow the appendix of arXiv:1611.02648v2, ``fast-conv`` and
+``paper-conv`` and ``paper-fc`` follow the appendix of arXiv:1611.02648v2; ``fast-conv`` and
 ``fast-fc`` are ours (see ``config/README.md``).
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Convolution:
-    """One convolution of a trunk (and its transpose in the decoder)."""
+    """One convolution of a trunk, and its transpose in the decoder."""
 
     channels: int
     kernel: int
@@ -20,13 +20,13 @@ class Convolution:
     padding: int
 
     def output_side(self, side: int) -> int:
-        """Side of the output image for an input of `side` pixels."""
+        """Side of the output image for an input image with this side."""
         return (side + 2 * self.padding - self.kernel) // self.stride + 1
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes of all networks of one named architecture.
+    """Sizes of all networks of one architecture.
 
     Attributes
     ----------
@@ -35,11 +35,11 @@ class Architecture:
     hidden : tuple of int
         Widths of the fully connected layers after the convolutions.
     prior_hidden : int
-        Width of the one hidden (tanh) layer of the network beta.
+        Width of the hidden (tanh) layer of the network beta.
     x_dim, w_dim : int
         Default sizes of the two latent variables.
     batch_norm : bool
-        Whether batch normalisation comes before each ReLU.
+        Whether there is a batch normalisation before each ReLU.
     """
 
     convolutions: tuple[Convolution, ...]
@@ -73,7 +73,7 @@ def architecture(name: str) -> Architecture:
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If no architecture has that name.
     """
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise ValueError(f"unknown network {name!r}; choose one of: {', '.join(ARCHITECTURES)}")

@@ -27,7 +27,7 @@ class DiagonalNormal:
     log_var: Tensor
 
     def rsample(self, noise: Tensor) -> Tensor:
-        """Reparameterised samples, one for each of `noise` ~ N(0, I), shape (n, ..., D)."""
+        """Reparameterised samples for `noise` ~ N(0, I), both of shape (n, ..., D)."""
         return self.mean + noise * torch.exp(0.5 * self.log_var)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class DiagonalNormal:
         return -0.5 * (squared + self.log_var + LOG_2PI).sum(-1)
 
     def unsqueeze(self, dim: int) -> DiagonalNormal:
-        """The same Gaussians with one more axis, to broadcast along it."""
+        """The same Gaussians with one more axis, for broadcasting."""
         return DiagonalNormal(self.mean.unsqueeze(dim), self.log_var.unsqueeze(dim))
 
     def kl(self, other: DiagonalNormal) -> Tensor:

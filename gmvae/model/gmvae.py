@@ -1,4 +1,4 @@
-"""GMVAE as a probabilistic model: networks in, distributions out (arXiv:1611.02648v2, section 3).
+"""GMVAE as a probabilistic model (arXiv:1611.02648v2, section 3).
 
 Generative   p(y, x, w, z) = p(w) p(z) p_beta(x | w, z) p_theta(y | x)
 Inference    q(x, w, z | y) = q(x | y) q(w | y) p_beta(z | x, w)
@@ -33,7 +33,7 @@ class Noise(NamedTuple):
 
 
 class GMVAEModel(nn.Module):
-    """Networks of GMVAE and the distributions that they parameterise.
+    """Networks of GMVAE, and the distributions whose parameters they give.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class GMVAEModel(nn.Module):
     y_dim : int
         Size of the observation.
     x_dim, w_dim : int, optional
-        Sizes of the clustered and of the style latent; by default those of `arch`.
+        Sizes of the clustered latent and of the style latent; by default those of `arch`.
     n_clusters : int
         K, the number of mixture components.
     observation : {"bernoulli", "gaussian"}
@@ -83,7 +83,7 @@ class GMVAEModel(nn.Module):
     def draw_noise(
         self, n_samples: int, n_rows: int, generator: torch.Generator | None = None
     ) -> Noise:
-        """Noise for `n_samples` Monte-Carlo samples of `n_rows` samples of y."""
+        """Draw the noise of `n_samples` Monte-Carlo samples for each of `n_rows` samples y."""
         like = self.head.weight
         x, w = (
             torch.randn(
@@ -94,7 +94,7 @@ class GMVAEModel(nn.Module):
         return Noise(x, w)
 
     def p_x_given_wz(self, w: Tensor) -> DiagonalNormal:
-        """All K components p_beta(x | w, z=k): mean and log variance of shape (..., K, x_dim)."""
+        """All K components p_beta(x | w, z=k), parameters of shape (..., K, x_dim)."""
         both = full_precision(self.beta(w)).unflatten(-1, (2, self.n_clusters, self.x_dim))
         mean, log_var = both.unbind(-3)
         return DiagonalNormal(mean, log_var)
@@ -108,12 +108,16 @@ class GMVAEModel(nn.Module):
         return torch.log_softmax(p_x_given_wz.log_prob(x.unsqueeze(-2)), dim=-1)
 
     def clusters(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Cluster probabilities and posterior means of x, read off at the means of x and w.
+        """Cluster probabilities at the posterior means of x and w, and the means of x.
+
+        Parameters
+        ----------
+        y : Tensor, shape (B, y_dim)
 
         Returns
         -------
-        Tensor, shape (B, K)
-        Tensor, shape (B, x_dim)
+        probabilities : Tensor, shape (B, K)
+        means : Tensor, shape (B, x_dim)
         """
         q_x, q_w = self.q_xw_given_y(y)
         log_p_z = self.log_p_z_given_xw(q_x.mean, self.p_x_given_wz(q_w.mean))
@@ -122,8 +126,8 @@ class GMVAEModel(nn.Module):
     def log_likelihood(self, y: Tensor, noise: Noise) -> Tensor:
         """Importance-sampled estimate of log p(y) in nats, shape (B,).
 
-        The proposal is q(x | y) q(w | y); z is summed out exactly. The estimate is a lower bound
-        in expectation that tightens with the number of samples of `noise` (Burda et al.,
+        The proposal is q(x | y) q(w | y), and z is summed out exactly. In expectation the estimate
+        is a lower bound, which tightens with the number of samples of `noise` (Burda et al.,
         arXiv:1509.00519, eq. 8).
         """
         q_x, q_w = self.q_xw_given_y(y)
@@ -135,6 +139,6 @@ class GMVAEModel(nn.Module):
         return torch.logsumexp(log_weight, dim=0) - math.log(len(noise.x))
 
     def log_p_x_given_w(self, x: Tensor, p_x_given_wz: DiagonalNormal) -> Tensor:
-        """Log sum_k (1/K) N(x | mu_k(w), sigma_k^2(w)), z summed out: shape (...)."""
+        """Log of sum_k (1/K) N(x | mu_k(w), sigma_k^2(w)) for `x` (..., x_dim), shape (...)."""
         log_densities = p_x_given_wz.log_prob(x.unsqueeze(-2))
         return torch.logsumexp(log_densities, dim=-1) - math.log(self.n_clusters)

@@ -81,7 +81,7 @@ class Decoder(nn.Module):
 
     @property
     def output_bias(self) -> Tensor:
-        """Last bias: shape (n_outputs,) with convolutions, else (n_outputs * y_dim,)."""
+        """Last bias, shape (n_outputs,) with convolutions, else (n_outputs * y_dim,)."""
         last: Any = (self.convolutions if self.sides else self.dense)[-1]
         bias: Tensor = last.bias
         return bias
@@ -91,7 +91,7 @@ class Decoder(nn.Module):
         channels_out = [n_outputs, *(conv.channels for conv in arch.convolutions[:-1])]
         for index in reversed(range(len(arch.convolutions))):
             conv = arch.convolutions[index]
-            # A row that a strided convolution rounds away has to come back as output padding.
+            # Rows lost to a strided convolution's rounding return as output padding.
             lost = (self.sides[index] + 2 * conv.padding - conv.kernel) % conv.stride
             sizes = conv.channels, channels_out[index], conv.kernel, conv.stride, conv.padding, lost
             if index == 0:
@@ -111,25 +111,25 @@ class Decoder(nn.Module):
 
 
 def as_batch(rows: Tensor) -> Tensor:
-    """Rows as input of the networks: float32, pixel bytes scaled from 0..255 to 0..1."""
+    """Convert rows to network input: float32, with pixel bytes scaled from 0..255 to 0..1."""
     return rows.float().div_(255.0) if rows.dtype == torch.uint8 else rows
 
 
 def full_precision(values: Tensor) -> Tensor:
-    """Output of a network for densities: bfloat16 becomes float32, float64 stays as it is."""
+    """Convert bfloat16 output to float32 for the densities; other types are unchanged."""
     return values.float() if values.dtype == torch.bfloat16 else values
 
 
 def channels_last(layers: nn.Sequential) -> nn.Sequential:
-    """Lay the weights out so that convolutions run on channels-last images without copies."""
+    """Store the weights so that convolutions of channels-last images need no copies."""
     return layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def dense_layers(arch: Architecture, widths: tuple[int, ...]) -> list[nn.Module]:
     """Fully connected layers between `widths`, each with the activation of `arch`.
 
-    Here and in the convolutions, a layer before a batch normalisation has no bias, which would be
-    subtracted again.
+    Here and in the convolutions, a layer before a batch normalisation has no bias, since the
+    normalisation would subtract it.
     """
     layers: list[nn.Module] = []
     for n_in, n_out in itertools.pairwise(widths):
@@ -139,6 +139,6 @@ def dense_layers(arch: Architecture, widths: tuple[int, ...]) -> list[nn.Module]
 
 
 def activation_2d(arch: Architecture, channels: int) -> list[nn.Module]:
-    """Batch normalisation (where the architecture has it) and ReLU after a convolution."""
+    """Batch normalisation, if the architecture has it, and ReLU after a convolution."""
     norm = [nn.BatchNorm2d(channels)] if arch.batch_norm else []
     return [*norm, nn.ReLU(inplace=True)]

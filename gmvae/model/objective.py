@@ -1,6 +1,6 @@
-"""The objectives of GMVAE, one function per term (arXiv:1611.02648v2, section 3.1 and eq. 5).
+"""Objectives of GMVAE and their terms (arXiv:1611.02648v2, section 3.1 and eq. 5).
 
-Every term is in nats per sample and has shape (B,); only the trainer averages over the batch.
+Every term is in nats per sample and has shape (B,); the losses average over the batch.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from gmvae.model.gmvae import GMVAEModel, Noise
 class Terms:
     """Terms of the paper's objective, and the mixture form of the bound.
 
-    ``reconstruction - conditional_prior - w_prior - z_prior`` is the paper's objective; `elbo` is
-    the bound with z summed out, and in expectation objective <= elbo <= log p(y).
+    The paper's objective is ``reconstruction - conditional_prior - w_prior - z_prior``; `elbo` is
+    the bound with z summed out. In expectation, objective <= elbo <= log p(y).
 
     Attributes
     ----------
@@ -43,10 +43,10 @@ def terms(model: GMVAEModel, y: Tensor, noise: Noise, seen: Tensor | None = None
     model : GMVAEModel
     y : Tensor, shape (B, y_dim)
     noise : Noise
-        Noise of the M samples, all of which go through the networks in one pass.
+        Noise of the M samples, which go through the networks in one pass.
     seen : Tensor, shape (B, y_dim), optional
-        Input of the encoder in place of `y`. This is another q, so that the bound on log p(y)
-        remains a bound (Im et al., arXiv:1511.06406, section 3).
+        Input of the encoder instead of `y`, such as a corrupted `y`. It only changes q, so the
+        result is still a bound on log p(y) (Im et al., arXiv:1511.06406, section 3).
 
     Returns
     -------
@@ -121,8 +121,8 @@ def paper_loss(
     ----------
     values : Terms
     z_prior_threshold : float
-        lambda: the optimised term is max(lambda, mean z-prior of the batch), so that below lambda
-        the z-prior has no gradient (the paper's remedy against over-regularisation, section 4.1).
+        lambda. The optimised term is max(lambda, mean z-prior of the batch), so the z-prior has no
+        gradient below lambda (the paper's remedy against over-regularisation, section 4.1).
     z_prior_weight : float or Tensor
         Factor of the z-prior, below 1 during a warm-up (the other common remedy).
     """
@@ -157,13 +157,13 @@ class GMVAEObjective:
     z_prior_warmup_epochs: float
 
     def draw_noise(self, network: GMVAEModel, n_rows: int, generator: torch.Generator) -> Noise:
-        """Noise for one batch."""
+        """Draw the noise of one batch."""
         return network.draw_noise(self.n_samples_mc, n_rows, generator)
 
     def __call__(
         self, network: GMVAEModel, y: Tensor, noise: Noise, progress: float
     ) -> dict[str, Tensor]:
-        """Loss of a batch after `progress` epochs, and the means of all terms."""
+        """Loss of a batch after `progress` epochs, and the mean of each term."""
         values = self.terms(network, y, noise, progress)
         if self.form == "exact":
             loss = exact_loss(values)
@@ -177,5 +177,5 @@ class GMVAEObjective:
         return {"loss": loss, **{name: value.mean() for name, value in vars(values).items()}}
 
     def terms(self, network: GMVAEModel, y: Tensor, noise: Noise, progress: float) -> Terms:
-        """Terms of a batch; a subclass can let the encoder see something else."""
+        """Terms of a batch; a subclass can show the encoder something else."""
         return terms(network, y, noise)

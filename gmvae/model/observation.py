@@ -1,4 +1,4 @@
-"""p(y | x): a decoder and the distribution that its output parameterises."""
+"""p(y | x): a decoder, and the distribution whose parameters it gives."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from gmvae.model.networks import Decoder, as_batch, full_precision
 Observation = Literal["bernoulli", "gaussian"]
 
 MIN_LOG_VAR = -10.0
-"""Least log variance of a Gaussian observation, in units of the data's own variance: without it the
-likelihood of a value that hardly varies grows without bound."""
+"""Smallest log variance of a Gaussian observation, in units of the data's own variance. Without it,
+the likelihood of a value that hardly varies grows without bound."""
 
 INITIAL_LOG_VAR = -6.0
-"""Initial log variance in the same units. A decoder that begins with the data's own variance has
-nothing to gain from x at first: q(x | y) falls back to the prior and stays there (Lucas et al.,
+"""Initial log variance in the same units. A decoder that starts with the data's own variance gains
+nothing from x at first: q(x | y) collapses to the prior and stays there (Lucas et al.,
 arXiv:1911.02469)."""
 
 
 class ObservationModel(nn.Module):
     """p_theta(y | x) = Bernoulli(mu(x)) or N(mu(x), diag sigma^2(x)).
 
-    For real vectors the networks work in standardised units, and an affine last layer that is fixed
-    before training turns the distribution into one of the vectors themselves.
+    For real vectors the networks work in standardised units; an affine map, fixed before training,
+    turns their distribution into one of the vectors themselves.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class ObservationModel(nn.Module):
 
     @torch.no_grad()
     def set_units(self, samples: Tensor) -> None:
-        """Take the mean and the standard deviation of each value from the training samples.
+        """Set the mean and the standard deviation of each value from the training samples.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class ObservationModel(nn.Module):
             Real values or pixel bytes.
         """
         if self.observation == "gaussian":
-            # In float64, since large values that vary little lose their spread in float32.
+            # In float64, since the spread of large values that vary little is lost in float32.
             exact = as_batch(samples).double()
             self.mean.copy_(exact.mean(0))
             spread = exact.std(0, correction=0)

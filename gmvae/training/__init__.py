@@ -1,1 +1,1 @@
-"""Training of networks: step, schedule, loop, restarts, checkpoints, devices; no clusters."""
+"""Training of any network: step, schedule, loop, restarts, checkpoints, progress and devices."""

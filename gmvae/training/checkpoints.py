@@ -1,7 +1,7 @@
-"""States of a training on disk, from which a killed training goes on to the same bits.
+"""States of a training on disk, from which a killed training resumes and ends with the same bits.
 
-One file is one state: tensors as safetensors, everything else as JSON in its header. Nothing in it
-is ever unpickled. The name holds a checksum, so that a damaged file is recognised.
+Each file holds one state: tensors as safetensors, everything else as JSON in the header. Nothing is
+ever unpickled. The file's name holds a checksum of its content, so that damage is recognised.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from torch import Tensor
 
 FORMAT = "checkpoint-2"
 SECONDS = 30.0
+"""Default time between two states."""
 MAX_SHARE = 0.05
-"""Share of the time that may go into writing checkpoints at the ends of short epochs."""
+"""Largest share of the time that writing states at the ends of short epochs may take."""
 KEPT = 2
-"""Number of states: the last, and the one before it in case the last is damaged."""
+"""Number of states kept per training: the last, and one more in case the last is damaged."""
 
 UNFINISHED = ".unfinished"
 _FILE = re.compile(
@@ -39,7 +40,7 @@ _FILE = re.compile(
 
 
 class CheckpointWarning(UserWarning):
-    """A checkpoint could not be written or used; training goes on all the same."""
+    """A checkpoint could not be written or used; training continues nevertheless."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ class State:
     ----------
     tensors : dict of str to Tensor
     values : dict of str to object
-        Values that JSON can hold.
+        Values that can be written as JSON.
     """
 
     tensors: dict[str, Tensor]
     values: dict[str, Any] = field(default_factory=dict)
 
     def part(self, name: str) -> dict[str, Tensor]:
-        """Tensors whose names begin with `name` and a dot, by the rest of their names."""
+        """Tensors whose names begin with `name` and a dot, by the remainder of their names."""
         prefix = f"{name}."
         return {
             key.removeprefix(prefix): value
@@ -73,18 +74,18 @@ class Checkpoints:
     ----------
     folder : str or Path
     identity : mapping of str to object
-        Everything that decides the result, as JSON can hold it. States with another identity are
-        neither used nor touched.
+        Everything that decides the result, in values that can be written as JSON. States with
+        another identity are neither used nor touched.
     seconds : float, default=30
-        Time between two states. One is also written at the end of each epoch that is long enough
-        for the writing not to matter; 0 writes after every step.
+        Time between two states; 0 writes one after every step. The end of an epoch also writes one
+        if the epoch is long enough for the cost not to matter.
 
     Attributes
     ----------
     restored_seconds : float
-        Training time of earlier attempts whose states were found.
+        Training time of earlier attempts, as found in their states.
     resumed : int
-        Number of times that the fit has gone on from such states, this time included.
+        Number of times that the fit has resumed from such states, including this time.
     """
 
     def __init__(
@@ -112,12 +113,12 @@ class Checkpoints:
 
     @property
     def tag(self) -> str:
-        """Part of the name of every state of this fit, and of no other."""
+        """Part of the file names that is unique to this fit."""
         text = json.dumps(self.identity, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def remove(self) -> None:
-        """Delete the states of this fit, which is complete, and the folder if it is empty then."""
+        """Delete the states of this fit, and the folder if nothing else is in it."""
         for path, parts in self.states():
             if parts["tag"] == self.tag:
                 path.unlink(missing_ok=True)
@@ -127,7 +128,7 @@ class Checkpoints:
             self.folder.rmdir()
 
     def warn_of_others(self) -> None:
-        """Warn of states of other fits, in case this one was meant to go on from them."""
+        """Warn of states of other fits, in case this one was meant to resume from them."""
         if any(parts["tag"] != self.tag for _, parts in self.states()):
             _warn(f"checkpoints of another fit are in {self.folder}; they are left alone")
 
@@ -137,13 +138,13 @@ class Checkpoints:
         return [(path, parts) for path, parts in found if parts is not None]
 
     def note_restored(self, values: Mapping[str, Any], since: float) -> None:
-        """Count the time of a state that was found, from `since` seconds of it on."""
+        """Count the training time of a state that was found, beyond `since` seconds."""
         self.restored_seconds += values["wall_seconds"] - since
         self.resumed = max(self.resumed, values["resumed"] + 1)
 
 
 class Series:
-    """Successive states of one training, of which the last two are kept.
+    """Successive states of one training; only the last two are kept.
 
     Parameters
     ----------
@@ -158,25 +159,25 @@ class Series:
 
     @property
     def _unfinished(self) -> Path:
-        """Temporary name of a state; one per series, so that at most one is ever left over."""
+        """Name while a state is written; it is fixed, so at most one such file is left behind."""
         return self._checkpoints.folder / f"{self._name}.{self._checkpoints.tag}{UNFINISHED}"
 
     def due(self, *, epoch_ends: bool = False) -> bool:
-        """Whether the present state should be written."""
+        """Whether the current state should be written."""
         since = time.monotonic() - self._last
         if epoch_ends and since * MAX_SHARE >= self._cost:
             return True
         return since >= self._checkpoints.seconds
 
     def save(self, state: State) -> None:
-        """Write a state; a failure to do so is a warning and does not end the training."""
+        """Write a state. If that fails, warn and continue."""
         started = time.monotonic()
         header = {
             "format": FORMAT,
             "identity": json.dumps(self._checkpoints.identity),
             "values": json.dumps({**state.values, "resumed": self._checkpoints.resumed}),
         }
-        # Copies, since no two tensors of a file may share memory.
+        # Copied, since no two tensors of a safetensors file may share memory.
         tensors = {
             name: value.detach().cpu().contiguous().clone() for name, value in state.tensors.items()
         }
@@ -195,12 +196,12 @@ class Series:
         self._cost = self._last - started
 
     def load(self, since: float = 0.0) -> State | None:
-        """Read the last sound state of this fit; damaged ones are set aside with a warning.
+        """Read the last intact state of this fit; damaged ones are set aside with a warning.
 
         Parameters
         ----------
         since : float
-            Seconds of training in the state that were counted before.
+            Seconds of the state's training time that have been counted already.
         """
         for path, parts in reversed(self._files()):
             state = self._read(path, parts["checksum"])
@@ -220,7 +221,7 @@ class Series:
             if header["format"] != FORMAT:
                 raise ValueError(f"its format is {header['format']}, not {FORMAT}")
             if json.loads(header["identity"]) != self._checkpoints.identity:
-                raise ValueError("it is of another fit")
+                raise ValueError("it belongs to another fit")
             return State(load(content), json.loads(header["values"]))
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             aside = path.with_suffix(".damaged")
@@ -229,7 +230,7 @@ class Series:
             return None
 
     def _files(self) -> list[tuple[Path, re.Match[str]]]:
-        """Files of this series, sound or not, the oldest first."""
+        """Files of this series, damaged or not, oldest first."""
         found = [
             (path, parts)
             for path, parts in self._checkpoints.states()
@@ -240,7 +241,7 @@ class Series:
 
 
 def _replace(path: Path, content: bytes, temporary: Path) -> None:
-    """Write a file that is complete under its name, or not there at all."""
+    """Write a file so that it is either complete under its name or does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         temporary.write_bytes(content)
@@ -253,21 +254,21 @@ def _replace(path: Path, content: bytes, temporary: Path) -> None:
 def checkpoints_of(
     where: Checkpoints | str | Path | None, estimators: Sequence[Any], samples: Tensor
 ) -> Iterator[Checkpoints | None]:
-    """Yield the checkpoints of a fit; those made here are removed when the fit is complete.
+    """Yield the checkpoints of a fit; if made from a path, they are removed after the fit.
 
     Parameters
     ----------
     where : Checkpoints, str, Path or None
-        Argument ``checkpoint`` of the user.
+        The user's argument ``checkpoint``.
     estimators : sequence of BaseEstimator
-        Estimators that are fitted, one or several in step.
+        Estimators to fit, one or several in step.
     samples : Tensor
         Training samples.
 
     Raises
     ------
     ValueError
-        If the fit is not repeatable, for lack of an integer seed.
+        If an estimator has no integer seed, so that its fit cannot be repeated.
     """
     if where is None:
         yield None
@@ -286,9 +287,8 @@ def _identify(checkpoints: Checkpoints, estimators: Sequence[Any], samples: Tens
     for estimator in estimators:
         if not isinstance(estimator.random_state, Integral):
             raise ValueError(
-                "checkpoint needs an integer as random_state, since a fit can only go on if its "
-                "random numbers can be made again; got "
-                f"random_state={estimator.random_state!r}"
+                "checkpoint needs an integer as random_state, since a fit can only resume if its "
+                f"random numbers can be repeated; got random_state={estimator.random_state!r}"
             )
     checkpoints.identify(
         estimator=type(estimators[0]).__name__,
@@ -305,7 +305,7 @@ def _identify(checkpoints: Checkpoints, estimators: Sequence[Any], samples: Tens
 
 
 def _version() -> str | None:
-    # From the installation: an import would make the whole package a source of every method.
+    # Not imported, since an import would make the whole package a source of every method.
     try:
         return importlib.metadata.version("gmvae")
     except importlib.metadata.PackageNotFoundError:
@@ -322,7 +322,7 @@ def _fingerprint(samples: Tensor) -> str:
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values in the form in which they come back from a file."""
+    """Convert values to the form in which they come back from a file."""
     return json.loads(json.dumps(dict(values), default=lambda number: number.item()))
 
 

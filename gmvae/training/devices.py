@@ -15,7 +15,7 @@ def resolve_device(name: str) -> torch.device:
     Raises
     ------
     ValueError
-        If the device is unknown, or CUDA is asked for and there is no CUDA device.
+        If the device is unknown, or if it is a CUDA device and there is none.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -28,8 +28,8 @@ def resolve_device(name: str) -> torch.device:
 
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed all of torch inside the block and leave the caller's random state as it was."""
-    # manual_seed reaches every CUDA device, so that the state of every one is put back.
+    """Seed torch inside the block and restore the caller's random state after it."""
+    # manual_seed seeds every CUDA device, so the state of each is restored.
     cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     on_cuda = device.type == "cuda"
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if on_cuda else cuda):
@@ -39,28 +39,28 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def noise_generator(device: torch.device) -> torch.Generator:
-    """Generator for the noise of a training, seeded from torch's global state."""
+    """Random generator for the noise of a training, seeded from torch's global state."""
     seed = int(torch.randint(2**62, ()))
     return torch.Generator(device).manual_seed(seed)
 
 
 def repeatable_kernels() -> contextlib.AbstractContextManager[None]:
-    """Let cuDNN choose kernels that give the same bits each time, in full float32."""
+    """Context in which cuDNN uses kernels that give the same bits each time, in full float32."""
     return torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """Context in which products run in `precision`."""
+    """Context in which matrix products and convolutions run in `precision`."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
-    """Whether the processor itself does products in bfloat16, as far as torch knows."""
+    """Whether the device multiplies in bfloat16 natively, as far as torch knows."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if platform.machine() not in ("x86_64", "AMD64"):
         return True
-    # torch has no public names for these.
+    # torch has no public functions for this.
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001

@@ -28,7 +28,7 @@ Record = dict[str, NDArray[Any]]
 
 
 class DivergenceError(FloatingPointError):
-    """Values of a training are not finite any more.
+    """A value of the training is no longer finite.
 
     Attributes
     ----------
@@ -42,14 +42,15 @@ class DivergenceError(FloatingPointError):
 
 
 class Training:
-    """A training that can be run epoch by epoch.
+    """Training of one network, some epochs at a time.
 
     Parameters
     ----------
     step : Step
+        Function that trains on one batch.
     settings : TrainingSettings
     checkpoints : Checkpoints, optional
-        Keeper of the states of the training, some of which may be there already.
+        States of the training on disk, from which it resumes if there are any.
     name : str
         Name of these states, unique among all trainings that share `checkpoints`.
     progress : callable, optional
@@ -60,8 +61,8 @@ class Training:
     Attributes
     ----------
     history : dict of str to list of float
-        One value per epoch: ``epoch``, ``seconds`` (training time so far) and the means of all
-        values of the objective.
+        One value per epoch: ``epoch``, ``seconds`` (training time so far) and the mean of each
+        value of the objective.
     records : list of dict of str to ndarray
         Arrays that `on_epoch` returned, one dict per epoch.
     """
@@ -83,42 +84,43 @@ class Training:
         self._progress, self._restart = progress, restart
         self._seconds = 0.0
         self._epoch = 0
-        # The epoch that is under way, if there is one.
+        # State within an epoch; without an order, the next epoch has not begun.
         self._order: Tensor | None = None
         self._batch = 0
         self._sums: dict[str, Tensor] = {}
 
     def count(self, seconds: float) -> None:
-        """Count time that was spent before the first epoch, in seconds."""
+        """Add to the training time, for example what was spent before the first epoch."""
         self._seconds += seconds
 
     def run(self, until: int, on_epoch: Callable[[int], Record | None] | None = None) -> None:
         """Train up to the end of epoch `until`; the network is left in evaluation mode.
 
-        If an earlier attempt has left its state, training goes on from there.
+        Training resumes from the last state of an earlier attempt, if there is one.
 
         Parameters
         ----------
         until : int
+            Epoch to reach, counted from the start of the training.
         on_epoch : callable, optional
-            Called with the number of finished epochs, the network in evaluation mode; arrays that
-            it returns are kept in `records`.
+            Called after each epoch with the number of finished epochs, the network in evaluation
+            mode. Arrays that it returns are kept in `records`.
 
         Raises
         ------
         DivergenceError
-            If the mean of a value is not finite.
+            If the mean of a value over an epoch is not finite.
         """
         if self._epoch >= until:
             return
         device = self.step.samples.device
         if self.settings.precision == "bfloat16" and not has_native_bfloat16(device):
             warnings.warn(
-                "this processor has no bfloat16 of its own, which makes training slower than in "
+                "this processor has no bfloat16 arithmetic, so training is slower than in "
                 "precision='float32'",
                 stacklevel=2,
             )
-        # States before and after a comparison of restarts are kept apart.
+        # The states before and after a comparison of restarts have different names.
         name = f"{self._name}-until{until}"
         series = None if self._checkpoints is None else self._checkpoints.series(name)
         self._resume(series)
@@ -207,7 +209,7 @@ class Training:
         return State(tensors | own_tensors, values | own_values)
 
     def _log(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """History and records, as a checkpoint holds them."""
+        """History and records as tensors and values of a checkpoint."""
         values = {"history": self.history, "n_records": len(self.records)}
         return as_tensors("record", self.records), values
 
@@ -225,7 +227,7 @@ class Training:
         device = self.step.samples.device
         self._order = state.tensors["order"].to(device) if "order" in state.tensors else None
         values, sums = state.values, state.part("sums")
-        # Their order is that of the columns of the history.
+        # The order of their names becomes the order of the history's columns.
         self._sums = {name: sums[name].to(device) for name in values["sums"]}
         self._epoch, self._batch = values["epoch"], values["batch"]
         self._seconds = values["wall_seconds"]
@@ -233,23 +235,23 @@ class Training:
         self.step.set_training(False)
         if self.settings.verbose and self._progress is None:
             batches = "" if self._order is None else f", batch {self._batch} of the next"
-            tell(f"goes on after epoch {self._epoch}{batches}")
+            tell(f"resumed after epoch {self._epoch}{batches}")
 
 
 @torch.no_grad()
 def overwrite(tensors: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> None:
-    """Copy stored values into tensors of the same names, which keep their place in memory."""
+    """Copy stored values into the tensors of the same names, in place."""
     for name, value in tensors.items():
         value.copy_(stored[name])
 
 
 def as_record(noted: Mapping[str, Any]) -> Record:
-    """Arrays that `on_epoch` returned, if a checkpoint can hold them.
+    """Turn the values that `on_epoch` returned into arrays that a checkpoint can hold.
 
     Raises
     ------
     ValueError
-        If they are not made of numbers.
+        If an array does not consist of numbers.
     """
     arrays = {str(name): np.ascontiguousarray(value) for name, value in noted.items()}
     for name, array in arrays.items():
@@ -261,7 +263,7 @@ def as_record(noted: Mapping[str, Any]) -> Record:
 
 
 def as_tensors(name: str, records: list[Record]) -> dict[str, Tensor]:
-    """Records as tensors with names, for a checkpoint."""
+    """Records as named tensors of a checkpoint."""
     return {
         f"{name}.{number}.{key}": torch.from_numpy(array)
         for number, arrays in enumerate(records)
@@ -278,7 +280,7 @@ def from_tensors(name: str, state: State, n_records: int) -> list[Record]:
 
 
 def add_to(sums: dict[str, Tensor], values: Mapping[str, Tensor]) -> None:
-    """Accumulate `values` without waiting for the device."""
+    """Add `values` to `sums`, without waiting for the device."""
     for name, value in values.items():
         sums[name] = sums[name] + value if name in sums else value
 
@@ -292,7 +294,7 @@ def record(history: History, values: Mapping[str, float]) -> None:
 def divergence(
     settings: TrainingSettings, means: Mapping[str, float], history: History
 ) -> DivergenceError | None:
-    """The error to raise if a mean of the last epoch is NaN or infinite."""
+    """Error to raise if a mean of the last epoch is NaN or infinite, else None."""
     bad = [name for name, value in means.items() if not math.isfinite(value)]
     if not bad:
         return None
@@ -304,12 +306,12 @@ def divergence(
 
 
 def finite_elbo(bounds: NDArray[np.floating], history: History) -> float:
-    """Mean bound of all training samples, which the last step may have spoilt.
+    """Mean bound of all training samples, in nats per sample.
 
     Raises
     ------
     DivergenceError
-        If it is not finite.
+        If it is not finite: the last step of training can diverge without a trace in the history.
     """
     elbo = float(bounds.mean(dtype=np.float64))
     if not math.isfinite(elbo):

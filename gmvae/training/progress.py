@@ -20,17 +20,17 @@ class EpochReport:
     Attributes
     ----------
     phase : str
-        Name of the training among those of a fit, such as "autoencoder".
+        Name of this training within the fit, such as "autoencoder".
     restart : int or None
         Number of the restart, from 0, if there are several.
     epoch, epochs : int
-        Finished epochs, and those of the whole training.
+        Number of finished epochs, and of all epochs of the training.
     until : int
         Epoch at which this part of the training ends, for example to compare restarts.
     seconds : float
         Training time so far.
     left : float
-        Estimated training time up to `until`, in seconds.
+        Estimated training time to the end of epoch `until`, in seconds.
     values : mapping of str to float
         Means of the last epoch.
     """
@@ -50,12 +50,12 @@ Progress = Callable[[EpochReport], None]
 
 @contextlib.contextmanager
 def display(start: int, until: int) -> Iterator[Progress]:
-    """Yield a function that shows reports: a bar on a terminal, else a line per epoch.
+    """Yield a function that shows reports on standard error: as a bar or, in a log, as lines.
 
     Parameters
     ----------
     start, until : int
-        Finished epochs at the beginning and at the end.
+        Number of finished epochs at the beginning and at the end.
     """
     if not sys.stderr.isatty():
         yield lambda report: tell(as_line(report))
@@ -70,13 +70,13 @@ def display(start: int, until: int) -> Iterator[Progress]:
 
 
 def tell(line: str) -> None:
-    """Print a line to standard error; a log on a full disk ends no training."""
+    """Print a line to standard error; a log on a full disk does not stop a training."""
     with contextlib.suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
 def as_line(report: EpochReport) -> str:
-    """A report as one line for a log."""
+    """Format a report as one line for a log."""
     phase = "" if report.phase == "training" else f"{report.phase}, "
     return (
         f"{phase}epoch {report.epoch}/{report.epochs}, {_values(report)}, "
@@ -85,11 +85,11 @@ def as_line(report: EpochReport) -> str:
 
 
 def seconds_left(history: History, until: int) -> float:
-    """Estimate of the training time up to the end of epoch `until`."""
+    """Estimate the training time to the end of epoch `until`."""
     seconds, done = history["seconds"], len(history["epoch"])
-    # The first epoch also counts the seconds before it.
-    an_epoch = (seconds[-1] - seconds[0]) / (done - 1) if done > 1 else seconds[0]
-    return an_epoch * (until - done)
+    # The seconds of the first epoch include those before it.
+    per_epoch = (seconds[-1] - seconds[0]) / (done - 1) if done > 1 else seconds[0]
+    return per_epoch * (until - done)
 
 
 def _values(report: EpochReport) -> str:

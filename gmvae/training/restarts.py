@@ -1,4 +1,4 @@
-"""Several trainings of one estimator from different random numbers, of which the best is kept."""
+"""Restarts: several trainings of one estimator from different seeds, of which one is kept."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from gmvae.training.progress import History
 
 @dataclass(frozen=True)
 class Restart:
-    """One of these trainings.
+    """One training among several restarts.
 
     Attributes
     ----------
     number, seed : int
+        Number of the restart, from 0, and seed of its random numbers.
     network : Module
     training : Training
     """
@@ -34,7 +35,7 @@ class Restart:
 
     @property
     def records(self) -> list[Record]:
-        """Arrays that were noted after each epoch."""
+        """Arrays that `on_epoch` returned, one dict per epoch."""
         return self.training.records
 
     @property
@@ -49,23 +50,23 @@ def best_first(
     epochs: int,
     on_epoch: Callable[[Restart, int], Record | None],
 ) -> Iterator[Restart]:
-    """Train all restarts for some epochs, then yield the best by ELBO, trained to the end.
+    """Train all restarts for some epochs, then yield the one with the best ELBO, fully trained.
 
-    If the caller asks for another one, the next best is trained to the end, and so on.
+    Each further item is the next best, which is fully trained only when it is asked for.
 
     Parameters
     ----------
     restarts : sequence of Restart
     compared_after, epochs : int
-        Epochs after which the restarts are compared, and epochs of a whole training.
+        Epoch after which the restarts are compared, and number of epochs of a full training.
     on_epoch : callable
-        Called with the restart and the number of its finished epochs; arrays that it returns are
+        Called with the restart and the number of its finished epochs. Arrays that it returns are
         kept as ``restart.records``.
 
     Raises
     ------
     DivergenceError
-        The error of the last restart, if all have diverged.
+        The last error, if a restart diverged and there is no further one to yield.
     """
 
     def run(restart: Restart, until: int) -> bool:
@@ -88,5 +89,5 @@ def best_first(
 
 
 def warn_of_failure(number: int, n_restarts: int, error: DivergenceError) -> None:
-    """Warn that one of several restarts, numbered from 0, is not used."""
+    """Warn that one of several restarts, numbered from 0, is left out."""
     warnings.warn(f"restart {number + 1} of {n_restarts} left out: {error}", stacklevel=2)

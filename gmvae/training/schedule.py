@@ -1,4 +1,4 @@
-"""Learning rate over the epochs of a training."""
+"""Learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def learning_rate_at(initial: float, schedule: str, progress: float, epochs: int
     schedule : {"constant", "cosine"}
         "cosine" lowers it to zero over the training.
     progress : float
-        Finished epochs; fractions count.
+        Number of finished epochs, with fractions.
     epochs : int
         Length of the training.
     """

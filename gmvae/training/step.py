@@ -1,4 +1,4 @@
-"""One step of training: its objective, its settings and its samples."""
+"""One step of training: objective, settings, samples and optimizer."""
 
 from __future__ import annotations
 
@@ -16,19 +16,29 @@ from gmvae.training.schedule import learning_rate_at
 
 
 class Objective(Protocol):
-    """A loss to minimise; its random numbers are an argument, drawn apart from the computation."""
+    """A loss to minimise, whose random numbers are drawn first and passed as an argument."""
 
     def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Any:
-        """Draw the tensors of noise that the call below takes for a batch of `n_rows` samples."""
+        """Draw the random tensors of one batch of `n_rows` samples."""
 
     def __call__(
         self, network: Any, y: Tensor, noise: Any, progress: float
     ) -> Mapping[str, Tensor]:
-        """Scalar ``loss`` and scalars to log, for a batch (B, y_dim) after `progress` epochs."""
+        """Scalar ``loss`` and scalars to log of a batch (B, y_dim), after `progress` epochs."""
 
 
 class Step(Protocol):
-    """One step of training, as the loop calls it."""
+    """Interface of a training step, as the loop uses it.
+
+    Attributes
+    ----------
+    samples : Tensor, first axis N
+    batch_size : int
+    converged : bool
+        Whether training should end before its last epoch.
+    generators : list of torch.Generator
+        All sources of random numbers, whose states belong to a checkpoint.
+    """
 
     samples: Tensor
     batch_size: int
@@ -36,7 +46,7 @@ class Step(Protocol):
     generators: list[torch.Generator]
 
     def new_order(self) -> Tensor:
-        """Draw the order of the samples in an epoch; first axis N."""
+        """Draw the order of the samples in an epoch, indices with first axis N."""
 
     def set_training(self, training: bool) -> None:
         """Put the network into training or into evaluation mode."""
@@ -45,15 +55,15 @@ class Step(Protocol):
         """Finish an epoch, in evaluation mode; returns further values for its history."""
 
     def state(self) -> dict[str, Tensor]:
-        """Tensors that steps change, themselves, by name."""
+        """The tensors that a step changes, by name; not copies."""
 
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
-        """Train on a part of the order; returns ``loss`` and further values, detached."""
+        """Train on one batch of the order; returns ``loss`` and further values, detached."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of a training that do not concern the model.
+    """Settings of a training that are independent of the model.
 
     Attributes
     ----------
@@ -67,11 +77,11 @@ class TrainingSettings:
     device : str
         "cpu", "cuda" or "auto" (CUDA if there is a device).
     verbose : bool
-        Show progress: a bar on a terminal, else a line per epoch, on standard error.
+        Show progress on standard error: a bar on a terminal, else one line per epoch.
     phase : str
-        Name of the training among those of a fit; not a parameter of estimators.
+        Name of this training within the fit; not a parameter of estimators.
     rate_name : str
-        Name of the estimator's parameter that sets the learning rate, for messages.
+        Name of the estimator's parameter that sets the learning rate, for error messages.
     """
 
     epochs: int
@@ -86,7 +96,7 @@ class TrainingSettings:
 
     @classmethod
     def of(cls, estimator: Any) -> TrainingSettings:
-        """Settings that an estimator holds among its parameters."""
+        """Read the settings from the parameters of an estimator."""
         names = [field.name for field in fields(cls) if field.name not in ("phase", "rate_name")]
         return cls(**{name: getattr(estimator, name) for name in names})
 
@@ -96,27 +106,27 @@ class TrainingSettings:
 
     @property
     def remedy(self) -> str:
-        """The usual remedy against divergence."""
+        """Advice for a training that diverged."""
         return f"a lower {self.rate_name} usually helps"
 
 
 class TrainingStep:
-    """One step of Adam on a batch of one network.
+    """One step of Adam for one network.
 
-    Nothing in a step waits for a result of the device.
+    A step never waits for a result of the device.
 
     Parameters
     ----------
     network : Module
-        Holds the parameters.
+        Network to train.
     objective : Objective
     samples : Tensor, shape (N, y_dim)
-        float32 or uint8, on the device of `network`; uint8 is scaled batch by batch.
+        float32 or uint8, on the device of `network`; bytes are scaled batch by batch.
     settings : TrainingSettings
     generator : torch.Generator
         Source of the order of the samples and of the noise, on the device of `network`.
     modules : sequence of Module or Parameter, optional
-        The parts of `network` that are trained, by default all.
+        Parts of `network` to train; by default all of it.
 
     Attributes
     ----------
@@ -155,7 +165,7 @@ class TrainingStep:
         return {}
 
     def state(self) -> dict[str, Tensor]:
-        """Tensors that steps change, themselves, by name."""
+        """The tensors that a step changes, by name; not copies."""
         network = named("network", self.network.state_dict())
         return network | named("optimizer", self.optimizer.state())
 

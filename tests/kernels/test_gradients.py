@@ -1,4 +1,4 @@
-"""Gradients by hand, against finite differences and against automatic ones."""
+"""Hand-derived gradients, against finite differences."""
 
 import torch
 

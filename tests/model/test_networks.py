@@ -12,7 +12,7 @@ from gmvae.model.networks import Decoder, Trunk
 
 
 def multiply_adds(model, n_mc):
-    """Multiply-adds of one image, counted by hooks on the layers that multiply."""
+    """Multiply-adds per image, counted by hooks on the layers with a product."""
     counts = []
 
     def count(layer, inputs, output):
@@ -51,7 +51,7 @@ def test_cost_of_the_papers_network(n_clusters, n_mc, millions):
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("n_outputs", [1, 2])
-def test_decoder_gives_back_the_shape_that_the_trunk_takes(name, n_outputs):
+def test_decoder_returns_the_shape_that_the_trunk_takes(name, n_outputs):
     arch = architecture(name)
     features = Trunk(arch, 784)(torch.rand(3, 784))
     assert features.shape == (3, arch.hidden[-1])
@@ -60,7 +60,7 @@ def test_decoder_gives_back_the_shape_that_the_trunk_takes(name, n_outputs):
 
 @pytest.mark.parametrize("side", [20, 27, 28, 33])
 @pytest.mark.parametrize("name", ["fast-conv", "paper-conv"])
-def test_convolutions_come_back_to_any_image_size(name, side):
+def test_decoder_restores_any_image_size(name, side):
     arch = architecture(name)
     assert Decoder(arch, 4, side**2)(torch.rand(2, 4)).shape == (2, side**2)
 

@@ -25,7 +25,7 @@ def batch(observation, n=B):
 
 
 def numpy_terms(model, y, x, w):
-    """The terms as the paper writes them, for given samples, with loops and scipy densities."""
+    """The terms as in the paper, for given samples, with loops and scipy densities."""
     with torch.no_grad():
         q_x, q_w = model.q_xw_given_y(y)
         p_x, p_y = model.p_x_given_wz(w), model.p_y_given_x(x)
@@ -56,7 +56,7 @@ def numpy_terms(model, y, x, w):
 
 
 def draw(model, y, noise):
-    """The samples that `objective.terms` makes of the noise."""
+    """The samples that `objective.terms` computes from the noise."""
     q_x, q_w = model.q_xw_given_y(y)
     return q_x.rsample(noise.x).detach(), q_w.rsample(noise.w).detach()
 
@@ -95,7 +95,7 @@ def test_mixture_form_is_the_expectation_over_z(small_model):
 
 
 def test_objective_below_elbo_below_log_likelihood(small_model, observation):
-    """The chain of the design, with an importance-sampled log p(y) at its end."""
+    """The chain of inequalities, with an importance-sampled log p(y) at its end."""
     model, y = small_model(observation), batch(observation, n=3)
     torch.manual_seed(0)
     n = 40_000
@@ -110,7 +110,7 @@ def test_objective_below_elbo_below_log_likelihood(small_model, observation):
 
 
 def test_log_likelihood_against_quadrature(small_model):
-    """With one-dimensional x and w, log p(y) is an integral that a grid can do."""
+    """With one-dimensional x and w, log p(y) is an integral over a grid."""
     model = small_model("gaussian", x_dim=1, w_dim=1)
     y = batch("gaussian", n=2)
     grid = torch.linspace(-9, 9, 1201, dtype=torch.float64)
@@ -172,7 +172,7 @@ def test_threshold_acts_on_the_mean_of_the_batch():
     assert z_prior.grad[0] > 0
 
 
-def test_z_prior_at_its_ends():
+def test_z_prior_at_its_extremes():
     even = torch.full((M, B, K), 1 / K).log()
     torch.testing.assert_close(objective.z_prior(even), torch.zeros(B), atol=1e-6, rtol=0)
     certain = torch.tensor([0.0, -200.0, -200.0]).expand(M, B, K)

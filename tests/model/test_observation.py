@@ -17,7 +17,7 @@ def gaussian(samples):
 
 
 def test_density_changes_with_the_units_as_it_must():
-    """If y is measured in other units, log p(y) changes by the log of the factor, and no more."""
+    """In other units of y, log p(y) changes by the log of the factor and nothing else."""
     torch.manual_seed(1)
     samples, x = torch.randn(50, 3, dtype=torch.float64), torch.randn(50, 2, dtype=torch.float64)
     factor, shift = torch.tensor([1000.0, 1e-3, 7.0]), torch.tensor([5.0, -2.0, 300.0])
@@ -41,7 +41,7 @@ def test_a_constant_value_has_a_finite_density():
     model = gaussian(samples)
     assert model.scale[1] == 1
     with torch.no_grad():
-        model.decoder.dense[-1].bias[3:] = -1000.0  # the smallest variance that there is
+        model.decoder.dense[-1].bias[3:] = -1000.0  # the smallest variance possible
         density = model(torch.zeros(1, 2, dtype=torch.float64))
     torch.testing.assert_close(
         density.log_var - 2 * model.scale.log(),
@@ -76,7 +76,7 @@ def test_bytes_are_the_same_gaussian_vectors_as_scaled_floats():
     np.testing.assert_array_equal(from_bytes.labels_, from_floats.labels_)
 
 
-def test_numbers_that_come_as_bytes_at_prediction_are_no_pixels():
+def test_bytes_at_prediction_are_not_pixels_if_training_had_numbers():
     numbers = np.random.default_rng(0).integers(0, 200, (100, 6))
     model = GMVAE(2, network="paper-fc", epochs=2, random_state=0).fit(numbers.astype(float))
     assert model.observation_ == "gaussian"
@@ -85,7 +85,7 @@ def test_numbers_that_come_as_bytes_at_prediction_are_no_pixels():
 
 
 @pytest.mark.parametrize(("network", "y_dim"), [("paper-fc", 3), ("fast-conv", 64)])
-def test_a_gaussian_begins_with_a_small_variance_in_the_units_of_the_data(network, y_dim):
+def test_a_gaussian_starts_with_a_small_variance_in_the_units_of_the_data(network, y_dim):
     torch.manual_seed(0)
     samples = 5 + 2 * torch.randn(500, y_dim)
     model = ObservationModel(architecture(network), 2, y_dim, "gaussian").eval()

@@ -41,7 +41,7 @@ def train(model, samples, settings):
 
 
 def test_training_does_not_import_what_it_does_not_use():
-    """Torch's compiler and sympy would cost every process nearly three seconds."""
+    """Importing torch's compiler and sympy would cost each process nearly three seconds."""
     import subprocess
     import sys
 
@@ -97,7 +97,7 @@ def test_divergence_names_epoch_and_value():
         train(Diverging(1), torch.ones(8, 1), settings())
 
 
-def test_bfloat16_that_is_emulated_is_told(monkeypatch):
+def test_emulated_bfloat16_is_a_warning(monkeypatch):
     monkeypatch.setattr(training, "has_native_bfloat16", lambda device: False)
     model = Mean(1)
     with pytest.warns(UserWarning, match="slower than in precision='float32'"):
