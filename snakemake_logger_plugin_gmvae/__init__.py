@@ -16,7 +16,7 @@ from typing import Any
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
 NOTHING_TO_DO = "Nothing to be done"
-LOG_LINES = 12
+LOG_LINES = 40
 """Lines that are shown from the end of the log of a job that failed."""
 
 

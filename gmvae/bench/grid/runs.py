@@ -8,13 +8,15 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gmvae.bench.disk.errors import ConfigError, did_you_mean
 from gmvae.bench.grid import methods
-from gmvae.bench.grid.config import Config, MethodSpec
-from gmvae.bench.grid.methods import Method
 from gmvae.clusterer.parameters import check_parameters
+
+if TYPE_CHECKING:
+    from gmvae.bench.grid.config import Config, MethodSpec
+    from gmvae.bench.grid.methods import Method
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def train_runs_together(runs: Sequence[Run], job: Job, folders: Sequence[Path]) 
     return _train(runs, job, folders, _fit_together)
 
 
-def is_current(run: Run, folder: Path, data_sha256: dict[str, str]) -> bool:
+def is_current(run: Run, folder: Path, job: Job, data_sha256: dict[str, str]) -> bool:
     """Whether a folder holds the whole result of this run, from these data and today's code."""
     try:
         record = Record.read(folder)
@@ -126,9 +126,17 @@ def is_current(run: Run, folder: Path, data_sha256: dict[str, str]) -> bool:
         is_finished(run, folder)
         and record.data_sha256 == data_sha256
         and record.sources_sha256 == training_sources(run.class_path)
+        and not may_go_on(record, job.time_limit)
         and not incomplete(manifest, RUN_PRODUCTS)
         and not damaged(manifest)
     )
+
+
+def may_go_on(record: Record, time_limit: float | None) -> bool:
+    """Whether a run was out of time, and would have more of it now."""
+    if record.status != "timed_out":
+        return False
+    return time_limit is None or time_limit > (record.time_limit or 0)
 
 
 class _NoCheckpoints:
@@ -147,7 +155,7 @@ def _train(
     place, data_sha256 = folders[0] / CHECKPOINTS, job.data_sha256()
     with locks.waiting(place / "lock", f"{runs[0].path} is being trained; waiting for it"):
         there = zip(runs, folders, strict=True)
-        if not job.fresh and all(is_current(run, one, data_sha256) for run, one in there):
+        if not job.fresh and all(is_current(run, one, job, data_sha256) for run, one in there):
             shutil.rmtree(place)
             return [Record.read(folder) for folder in folders]
         log = ProgressLog(folders[0] / PROGRESS)

@@ -35,6 +35,7 @@ from gmvae.bench.report import build
 from gmvae.bench.runs.products import training_sources
 from gmvae.bench.runs.record import Record
 from gmvae.bench.runs.score import scoring_sources
+from gmvae.bench.runs.train import may_go_on
 
 CHANGED = "does not have the content that was written (its SHA-256 is another)"
 
@@ -155,7 +156,7 @@ def _reason_of_run(config: Config, run: Run, found: Outdated) -> str | None:
         return "its parameters have changed"
     if record.sources_sha256 != training_sources(run.class_path):
         return "the code of its method has changed"
-    if _may_go_on(record, config.time_limit):
+    if may_go_on(record, config.time_limit):
         return f"it ended at a time limit of {record.time_limit or 0:g} s, and has more time now"
     if any(path.parent == folder for path in found.damaged):
         return "its files are damaged"
@@ -167,13 +168,6 @@ def _reason_of_run(config: Config, run: Run, found: Outdated) -> str | None:
         return "its data have changed"
     source_changed = data in found.reasons and "source" in found.reasons[data]
     return "the source of its data has changed" if source_changed else None
-
-
-def _may_go_on(record: Record, limit: float | None) -> bool:
-    """Whether a run was out of time, and would have more of it now."""
-    if record.status != "timed_out":
-        return False
-    return limit is None or limit > (record.time_limit or 0)
 
 
 def _reason_of_scores(results: Path, runs: list[Run], found: Outdated) -> str | None:
