@@ -33,6 +33,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         """Start without jobs."""
         self._jobs: dict[Any, str] = {}
+        self._untold = ""
 
     def emit(self, record: LogRecord) -> None:
         """Write the lines of a record, if it has any for a person."""
@@ -48,8 +49,12 @@ class LogHandler(LogHandlerBase):
                 getattr(record, "rule_name", "a job")
             )
         elif event == "job_error":
+            self._untold = ""
             yield from self._failure(record)
+        elif "CalledProcessError" in text:
+            self._untold = text  # the job that failed is shown next, with its log
         elif event == "error" or record.levelno >= ERROR:
+            yield from _error(self._untold)
             yield from _error(text)
         elif NOTHING_TO_DO in text and not self.common_settings.dryrun:
             yield f"{NOTHING_TO_DO}."
@@ -66,8 +71,8 @@ class LogHandler(LogHandlerBase):
 
 def _error(text: str) -> Iterator[str]:
     """Message of an error of Snakemake without its traceback, and what to do if it is known."""
-    if "CalledProcessError" in text or "Exiting because a job" in text:
-        return  # the job that failed has been shown
+    if "Exiting because a job" in text:
+        return
     missing = re.search(r"FileNotFoundError: .*?No such file or directory: '([^']*)'", text)
     if missing:
         yield f"error: the config file {missing[1]!r} does not exist"

@@ -54,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_steps(commands: Any) -> None:
     """Commands that the rules of the workflow call."""
+    config = commands.add_parser("config", help="put a whole config into its results folder")
+    config.add_argument("config", type=_json, help="the config as JSON")
+    config.set_defaults(command=_config)
+
     data = commands.add_parser("data", help="prepare a data set for the workflow")
     data.add_argument("name", help="name of the data set")
     data.add_argument("--npz", help="path of your own .npz file")
@@ -130,6 +134,12 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"is not valid JSON ({error}): {text[:60]!r}") from error
+
+
+def _config(options: argparse.Namespace) -> str:
+    from gmvae.bench.grid.config import config_from_dict, write_resolved
+
+    return str(write_resolved(config_from_dict(options.config)))
 
 
 def _data(options: argparse.Namespace) -> str:

@@ -7,7 +7,7 @@ import pytest
 from made_up import RAW
 
 from gmvae.bench.data.prepare import prepare
-from gmvae.bench.grid.config import parse_config
+from gmvae.bench.grid.config import parse_config, write_resolved
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report.build import make_page, make_report
 from gmvae.bench.report.drawing.source import Source
@@ -26,6 +26,7 @@ def folder(tmp_path_factory):
         config = parse_config(RAW)
         runs = make_runs(config)
         begin(config, runs, find_outdated(config, runs, ""))
+        write_resolved(config)
         for name in ("digits", "arcs"):
             prepare(name, None, Path("data") / name)
         for run in runs:

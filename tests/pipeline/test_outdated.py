@@ -41,6 +41,7 @@ def edited(path, old, new):
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
+IMPORT = "from __future__ import annotations"
 NETWORKS = ("vae_kmeans", "vae_gmm", "aae", "dec", "vade", "catgan", "gmvae_warm")
 
 
@@ -58,14 +59,14 @@ NETWORKS = ("vae_kmeans", "vae_gmm", "aae", "dec", "vade", "catgan", "gmvae_warm
     ],
 )
 def test_an_edited_source_repeats_exactly_its_runs(project, path, expected):
-    with edited(project / path, "from __future__", "import abc\nfrom __future__"):
+    with edited(project / path, IMPORT, f"{IMPORT}\nimport abc"):
         result = snakemake(project, "all", "-n", "--configfile", SMOKE)
     assert planned(result) == dict.fromkeys(methods.available(), 0) | expected
 
 
-@pytest.mark.parametrize("old", ['"""', "from __future__"])
+@pytest.mark.parametrize("old", ['"""', IMPORT])
 def test_an_edited_comment_or_docstring_repeats_nothing(project, old):
-    new = '"""Better: ' if old == '"""' else "# A remark.\nfrom __future__"
+    new = '"""Better: ' if old == '"""' else f"# A remark.\n{IMPORT}"
     with edited(project / "gmvae/model/objective.py", old, new):
         result = snakemake(project, "all", "-n", "--configfile", SMOKE)
     assert "Nothing to be done" in output(result)
@@ -76,7 +77,7 @@ def test_an_edited_source_is_run_again_and_the_others_are_kept(project):
     times = {path: path.stat().st_mtime_ns for path in runs.rglob("run.json")}
     repeated = set(runs.glob("kmeans/*/*/run.json"))
     table = (project / "results/smoke/table1.csv").read_bytes()
-    with edited(project / "baselines/kmeans.py", "from __future__", "import abc\nfrom __future__"):
+    with edited(project / "baselines/kmeans.py", IMPORT, f"{IMPORT}\nimport abc"):
         result = snakemake(project, "all", "--cores", "2", "--configfile", SMOKE)
         assert result.returncode == 0, output(result)
         assert "kmeans/K10/seed0 and 1 more: the code of its method has changed" in output(result)
@@ -99,7 +100,7 @@ def test_a_copied_project_with_results_has_nothing_to_do(project, tmp_path, with
     result = snakemake(copy, "all", "--cores", "1", "--configfile", SMOKE)
     assert result.returncode == 0, output(result)
     assert "Nothing to be done" in output(result)
-    with edited(copy / "baselines/dec.py", "from __future__", "import abc\nfrom __future__"):
+    with edited(copy / "baselines/dec.py", IMPORT, f"{IMPORT}\nimport abc"):
         result = snakemake(copy, "all", "-n", "--configfile", SMOKE)
     assert planned(result) == dict.fromkeys(methods.available(), 0) | {"dec": 1}
 
@@ -126,7 +127,7 @@ def test_a_changed_parameter_repeats_its_runs_alone(project):
 
 def test_a_changed_metric_scores_again_and_trains_nothing(project):
     path = project / "gmvae/bench/runs/metrics.py"
-    with edited(path, "from __future__", "import abc\nfrom __future__"):
+    with edited(path, IMPORT, f"{IMPORT}\nimport abc"):
         result = snakemake(project, "all", "-n", "--configfile", SMOKE)
     n_figures = len(figures.available())
     drawn = {"figure": n_figures - 2, "figure_with_table": 2}
@@ -135,7 +136,7 @@ def test_a_changed_metric_scores_again_and_trains_nothing(project):
 
 def test_a_changed_colour_draws_the_figures_again_and_no_table(project):
     path = project / "gmvae/bench/report/drawing/style.py"
-    with edited(path, "from __future__", "import abc\nfrom __future__"):
+    with edited(path, IMPORT, f"{IMPORT}\nimport abc"):
         result = snakemake(project, "all", "-n", "--configfile", SMOKE)
     assert jobs(result).keys() == {"figure", "figure_with_table", "page"}
 

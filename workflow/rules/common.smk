@@ -1,4 +1,5 @@
 # The grid and every path. Rules call commands of gmvae-bench; nothing is done while this is read.
+import dataclasses
 import json
 import os
 import shlex
@@ -11,7 +12,14 @@ ROOT = os.path.realpath(os.path.join(workflow.current_basedir, "..", ".."))
 sys.path.insert(0, ROOT)
 
 from gmvae.bench.disk.errors import UserError
-from gmvae.bench.disk.layout import DATA, DATA_LIST, LOGS, SCORES, TRAIN_LIST
+from gmvae.bench.disk.layout import (
+    DATA,
+    DATA_LIST,
+    LOGS,
+    RESOLVED_CONFIG,
+    SCORES,
+    TRAIN_LIST,
+)
 from gmvae.bench.grid.config import parse_config
 from gmvae.bench.grid.runs import make_runs, summary
 from gmvae.bench.report import figures
@@ -45,6 +53,8 @@ ALL_SCORES = f"{RESULTS}/{SCORES}"
 TABLES = [f"{RESULTS}/{name}" for name in TABLE_NAMES]
 PAGE = f"{RESULTS}/{PAGE_NAME}"
 FIGURE_NAMES = shown_figures(RUNS.values())
+
+RESOLVED = f"{RESULTS}/{RESOLVED_CONFIG}"
 
 # Jobs run under this interpreter, unless conda gives them one of their own.
 PYTHON = (
@@ -89,6 +99,28 @@ def run_of(wildcards):
 
 
 FIGURES = [path for name in FIGURE_NAMES for path in figure_files(name)]
+
+
+# Every command reads the configuration there, also where `onstart` does not run: in a module.
+rule config:
+    input:
+        outdated=if_outdated(RESOLVED),
+    output:
+        RESOLVED,
+    log:
+        f"{RESULTS}/{LOGS}/config.log",
+    conda:
+        "../../environment.yml"
+    params:
+        config=json.dumps(dataclasses.asdict(CONFIG)),
+    message:
+        "configuration"
+    shell:
+        BENCH + " config {params.config:q} > {log:q} 2>&1"
+
+
+localrules:
+    config,
 
 
 onstart:

@@ -1,6 +1,8 @@
 rule data:
     input:
-        outdated=lambda wildcards: if_outdated(f"{DATA}/{wildcards.dataset}/{DATA_LIST}"),
+        outdated=lambda wildcards: if_outdated(
+            f"{DATA}/{wildcards.dataset}/{DATA_LIST}"
+        ),
     output:
         f"{DATA}/{{dataset}}/{DATA_LIST}",
     log:
@@ -18,5 +20,6 @@ rule data:
         "data {wildcards.dataset}"
     # Standard error stays on the terminal: it may be the progress of a download.
     shell:
-        BENCH + " --log {log:q} data {wildcards.dataset:q} {params.npz} {params.data_dir}"
+        BENCH
+        + " --log {log:q} data {wildcards.dataset:q} {params.npz} {params.data_dir}"
         " > /dev/null"

@@ -9,7 +9,9 @@ for run in RUNS.values():
     if run.class_path == BUILT_IN["gmvae"]:
         SEEDS_OF[f"{run.dataset}/{run.method}/{run.setting}"].append(run)
 TOGETHER = [
-    name for name, runs in SEEDS_OF.items() if {run.seed for run in runs} == set(CONFIG.seeds)
+    name
+    for name, runs in SEEDS_OF.items()
+    if {run.seed for run in runs} == set(CONFIG.seeds)
 ]
 
 
@@ -36,7 +38,9 @@ rule train_together:
         runs=lambda wildcards: json.dumps(
             [
                 run.as_dict()
-                for run in SEEDS_OF["{0.dataset}/{0.method}/{0.setting}".format(wildcards)]
+                for run in SEEDS_OF[
+                    "{0.dataset}/{0.method}/{0.setting}".format(wildcards)
+                ]
             ],
             sort_keys=True,
         ),
@@ -46,7 +50,10 @@ rule train_together:
     message:
         "train {wildcards.method} {wildcards.setting}, all seeds together, on {wildcards.dataset}"
     shell:
-        BENCH + " train-together {params.runs:q} {params.folders:q}" + IMAGES + " --threads {params.threads} {params.limit} > {log:q} 2>&1"
+        BENCH
+        + " train-together {params.runs:q} {params.folders:q}"
+        + IMAGES
+        + " --threads {params.threads} {params.limit} > {log:q} 2>&1"
 
 
 ruleorder: train_together > train

@@ -9,7 +9,9 @@ IMAGES = "".join(
 rule train:
     input:
         data=ancient(f"{DATA}/{{dataset}}/{DATA_LIST}"),
-        outdated=lambda wildcards: if_outdated(f"{RESULTS}/{run_of(wildcards).path}/{TRAIN_LIST}"),
+        outdated=lambda wildcards: if_outdated(
+            f"{RESULTS}/{run_of(wildcards).path}/{TRAIN_LIST}"
+        ),
     output:
         # Not deleted before the job: what is there already and up to date is not trained again.
         update(f"{RUN}/{TRAIN_LIST}"),
@@ -29,11 +31,15 @@ rule train:
     message:
         "train {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}"
     shell:
-        BENCH + " train {params.run:q} {params.folder:q}" + IMAGES + " --threads {params.threads} {params.limit} > {log:q} 2>&1"
+        BENCH
+        + " train {params.run:q} {params.folder:q}"
+        + IMAGES
+        + " --threads {params.threads} {params.limit} > {log:q} 2>&1"
 
 
 rule score:
     input:
+        config=ancient(RESOLVED),
         runs=ancient(TRAININGS),
         data=ancient([f"{DATA}/{spec.name}/{DATA_LIST}" for spec in CONFIG.datasets]),
         outdated=if_outdated(ALL_SCORES),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import yaml
 
 from gmvae.bench import data as datasets
 from gmvae.bench.disk.errors import ConfigError, DataError, did_you_mean
-from gmvae.bench.disk.files import read_json
+from gmvae.bench.disk.files import read_json, write_json
 from gmvae.bench.disk.layout import RESOLVED_CONFIG
 from gmvae.bench.grid.schema import cut, join, problems, shortened, validator
 
@@ -129,6 +130,23 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
             f"{MAX_RUNS:,} are planned at once; split it into several files"
         )
     return config
+
+
+def write_resolved(config: Config) -> Path:
+    """Write a configuration to its results folder, where every command reads it."""
+    path = Path(config.results) / RESOLVED_CONFIG
+    write_json(path, asdict(config))
+    return path
+
+
+def is_resolved(config: Config) -> bool:
+    """Whether the results folder has this configuration."""
+    try:
+        return read_resolved(Path(config.results)) == config_from_dict(
+            json.loads(json.dumps(asdict(config)))
+        )
+    except (ConfigError, DataError):
+        return False
 
 
 def read_resolved(results: Path) -> Config:

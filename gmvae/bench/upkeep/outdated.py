@@ -24,11 +24,12 @@ from gmvae.bench.disk.layout import (
     DATA_LIST,
     LOGS,
     METRICS,
+    RESOLVED_CONFIG,
     RUN_PRODUCTS,
     SCORES,
     TRAIN_LIST,
 )
-from gmvae.bench.grid.config import Config, DatasetSpec
+from gmvae.bench.grid.config import Config, DatasetSpec, is_resolved
 from gmvae.bench.grid.runs import Run
 from gmvae.bench.grid.sources import data_key
 from gmvae.bench.report import build
@@ -103,6 +104,8 @@ def find_outdated(config: Config, runs: Iterable[Run], command: str) -> Outdated
         If the folder holds runs of another version of this project, which would be lost.
     """
     found, results, listed = Outdated(), Path(config.results), list(runs)
+    resolved = results / RESOLVED_CONFIG
+    found.judge(resolved, None if is_resolved(config) else "the configuration has changed")
     for spec in config.datasets:
         found.judge(DATA / spec.name / DATA_LIST, _reason_of_data(spec, found))
     others = []

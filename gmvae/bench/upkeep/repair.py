@@ -7,14 +7,13 @@ files are set aside here, and the jobs that made them are done again.
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from gmvae.bench.disk import files, locks
-from gmvae.bench.disk.layout import CHECKPOINTS, DATA, LOCK, LOGS, RESOLVED_CONFIG
+from gmvae.bench.disk.layout import CHECKPOINTS, DATA, LOCK, LOGS
 from gmvae.bench.grid.config import Config
 from gmvae.bench.grid.runs import Run, summary
 from gmvae.bench.upkeep.outdated import Outdated
@@ -29,7 +28,7 @@ def begin(config: Config, runs: Iterable[Run], outdated: Outdated) -> list[str]:
     Parameters
     ----------
     config : Config
-        Also written to ``{results}/config.json``, where every command reads it.
+        Its results folder is prepared.
     runs : iterable of Run
     outdated : Outdated
 
@@ -58,7 +57,6 @@ def begin(config: Config, runs: Iterable[Run], outdated: Outdated) -> list[str]:
     checkpoints = [folder / CHECKPOINTS for folder in folders]
     data = [DATA / spec.name for spec in config.datasets]
     _remove_left_overs([*data, results, results / LOGS, *folders, *checkpoints])
-    files.write_json(results / RESOLVED_CONFIG, dataclasses.asdict(config))
     return [*lines, summary(listed, results)]
 
 

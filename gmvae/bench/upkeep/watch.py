@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gmvae.bench.disk.errors import UserError
 from gmvae.bench.report.numbers import duration
 from gmvae.bench.upkeep.status import STATES, RunState, Status, as_text, read_status
 
@@ -74,7 +75,10 @@ def narrate(results: Path) -> None:
         is_over = False
         while not is_over:
             time.sleep(SECONDS)
-            status = read_status(results)
+            try:
+                status = read_status(results)
+            except UserError:  # the configuration is not there yet
+                continue
             is_over = status.is_over
             for one in status.runs:
                 if one.state == "failed" and one.run.path not in failed:

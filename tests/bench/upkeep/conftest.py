@@ -8,7 +8,7 @@ import pytest
 
 from gmvae.bench.data.prepare import prepare
 from gmvae.bench.disk.layout import DATA
-from gmvae.bench.grid.config import parse_config
+from gmvae.bench.grid.config import parse_config, write_resolved
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.grid.sources import data_key
 from gmvae.bench.report.build import make_tables
@@ -38,6 +38,7 @@ def finished(tmp_path_factory):
         config = parse_config(CONFIG)
         runs = make_runs(config)
         begin(config, runs, find_outdated(config, runs, ""))
+        write_resolved(config)
         prepare("digits", None, DATA / "digits", data_key("digits", None))
         images = (Path(f"data/digits/{split}-images.npy") for split in ("train", "test"))
         job = Job(*images)
