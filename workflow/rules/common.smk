@@ -50,6 +50,7 @@ RESULTS = CONFIG.results
 NPZ = {spec.name: spec.npz for spec in CONFIG.datasets}
 TRAININGS = [f"{RESULTS}/{path}/{TRAIN_LIST}" for path in RUNS]
 ALL_SCORES = f"{RESULTS}/{SCORES}"
+ALL_DATA = [f"{DATA}/{spec.name}/{DATA_LIST}" for spec in CONFIG.datasets]
 TABLES = [f"{RESULTS}/{name}" for name in TABLE_NAMES]
 PAGE = f"{RESULTS}/{PAGE_NAME}"
 FIGURE_NAMES = shown_figures(RUNS.values())
@@ -82,12 +83,15 @@ def figure_files(name):
     return [f"{RESULTS}/{name}.{ending}" for ending in figures.endings(name)]
 
 
-def if_outdated(job):
-    """Input that makes Snakemake do a job again: the temporary folder of this call, which is new.
+def inputs(job, *paths):
+    """Input files of a job, which is named by its list of checksums.
 
-    All other inputs are ancient, since their content decides, and not their time.
+    If the job is up to date by content, they are ancient: their time does not count. If not, the
+    temporary folder of this call, which is newer than any product, makes Snakemake do it again.
     """
-    return [str(workflow.snakemake_tmp_dir)] if Path(job) in OUTDATED else []
+    if OUTDATED.is_up_to_date(Path(job)):
+        return [ancient(path) for path in paths]
+    return [*paths, str(workflow.snakemake_tmp_dir)]
 
 
 def run_of(wildcards):
@@ -104,7 +108,7 @@ FIGURES = [path for name in FIGURE_NAMES for path in figure_files(name)]
 # Every command reads the configuration there, also where `onstart` does not run: in a module.
 rule config:
     input:
-        outdated=if_outdated(RESOLVED),
+        inputs(RESOLVED),
     output:
         RESOLVED,
     log:

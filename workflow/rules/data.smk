@@ -1,8 +1,6 @@
 rule data:
     input:
-        outdated=lambda wildcards: if_outdated(
-            f"{DATA}/{wildcards.dataset}/{DATA_LIST}"
-        ),
+        lambda wildcards: inputs(f"{DATA}/{wildcards.dataset}/{DATA_LIST}"),
     output:
         f"{DATA}/{{dataset}}/{DATA_LIST}",
     log:

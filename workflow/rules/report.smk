@@ -1,7 +1,6 @@
 rule tables:
     input:
-        scores=ancient(ALL_SCORES),
-        outdated=if_outdated(job_list("tables")),
+        inputs(job_list("tables"), ALL_SCORES),
     output:
         job_list("tables"),
         tables=report(
@@ -25,9 +24,9 @@ rule tables:
 
 rule figure:
     input:
-        tables=ancient(job_list("tables")),
-        data=ancient([f"{DATA}/{spec.name}/{DATA_LIST}" for spec in CONFIG.datasets]),
-        outdated=lambda wildcards: if_outdated(job_list(wildcards.figure)),
+        lambda wildcards: inputs(
+            job_list(wildcards.figure), job_list("tables"), *ALL_DATA
+        ),
     output:
         job_list("{figure}"),
         svg=report(
@@ -75,9 +74,7 @@ use rule figure as figure_with_table with:
 
 rule page:
     input:
-        tables=ancient(TABLES),
-        figures=ancient(FIGURES),
-        outdated=if_outdated(job_list("page")),
+        inputs(job_list("page"), *TABLES, *FIGURES),
     output:
         job_list("page"),
         page=report(

@@ -17,11 +17,13 @@ TOGETHER = [
 
 rule train_together:
     input:
-        data=ancient(f"{DATA}/{{dataset}}/{DATA_LIST}"),
-        outdated=lambda wildcards: [
-            marker
+        lambda wildcards: [
+            path
             for run in SEEDS_OF["{0.dataset}/{0.method}/{0.setting}".format(wildcards)]
-            for marker in if_outdated(f"{RESULTS}/{run.path}/{TRAIN_LIST}")
+            for path in inputs(
+                f"{RESULTS}/{run.path}/{TRAIN_LIST}",
+                f"{DATA}/{run.dataset}/{DATA_LIST}",
+            )
         ],
     output:
         update(expand(f"{RUN}/{TRAIN_LIST}", seed=CONFIG.seeds, allow_missing=True)),

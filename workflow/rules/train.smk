@@ -8,9 +8,9 @@ IMAGES = "".join(
 
 rule train:
     input:
-        data=ancient(f"{DATA}/{{dataset}}/{DATA_LIST}"),
-        outdated=lambda wildcards: if_outdated(
-            f"{RESULTS}/{run_of(wildcards).path}/{TRAIN_LIST}"
+        lambda wildcards: inputs(
+            f"{RESULTS}/{run_of(wildcards).path}/{TRAIN_LIST}",
+            f"{DATA}/{wildcards.dataset}/{DATA_LIST}",
         ),
     output:
         # Not deleted before the job: what is there already and up to date is not trained again.
@@ -39,10 +39,7 @@ rule train:
 
 rule score:
     input:
-        config=ancient(RESOLVED),
-        runs=ancient(TRAININGS),
-        data=ancient([f"{DATA}/{spec.name}/{DATA_LIST}" for spec in CONFIG.datasets]),
-        outdated=if_outdated(ALL_SCORES),
+        inputs(ALL_SCORES, RESOLVED, *TRAININGS, *ALL_DATA),
     output:
         ALL_SCORES,
     log:

@@ -58,8 +58,9 @@ class Outdated:
     missing: set[Path] = field(default_factory=set)
     damaged: dict[Path, str] = field(default_factory=dict)
 
-    def __contains__(self, job: Path) -> bool:
-        return job in self.reasons
+    def is_up_to_date(self, job: Path) -> bool:
+        """Whether a job need not be done again."""
+        return job not in self.reasons and job not in self.missing
 
     def lines(self) -> list[str]:
         """One line for each reason, with the number of jobs that it concerns."""
@@ -79,7 +80,7 @@ class Outdated:
 
     def any(self, jobs: Iterable[Path]) -> bool:
         """Whether one of these jobs will be done."""
-        return any(job in self.missing or job in self.reasons for job in jobs)
+        return not all(map(self.is_up_to_date, jobs))
 
 
 def _name(job: Path) -> str:
