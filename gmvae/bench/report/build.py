@@ -1,13 +1,12 @@
 """Steps of the report: tables, one figure, the page, or all of them in one process.
 
 Each step writes its products and a list of their checksums with the key of what they were made
-from. Libraries are imported within the steps, since the workflow asks for keys at each start.
+from. The steps import their libraries late, since the workflow computes all keys when it starts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from pathlib import Path
 
 from gmvae.bench.disk import files
@@ -21,6 +20,7 @@ from gmvae.bench.report import figures
 from gmvae.bench.runs.score import is_scored, score_run, score_runs
 
 HERE = Path(__file__).parent
+PUBLISHED = HERE / "published.csv"
 TABLE_NAMES = ("table1.csv", "table1.md", "runs.csv", "curves.csv", "times.csv")
 PAGE_NAME = "report/index.html"
 PARTIAL = "partial"
@@ -73,7 +73,7 @@ def make_page(results: Path, command: str) -> None:
     ----------
     results : Path
     command : str
-        The command that makes the results, for the reader.
+        The command that makes the results again, shown on the page.
     """
     config = read_resolved(results)
     names = shown_figures(make_runs(config))
@@ -89,13 +89,18 @@ def make_report(results: Path, *, partial: bool) -> str:
     ----------
     results : Path
     partial : bool
-        Take the runs that have finished, and write to ``{results}/partial``; the workflow may be
-        at work on the others.
+        Take only the runs that have finished, and write to ``{results}/partial``. The workflow may
+        still be training the others.
 
     Returns
     -------
     str
         One line with the number of runs.
+
+    Raises
+    ------
+    DataError
+        If `partial` is set and no run has finished, or if it is not and a run is missing.
     """
     config = read_resolved(results)
     runs = make_runs(config)
@@ -118,35 +123,34 @@ def shown_figures(runs: Iterable[Run]) -> list[str]:
 
 def tables_key(results: Path, mark: str | None) -> str:
     """Key of what the tables are made from."""
-    module, published = "gmvae.bench.report.table_files", HERE / "published.csv"
-    sources = source_checksum(module, more=(published,))
-    return key_of(sources=sources, scores=_scores(results), mark=mark)
+    sources = source_checksum("gmvae.bench.report.table_files", more=(PUBLISHED,))
+    return key_of(sources=sources, scores=_checksum(results / SCORES), mark=mark)
 
 
 def figure_key(results: Path, name: str, mark: str | None) -> str:
     """Key of what a figure is made from."""
-    return key_of(sources=_figure_sources(name), scores=_scores(results), mark=mark)
+    return key_of(sources=_figure_sources(name), scores=_checksum(results / SCORES), mark=mark)
 
 
 def page_key(results: Path, names: Sequence[str], command: str, mark: str | None) -> str:
-    """Key of what the page is made from, with the names of its figures."""
+    """Key of what the page is made from: its figures with their captions, and the configuration."""
     templates = tuple(HERE / "page" / f"page.{ending}" for ending in ("html", "css", "js"))
     return key_of(
-        sources=source_checksum("gmvae.bench.report.page", more=templates),
-        figures={name: _figure_sources(name) for name in names},
-        scores=_scores(results),
+        sources=source_checksum("gmvae.bench.report.page", more=(*templates, PUBLISHED)),
+        figures={name: [_figure_sources(name), figures.caption(name)] for name in names},
+        scores=_checksum(results / SCORES),
+        config=_checksum(results / RESOLVED_CONFIG),
         command=command,
         mark=mark,
     )
 
 
-@cache
 def _figure_sources(name: str) -> str:
-    return source_checksum(f"gmvae.bench.report.figures.{name}")
+    modules = ("gmvae.bench.report.figures", f"gmvae.bench.report.figures.{name}")
+    return source_checksum(*modules, more=(PUBLISHED,))
 
 
-def _scores(results: Path) -> str:
-    path = results / SCORES
+def _checksum(path: Path) -> str:
     return files.sha256(path) if path.is_file() else ""
 
 

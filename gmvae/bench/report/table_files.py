@@ -13,6 +13,7 @@ from gmvae.bench.disk.errors import DataError
 from gmvae.bench.report.numbers import number
 from gmvae.bench.report.tables import SETTING, Tables
 
+# Columns of the CSV files with text, and with whole numbers that may be missing.
 TEXT = (
     *("dataset", "method", "variant", "status", "reason", "precision", "path", "started"),
     *("published_source", "factor", "at", "quantity"),
@@ -26,10 +27,10 @@ value). *Hungarian* is the best one-to-one matching of clusters to classes; if K
 of classes, samples of unmatched clusters count as wrong. *By ELBO* is the exemplar accuracy of the
 run with the best training ELBO, a choice that needs no labels. *Majority* gives each cluster its
 most frequent class and flatters a large K. *Used* is the number of clusters that hold test samples,
-from the fewest to the most of all runs; if it is below K, some clusters have died. *Published*
-results were not run here; where a paper uses another protocol, they are Hungarian (see the
-sources). *Time* is the median training time of a run. Failed runs are counted under *runs* and
-listed below with their reason; of the other columns only *used* includes them.
+as a range over all runs; if it is below K, some clusters have died. *Published* results were not
+run here; they are exemplar accuracies, or Hungarian ones where the source says so. *Time* is the
+median training time of a run. Failed runs are counted under *runs* and listed below with their
+reason; of the other columns only *used* includes them.
 """
 
 

@@ -13,6 +13,7 @@ from gmvae.bench.grid.config import parse_config
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report import figures
 from gmvae.bench.report.drawing import mosaic
+from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.figures import confidence, confusion, generation, latent, synthetic
 
 
@@ -25,7 +26,20 @@ def test_every_figure_is_a_picture_with_text_that_can_be_read(page, folder):
 
 @pytest.mark.parametrize("module", [synthetic, generation, confusion, latent, confidence])
 def test_no_text_is_small_or_cut(module, source):
-    figure = drawn(module, source)
+    assert_readable(drawn(module, source))
+
+
+@pytest.mark.parametrize("module", [confusion, confidence])
+def test_no_text_of_a_panel_with_two_rows_is_cut(module, source, monkeypatch):
+    def two_clusters(self, path):
+        clusters = np.arange(len(source.labels("digits"))) % 2
+        return {"clusters": clusters, "probabilities": np.eye(2)[clusters]}
+
+    monkeypatch.setattr(Source, "assignments", two_clusters)
+    assert_readable(drawn(module, source))
+
+
+def assert_readable(figure):
     figure.canvas.draw()
     for text in drawn_texts(figure):
         assert text.get_fontsize() >= 7, text.get_text()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmvae.bench.disk import files
+from gmvae.bench.grid.sources import syntax_tree
 from gmvae.bench.report.selection import GENERATIVE, SYNTHETIC
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def write_figure(name: str, source: Source, folder: Path, mark: str | None = Non
 
 
 def _tree(name: str) -> ast.Module:
-    return ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+    return syntax_tree(Path(__file__).parent / f"{name}.py")
 
 
 def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:

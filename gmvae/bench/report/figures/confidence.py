@@ -103,5 +103,5 @@ def _marked(images: NDArray[np.float32], wrong: NDArray[np.bool_]) -> NDArray[np
 def _draw_panel(axes: Axes, panel: _Panel) -> None:
     show(axes, mosaic(panel.rows, gap_after=[N_EACH]), panel.labels)
     axes.set_title(f"{title_of(panel.one)}: most certain | least certain", fontsize=8)
-    axes.set_ylabel("most frequent class of the cluster", fontsize=8)
+    axes.set_ylabel("class", fontsize=8)  # short, since a panel can have two rows
     axes.set_anchor("N")

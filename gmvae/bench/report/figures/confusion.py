@@ -13,6 +13,7 @@ from gmvae.bench.report.drawing.source import Source, title_of
 from gmvae.bench.report.drawing.style import WIDTH, notice
 
 COLUMNS = 3
+LEAST_ROWS = 5  # a panel with fewer clusters would have no room for its labels
 
 
 def draw(source: Source) -> Figure:
@@ -43,7 +44,7 @@ def draw(source: Source) -> Figure:
     tallest = [
         max(len(c) for c in counts[row * COLUMNS : (row + 1) * COLUMNS]) for row in range(n_rows)
     ]
-    heights = [0.13 * n + 0.75 for n in tallest]
+    heights = [0.13 * max(n, LEAST_ROWS) + 0.75 for n in tallest]
     figure, axes = plt.subplots(
         n_rows, COLUMNS, figsize=(WIDTH, sum(heights)), squeeze=False, height_ratios=heights
     )

@@ -102,9 +102,10 @@ def _blocks(source: Source) -> Iterator[_Block]:
         if pictures is None:
             continue
         samples = source.images(dataset).reshape(len(pictures), -1)
+        choice = "the only run, ELBO" if len(group) == 1 else f"best ELBO of {len(group)} runs,"
         yield _Block(
             title=f"{dataset}, {method} {run['variant']}, K = {k}, M = {run['M']}: seed "
-            f"{run['seed']}, the best ELBO of {len(group)} runs ({run['elbo']:.1f} nats)",
+            f"{run['seed']} ({choice} {run['elbo']:.1f} nats)",
             estimator=source.estimator(run["path"]),
             samples=samples,
             shape=pictures.shape[1:],

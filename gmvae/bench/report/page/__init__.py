@@ -55,9 +55,9 @@ class Frame:
     command : str
         The command that makes the results again.
     mark : str or None
-        Remark at the head, which the tables carry, too.
+        Remark at the top, such as "smoke, not comparable"; the tables carry it, too.
     note : str or None
-        Remark at the head of the page alone.
+        Another remark at the top, such as "18 of 19 runs"; ``table1.csv`` does not carry it.
     config : mapping
         The whole configuration.
     """
@@ -70,14 +70,19 @@ class Frame:
 
 
 def write_page(source: Source, frame: Frame, path: Path) -> Path:
-    """Write the page of all runs of a source; returns its path.
+    """Write the page from the tables and figures in the tables folder of a source.
 
     Parameters
     ----------
     source : Source
-        The folder of its tables also has the figures.
     frame : Frame
     path : Path
+        File to write.
+
+    Returns
+    -------
+    Path
+        The same path.
     """
     tables = read_tables(source.tables, frame.mark)
     templates = jinja2.Environment(
@@ -151,9 +156,9 @@ def _findings(source: Source, frame: Frame, tables: Tables) -> Iterator[str]:
                 best = group.loc[means.idxmax()]
                 runs = best["n_runs"] - best["n_failed"]
                 yield (
-                    f"{dataset}: by the {protocol} the best mean of {n_settings} settings is that "
-                    f"of {_setting(best)}, {means.max():.1f} % over {runs} "
-                    f"{'run' if runs == 1 else 'runs'}."
+                    f"{dataset}, {protocol}: the best mean of {n_settings} settings is "
+                    f"{means.max():.1f} %, from {_setting(best)} ({runs} "
+                    f"{'run' if runs == 1 else 'runs'})."
                 )
     for name, sentences in SENTENCES.items():
         if name in frame.shown:

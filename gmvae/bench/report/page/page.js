@@ -27,7 +27,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
-// The data of a figure stand in the page once.
+// Each figure is stored in the page once, in its image.
 for (const link of document.querySelectorAll("a.download")) {
   link.href = link.closest("figure").querySelector("img").src;
 }
