@@ -176,7 +176,7 @@ class _ClusteringStep(TrainingStep):
         return self.targets.index_select(0, rows)
 
     def end_epoch(self) -> dict[str, float]:
-        """Make the targets anew; the share of the samples that have changed their cluster."""
+        """Make the targets again; returns the share of samples that changed their cluster."""
         q = self._soft_assignment()
         clusters = q.argmax(1)
         self.changed.copy_((clusters != self.clusters).float().mean())

@@ -138,14 +138,12 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         y : ignored
         on_epoch : callable, optional
             Called as ``on_epoch(estimator, epoch)`` after each epoch, when the estimator can
-            already predict. With several restarts it follows each of them in turn;
-            ``estimator.best_init_`` says which. A dict of arrays that it returns becomes part of
-            ``records_``.
+            already predict; ``estimator.best_init_`` is the restart under way. A dict of arrays
+            that it returns becomes part of ``records_``.
         checkpoint : str, Path or Checkpoints, optional
-            Folder for the state of the training, every 30 seconds or more often. The same fit,
-            after it was killed, goes on from there and ends with the same bits. When it is
-            complete, the folder is removed; a `Checkpoints` object is left to its owner. Needs an
-            integer `random_state`.
+            Folder for the state of the training. The same fit, after it was killed, resumes there
+            and ends with the same bits. A complete fit removes the folder, unless it was given as
+            `Checkpoints`. Needs an integer `random_state`.
         progress : callable, optional
             Called with a `gmvae.training.progress.EpochReport` after each epoch, in place of what
             `verbose` shows.
@@ -153,7 +151,6 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         Returns
         -------
         GMVAE
-            The fitted estimator itself.
 
         Raises
         ------
@@ -163,27 +160,12 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
             If the loss becomes NaN or infinite in every restart.
         """
         samples = self._start(Y)
-
-        def tell(restart: Restart, epoch: int) -> Record | None:
-            self._adopt(restart)
-            return None if on_epoch is None else on_epoch(self, epoch)
-
         with checkpoints_of(checkpoint, [self], samples) as checkpoints:
             restarts = [
                 self._restart(number, seed, samples, checkpoints, progress)
                 for number, seed in enumerate(self._seeds())
             ]
-            for restart in best_first(restarts, self._compared_after(), self.epochs, tell):
-                self._adopt(restart)
-                try:
-                    self._finish(samples)
-                    break
-                except DivergenceError as error:
-                    last_error = error
-                    if self.n_init > 1:
-                        warn_of_failure(restart.number, self.n_init, error)
-            else:
-                raise last_error
+            self._train(restarts, samples, on_epoch)
         return self
 
     @classmethod
@@ -269,6 +251,26 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         )
         return Restart(number, seed, network, training)
 
+    def _train(
+        self, restarts: Sequence[Restart], samples: Tensor, on_epoch: OnEpoch | None
+    ) -> None:
+        """Train the restarts and keep the best one whose results are finite."""
+
+        def tell(restart: Restart, epoch: int) -> Record | None:
+            self._adopt(restart)
+            return None if on_epoch is None else on_epoch(self, epoch)
+
+        for restart in best_first(restarts, self._compared_after(), self.epochs, tell):
+            self._adopt(restart)
+            try:
+                self._finish(samples)
+                return
+            except DivergenceError as error:
+                last_error = error
+                if self.n_init > 1:
+                    warn_of_failure(restart.number, self.n_init, error)
+        raise last_error
+
     def _seeded_model(self, seed: int, samples: Tensor) -> tuple[GMVAEModel, torch.Generator]:
         """An untrained model and the generator of the noise to train it with."""
         with seeded(seed, samples.device):
@@ -307,16 +309,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         )
 
     def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
-        """Most probable cluster of each sample.
-
-        Parameters
-        ----------
-        Y : array-like, shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of int, shape (n_samples,)
-        """
+        """Most probable cluster of each sample of `Y`, shape (n_samples,)."""
         return self.predict_proba(Y).argmax(axis=1)
 
     def predict_proba(self, Y: ArrayLike) -> NDArray[np.float32]:

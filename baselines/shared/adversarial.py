@@ -77,7 +77,7 @@ class GameStep(TrainingStep):
         players: Sequence[Player],
     ):
         self.network, self.game, self.players, self.samples = network, game, players, samples
-        self.settings, self.generators = settings, [generator]
+        self.settings, self.generator = settings, generator
         self.batch_size = min(settings.batch_size, len(samples))
         self.optimizers = [FusedAdam(parameters_of(player.parts), BETAS) for player in players]
 
@@ -90,7 +90,7 @@ class GameStep(TrainingStep):
 
     def draw_noise(self, rows: Tensor) -> Any:
         """Draw the noise of the game for the samples numbered `rows`."""
-        return self.game.draw_noise(self.network, len(rows), self.generators[0])
+        return self.game.draw_noise(self.network, len(rows), self.generator)
 
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
         """Train on the samples numbered `rows`; returns the values of the game, detached."""

@@ -72,7 +72,7 @@ def _tensor(estimator: Any, Y: ArrayLike, *, reset: bool) -> Tensor:
         estimator, Y, reset=reset, dtype=[np.float32, np.float64, np.uint8], order="C"
     )
     if array.dtype == np.float64:
-        with np.errstate(over="ignore"):  # what is too large becomes infinite and is told below
+        with np.errstate(over="ignore"):  # overflow is reported below
             array = array.astype(np.float32)
         if not np.isfinite(array).all():
             raise ValueError("Y has values too large for float32; scale it first")

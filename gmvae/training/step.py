@@ -36,14 +36,15 @@ class Step(Protocol):
     batch_size : int
     converged : bool
         Whether training should end before its last epoch.
-    generators : list of torch.Generator
-        All sources of random numbers, whose states belong to a checkpoint.
     """
 
     samples: Tensor
     batch_size: int
     converged: bool
-    generators: list[torch.Generator]
+
+    @property
+    def generators(self) -> Sequence[torch.Generator]:
+        """Sources of random numbers, whose states belong to a checkpoint."""
 
     def new_order(self) -> Tensor:
         """Draw the order of the samples in an epoch, indices with first axis N."""
@@ -147,14 +148,19 @@ class TrainingStep:
         modules: Sequence[nn.Module | nn.Parameter] | None = None,
     ):
         self.network, self.objective, self.samples = network, objective, samples
-        self.settings, self.generators = settings, [generator]
+        self.settings, self.generator = settings, generator
         self.batch_size = min(settings.batch_size, len(samples))
         self.optimizer = FusedAdam(parameters_of([network] if modules is None else modules))
+
+    @property
+    def generators(self) -> tuple[torch.Generator]:
+        """Sources of random numbers, whose states belong to a checkpoint."""
+        return (self.generator,)
 
     def new_order(self) -> Tensor:
         """Draw a random order of the samples, shape (N,)."""
         device = self.samples.device
-        return torch.randperm(len(self.samples), generator=self.generators[0], device=device)
+        return torch.randperm(len(self.samples), generator=self.generator, device=device)
 
     def set_training(self, training: bool) -> None:
         """Put the network into training or into evaluation mode."""
@@ -181,7 +187,7 @@ class TrainingStep:
 
     def draw_noise(self, rows: Tensor) -> Any:
         """Draw the noise of the objective for the samples numbered `rows`."""
-        return self.objective.draw_noise(self.network, len(rows), self.generators[0])
+        return self.objective.draw_noise(self.network, len(rows), self.generator)
 
 
 def parameters_of(modules: Sequence[nn.Module | nn.Parameter]) -> Iterator[nn.Parameter]:
