@@ -118,7 +118,13 @@ precision, device, verbose, random_state
 
         settings, name = TrainingSettings.of(self), f"restart{number}"
         training = _StartedTraining(
-            begin, cold.training.step, settings, checkpoints, name, progress=progress
+            begin,
+            cold.training.step,
+            settings,
+            checkpoints,
+            name,
+            progress=progress,
+            restart=self._reported(number),
         )
         return Restart(number, seed, cold.network, training)
 
@@ -141,8 +147,14 @@ precision, device, verbose, random_state
             generator,
             modules=(model.trunk, model.head, model.observation_model),
         )
-        name = f"autoencoder{cold.number}"
-        return Training(step, settings, checkpoints, name, progress=progress)
+        return Training(
+            step,
+            settings,
+            checkpoints,
+            f"autoencoder{cold.number}",
+            progress=progress,
+            restart=self._reported(cold.number),
+        )
 
 
 class _StartedTraining(Training):

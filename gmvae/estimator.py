@@ -247,9 +247,13 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
             checkpoints,
             f"restart{number}",
             progress=progress,
-            restart=number if self.n_init > 1 else None,
+            restart=self._reported(number),
         )
         return Restart(number, seed, network, training)
+
+    def _reported(self, number: int) -> int | None:
+        """Number of a restart in reports of progress."""
+        return number if self.n_init > 1 else None
 
     def _train(
         self, restarts: Sequence[Restart], samples: Tensor, on_epoch: OnEpoch | None

@@ -7,6 +7,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from baselines.dec import DEC
+from baselines.gmvae_warm import WarmGMVAE
 from gmvae import GMVAE
 
 SEPARATING = {"epochs": 200, "batch_size": 32, "learning_rate": 3e-3, "random_state": 0}
@@ -189,3 +191,24 @@ def test_progress_goes_to_standard_error(pixels, capsys):
 def test_works_in_a_pipeline(blobs):
     clusters = make_pipeline(StandardScaler(), GMVAE(**FAST)).fit_predict(blobs[0])
     assert clusters.shape == (300,)
+
+
+def test_every_fit_reports_its_phases_restarts_and_epochs(blobs):
+    def reported(estimator):
+        reports = []
+        estimator.fit(blobs[0], progress=reports.append)
+        return [(one.phase, one.restart, one.epoch, one.until) for one in reports]
+
+    assert reported(GMVAE(**FAST)) == [("training", None, 1, 2), ("training", None, 2, 2)]
+    assert reported(GMVAE(**FAST, n_init=2, init_epochs=1))[:2] == [
+        ("training", 0, 1, 1),
+        ("training", 1, 1, 1),
+    ]
+    settings = {**FAST, "pretrain_epochs": 1, "epochs": 1}
+    assert reported(DEC(**settings)) == [
+        ("autoencoder", None, 1, 1),
+        ("training", None, 1, 1),
+    ]
+    assert reported(WarmGMVAE(**settings, n_init=2)) == [
+        (phase, restart, 1, 1) for restart in (0, 1) for phase in ("autoencoder", "training")
+    ]
