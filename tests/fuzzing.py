@@ -1,7 +1,7 @@
-"""Changes of good input and the outcomes that are allowed, for the fuzz tests.
+"""Damage to good input, and the outcomes that are allowed, for the fuzz tests.
 
-A few inputs of each kind, always the same, in an ordinary test run; GMVAE_FUZZ_EXAMPLES sets how
-many random ones instead (`make fuzz`).
+An ordinary test run tries a few inputs of each kind, always the same ones.
+GMVAE_FUZZ_EXAMPLES, which `make fuzz` sets, asks for that many random ones instead.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ settings.register_profile(
 )
 fuzz = settings.get_profile("fuzz")
 
-
 OUTCOMES: Counter[tuple[str, str]] = Counter()
 
 
 def tried(name, read, *arguments):
-    """What `read` gives, or None if it refuses its input by a declared error."""
+    """Result of `read`, or None if it refuses its input with a declared error."""
     try:
         result = read(*arguments)
     except (ConfigError, DataError) as error:
@@ -45,8 +44,6 @@ def tried(name, read, *arguments):
 
 
 NUMBERS = [0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0xFFFF, 1 << 20, 1 << 28, 0x7FFFFFFF, 0xFFFFFFFF]
-
-
 changes = st.lists(
     st.tuples(
         st.sampled_from(["flip", "set", "number", "insert", "delete", "truncate", "repeat"]),
@@ -64,7 +61,7 @@ def changed(content, steps):
     """`content` with some bytes flipped, overwritten, inserted, removed or repeated."""
     content = bytearray(content)
     for kind, place, value, piece, number, order in steps:
-        # Half of all changes in the first bytes, where headers are.
+        # Half of all changes are in the first bytes, where headers are.
         at = (place // 2) % (len(content) + 1) if place % 2 else (place // 2) % 24
         if kind == "flip" and at < len(content):
             content[at] ^= 1 << value % 8

@@ -1,4 +1,4 @@
-"""Data sets of the package, their splits, and the files that are prepared of them."""
+"""Data sets of the package, their splits, and the files prepared from them."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_mnist5k_and_digits_are_split_with_the_same_share_of_each_class():
         shares = [np.bincount(part.labels) / len(part.labels) for part in (data.train, data.test)]
         np.testing.assert_allclose(*shares, atol=0.003)
         order = data.train.labels
-        assert np.mean(order[1:] == order[:-1]) < 0.2, "the order should not tell the labels"
+        assert np.mean(order[1:] == order[:-1]) < 0.2, "the order should not give the labels away"
         again = datasets.load(name)
         np.testing.assert_array_equal(again.test.images, data.test.images)
 
@@ -40,6 +40,10 @@ def test_arcs_lie_on_five_circles():
         radii = np.linalg.norm(points - centre, axis=1)
         assert radii.mean() == pytest.approx(arcs.RADIUS, abs=0.01)
         assert radii.std() == pytest.approx(arcs.NOISE, rel=0.1)
+
+
+def test_data_sets_of_the_package_are_neither_readers_nor_the_data_step():
+    assert datasets.available() == ["arcs", "digits", "fashion_mnist", "mnist", "mnist5k"]
 
 
 def test_unknown_name():

@@ -26,7 +26,7 @@ def idx_bytes(array):
 
 @pytest.fixture
 def small_mnist(tmp_path, monkeypatch):
-    """A data set in MNIST's format with 20 + 10 images, known to no checksum."""
+    """A data set in MNIST's format with 20 + 10 images and no checksums."""
     random = np.random.default_rng(0)
     sizes = {"train": 20, "t10k": 10}
     arrays = {}

@@ -7,7 +7,7 @@ from fuzzing import OUTCOMES
 from gmvae.bench.data.readers.npz import read_npz
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def counts():
     yield
     names = dict.fromkeys(name for name, _ in OUTCOMES)
@@ -21,7 +21,7 @@ def counts():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fuzz")
-    # Imports that the first call makes are no memory of the readers.
+    # Imports made by the first call should not count as memory of the readers.
     np.savez(folder / "first.npz", X=np.eye(20), y=np.arange(20) % 2)
     read_npz(folder / "first.npz")
     return folder

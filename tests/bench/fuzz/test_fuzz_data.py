@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from gmvae.bench.data.readers.idx import MAX_INFLATION, MAX_VALUES, read_idx
 from gmvae.bench.data.readers.npz import read_npz
 
-# Of memory beside the declared size: chunks and their copies, zlib's windows and what Python's
-# zipfile, gzip and hashing keep. An entry of a zip directory has 46 bytes at least and becomes an
-# object of about 600 with its name and its place in two tables: hence per byte of the file.
+# Memory allowed besides the declared size: chunks and their copies, zlib's windows, and what
+# Python's zipfile, gzip and hashing keep. An entry of a zip directory has at least 46 bytes and
+# becomes an object of about 600, with its name and its place in two tables; hence the allowance per
+# byte of the file.
 SLACK, SLACK_PER_BYTE = 1 << 20, 40
 
 
@@ -38,7 +39,7 @@ def tried_with_memory(name, declared, size, read, *arguments):
 
 
 def idx_declared(content):
-    """Size that the header declares, by an own reading of it; 0 where none or no valid one is."""
+    """Size that the header declares, parsed here independently; 0 if it is missing or invalid."""
     if len(content) < 4 or content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
         return 0
     size = 1
@@ -106,7 +107,7 @@ LABEL_TYPES = ["<i8", ">i4", "u1", "?", "<U3", ">U2", "S2", "<f8"]
 
 
 def npz_declared(content):
-    """Size that the archive's directory declares and the file can hold; half precision doubly."""
+    """Size that the directory declares and the file can hold, doubled for half precision."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
@@ -204,7 +205,7 @@ DESCRIPTIONS = st.one_of(
 
 @st.composite
 def npy_members(draw):
-    """The text of a header that may say anything, and bytes that may fit it."""
+    """Header with arbitrary text, followed by bytes that may fit it."""
     shape, description = draw(SHAPES), draw(DESCRIPTIONS)
     if draw(st.booleans()):
         shape, description = (20, *draw(st.sampled_from([(), (3,), (2, 2)]))), "u1"
@@ -242,7 +243,7 @@ NAMES = ["X", "X", "X", "images", "y", "labels", "X_test", "y_test", "other"]
 def test_npz_of_made_up_headers(folder, members, ending, method, steps):
     file = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(file, "w", method) as archive:
-        warnings.simplefilter("ignore")  # of two members of one name
+        warnings.simplefilter("ignore")  # about two members with one name
         for name, content in members:
             archive.writestr(name + ending, content)
     try_npz("npz made up", folder, changed(file.getvalue(), steps))

@@ -242,7 +242,7 @@ def test_files_that_are_no_config(tmp_path, content, message):
 
 @pytest.mark.parametrize("merge", [False, True])
 def test_billion_laughs(tmp_path, merge):
-    """Also by merge keys, which PyYAML multiplies before anything can be counted."""
+    """With merge keys too, which PyYAML multiplies before anything can be counted."""
     lines = ["a0: &a0 {k: 1}" if merge else "a0: &a0 [lol]"]
     for n in range(1, 10):
         aliases = ", ".join([f"*a{n - 1}"] * 10)
