@@ -1,4 +1,4 @@
-"""The effects of K and M in numbers, and the sentences that are made of them."""
+"""The effects of K and M in numbers, and the sentences made from them."""
 
 import numpy as np
 import pandas as pd

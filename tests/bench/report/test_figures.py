@@ -135,7 +135,7 @@ def test_one_seed_is_enough(module):
 
 
 def test_failed_runs_are_in_no_figure():
-    """A collapsed run has scores, and is no part of what a method reaches."""
+    """A collapsed run has scores, but they do not count as results of its method."""
     source = made_up()
     runs, curves = source.runs, source.curves
     expected = [drawn(figure, source) for figure in (cost, stability_curves, stability_grid)]

@@ -1,4 +1,4 @@
-"""The page of a results folder, also in a browser."""
+"""The page of a results folder: its content, and how it works in a browser."""
 
 import base64
 import os
@@ -56,7 +56,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 @pytest.fixture(scope="module")
 def browser():
-    """A headless browser; without one installed, or with `GMVAE_BROWSER=` its path."""
+    """A headless browser: an installed one, or the one at the path in `GMVAE_BROWSER`."""
     path = os.environ.get("GMVAE_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip("no Chromium or Chrome is installed; set GMVAE_BROWSER to its path")
@@ -69,7 +69,7 @@ def browser():
 
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
 def opened(request, browser, page):
-    """The page in a width and a scheme, with all that the browser complains of or asks for."""
+    """The page at one width and colour scheme, with all console messages and requests."""
     width, scheme = request.param
     tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     heard = []

@@ -106,7 +106,7 @@ def test_method_without_probabilities_or_elbo(built):
     assert pd.isna(row.accuracy_hungarian_by_elbo)
 
 
-def test_published_figures_stand_beside_and_apart(built):
+def test_published_results_are_in_rows_of_ours_and_of_their_own(built):
     ours, kmeans = built.table1.iloc[0], built.table1.iloc[1]
     assert (ours.published_best, ours.published_mean, ours.published_std) == (87.31, 77.78, 5.75)
     assert "1611.02648v2" in ours.published_source
@@ -114,7 +114,7 @@ def test_published_figures_stand_beside_and_apart(built):
     quoted = built.table1[built.table1.n_runs == 0]
     assert set(quoted.method) == {"catgan", "aae", "dec", "vade", "gmvae"}
     assert quoted.accuracy_exemplar_mean.isna().all()
-    assert len(built.table1) == 2 + 10, "the published row that was run is not given twice"
+    assert len(built.table1) == 2 + 10, "a published row that was run is not repeated"
 
 
 def test_published_file_holds_the_papers_figures():
@@ -126,7 +126,7 @@ def test_published_file_holds_the_papers_figures():
     assert "not checked" in gmvae.source
 
 
-def test_curves_have_a_row_an_epoch(built):
+def test_curves_have_one_row_per_epoch(built):
     curve = built.curves[built.curves.seed == 0]
     assert list(curve.epoch) == [1, 2]
     assert list(curve.accuracy_exemplar) == [20, 72]
