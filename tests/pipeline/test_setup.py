@@ -1,5 +1,6 @@
 """The files that set the project up agree with one another."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -37,7 +38,9 @@ def test_lock_pins_every_requirement_within_its_range():
 def test_conda_environment_has_the_versions_of_the_lock():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
-    assert dict(entry.split("==") for entry in pip) == lock()
+    *pins, project = pip
+    assert dict(entry.split("==") for entry in pins) == lock()
+    assert project == "-e .", "the profile of Snakemake needs the project's logger"
 
 
 def test_what_is_installed_is_what_is_locked():
@@ -54,9 +57,11 @@ def test_one_version_everywhere():
 
 
 def test_imports_point_one_way():
-    for path in (ROOT / "gmvae").glob("*.py"):
+    library = [path for path in (ROOT / "gmvae").rglob("*.py") if "bench" not in path.parts]
+    assert len(library) > 20
+    for path in library:
         assert not re.search(r"import baselines|from baselines|gmvae\.bench", path.read_text())
-    for path in (ROOT / "baselines").glob("*.py"):
+    for path in (ROOT / "baselines").rglob("*.py"):
         assert "gmvae.bench" not in path.read_text()
     for path in [*(ROOT / "gmvae").rglob("*.py"), *(ROOT / "baselines").rglob("*.py")]:
         assert not re.search(r"^\s*(import|from) snakemake", path.read_text(), re.MULTILINE)
@@ -66,10 +71,54 @@ def test_workflow_is_not_a_package():
     assert not list((ROOT / "workflow").rglob("__init__.py"))
 
 
-def test_readme_names_what_there_is():
+def test_every_room_can_be_seen_from_the_door():
+    bench = {path.name for path in (ROOT / "gmvae/bench").iterdir() if path.name != "__pycache__"}
+    rooms = {"upkeep", "report", "runs", "grid", "data", "disk"}
+    assert bench == rooms | {"__init__.py", "__main__.py"}
+    for folder in (ROOT / "gmvae").rglob("*"):
+        if folder.is_dir() and folder.name != "__pycache__":
+            files = [path for path in folder.iterdir() if path.is_file()]
+            assert len(files) <= 9, folder
+            assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
+
+
+def sources():
+    folders = ("gmvae", "baselines", "tools", "snakemake_logger_plugin_gmvae")
+    return [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+
+
+def test_no_file_and_no_function_is_long():
+    for path in sources():
+        text = path.read_text()
+        assert len(text.splitlines()) <= 350, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 50, (path, node.name)
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 350, path
+
+
+def test_docstrings_name_the_thing():
+    for path in sources():
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+                words = (ast.get_docstring(node) or "-").split()
+                assert words[0] not in ("What", "Where", "How"), (path, words[:5])
+        assert not re.search(r"^ +[a-z_, ]+ : .*\n +Of ", text, re.MULTILINE), path
+
+
+def test_readme_is_short():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 120
+    assert max(map(len, lines)) <= 120
+
+
+def test_readme_and_docs_name_what_there_is():
     text = (ROOT / "README.md").read_text()
     for command in ("make quickstart", "make test", "snakemake all --cores 8"):
         assert command in text
+    text += "".join(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))
     for name in (*figures.available(), *datasets.available()):
         assert f"`{name}" in text or f"{name}." in text, name
 

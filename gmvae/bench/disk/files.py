@@ -84,7 +84,7 @@ def _to_disk(path: Path) -> None:
 
 
 def storage_error(path: str | Path, error: OSError) -> StorageError:
-    """What to tell of a file that cannot be written."""
+    """The error for a file that cannot be written: the cause and the remedy."""
     number = error.errno
     if number is None and shutil.disk_usage(Path(path).parent).free < CHUNK:
         number = errno.ENOSPC  # NumPy says only how many values were written
