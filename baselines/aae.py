@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.shared.adversarial import GameStep, Player
-from gmvae.clusterer.base import Phases, ProbabilisticClusterer
+from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
 from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, Positive
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
@@ -130,7 +130,7 @@ class _AAEGame:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AAE(ProbabilisticClusterer):
+class AAE(ProbabilisticNetworkClusterer):
     """Adversarial autoencoder with a categorical code, the cluster, and a Gaussian one, the style.
 
     As published: the two codes and their adversaries (two hidden layers of ReLUs), which push their

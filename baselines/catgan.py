@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.shared.adversarial import GameStep, Player
-from gmvae.clusterer.base import Phases, ProbabilisticClusterer
+from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
 from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, Positive
 from gmvae.model.architectures import Architecture, architecture
 from gmvae.model.networks import Trunk, full_precision
@@ -114,7 +114,7 @@ class _CatGANGame:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class CatGAN(ProbabilisticClusterer):
+class CatGAN(ProbabilisticNetworkClusterer):
     """A discriminator, sure and balanced about real samples, and unsure about generated ones.
 
     As published: the objective, in which clusters share as much information with real samples as

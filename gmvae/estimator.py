@@ -35,6 +35,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
 
     The model and its objective are those of version 2 of the paper [1]_: a mixture of K Gaussians
     over a continuous latent x, whose means and variances a network computes from a second latent w.
+    The cluster of a sample is the most probable component at the posterior means of x and w.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
         Architecture; the convolutional ones need square images.
     x_dim, w_dim : int, optional
-        Sizes of the clustered latent and of the style latent; by default those of `network`.
+        Sizes of the clustered latent and of the style latent; by default, those of `network`.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | x). "auto" means Bernoulli for bytes and for values from 0 to 1, else
         Gaussian.
@@ -57,22 +58,22 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         Epochs over which the weight of the z-prior rises from 0 to 1 (objective "paper" only).
     epochs : int, default=20
     batch_size : int, default=128
-        Samples per step; a smaller data set is one batch, and an incomplete last batch is left out
+        Samples per step. A smaller data set is one batch, and an incomplete last batch is left out
         of its epoch.
     learning_rate : float, default=1e-3
     schedule : {"cosine", "constant"}, default="cosine"
-        Course of the learning rate; "cosine" lowers it to zero.
+        Course of the learning rate; "cosine" lowers it to zero over the training.
     n_init : int, default=1
         Number of trainings from different random numbers; the one with the best training ELBO (mean
         of its last epoch) is kept.
     init_epochs : int, optional
-        Epochs after which these are compared, so that only the best is trained to the end; by
-        default all are trained to the end.
+        Epochs after which these are compared, so only the best is trained to the end; by default,
+        all are trained to the end.
     precision : {"float32", "bfloat16"}, default="float32"
         Precision of matrix products in training; results are always computed in float32.
     device : {"cpu", "cuda", "auto"}, default="cpu"
     verbose : bool, default=False
-        Show progress: a bar on a terminal, else a line per epoch, on standard error.
+        Show progress on standard error: a bar on a terminal, else a line per epoch.
     random_state : int, RandomState or None, default=None
         Makes the result repeatable on one machine.
 
@@ -90,7 +91,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     model_ : GMVAEModel
         The trained networks.
     best_init_ : int
-        Number of the training that was kept, from 0; during the fit, of the one under way.
+        Number, from 0, of the training that was kept; during a fit, of the one under way.
     observation_ : str
         Family of p(y | x) in use.
     n_features_in_ : int
@@ -141,11 +142,11 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
             already predict; ``estimator.best_init_`` is the restart under way. A dict of arrays
             that it returns becomes part of ``records_``.
         checkpoint : str, Path or Checkpoints, optional
-            Folder for the state of the training. The same fit, after it was killed, resumes there
-            and ends with the same bits. A complete fit removes the folder, unless it was given as
-            `Checkpoints`. Needs an integer `random_state`.
+            Folder for the state of the training. If the fit is killed, the same fit resumes from
+            there and ends with the same bits. A complete fit removes the folder, unless it was
+            given as `Checkpoints`. Needs an integer `random_state`.
         progress : callable, optional
-            Called with a `gmvae.training.progress.EpochReport` after each epoch, in place of what
+            Called with a `gmvae.training.progress.EpochReport` after each epoch, instead of what
             `verbose` shows.
 
         Returns
@@ -180,10 +181,10 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     ) -> list[DivergenceError | None]:
         """Fit estimators that differ in `random_state` alone as one batched computation.
 
-        Each one comes out as from its own `fit`, up to rounding; but an estimator whose best
-        restart diverges after the restarts were compared has failed, while `fit` would go on with
-        the next best. Meant for a GPU, which one small network cannot fill; on a processor it is
-        slower than one `fit` after the other.
+        Each one comes out as from its own `fit`, up to rounding. But if its best restart diverges
+        after the restarts were compared, it has failed, while `fit` would go on with the next best.
+        This is meant for a GPU, which one small network cannot fill; on a CPU it is slower than one
+        `fit` after the other.
 
         Parameters
         ----------
@@ -199,12 +200,12 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         Returns
         -------
         list of DivergenceError or None
-            For each estimator, the reason if it could not be fitted.
+            For each estimator, the reason why it could not be fitted.
 
         Raises
         ------
         ValueError
-            If the estimators differ otherwise, or a parameter or `Y` is not as described.
+            If the estimators differ in anything else, or a parameter or `Y` is not as described.
         """
         members = [cls._member(one) for one in estimators]
         return together.fit_together(members, Y, on_epoch, checkpoint, progress)
@@ -213,13 +214,18 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         return together.Member(
             estimator=self,
             start=self._start,
-            seeds=self._seeds,
-            build=self._seeded_model,
+            lanes=self._lanes,
             objective=self._objective,
             compared_after=self._compared_after,
             adopt=self._adopt,
             finish=self._finish,
         )
+
+    def _lanes(self, samples: Tensor) -> list[together.Lane]:
+        return [
+            together.Lane(number, seed, *self._seeded_model(seed, samples))
+            for number, seed in enumerate(self._seeds())
+        ]
 
     def _seeds(self) -> list[int]:
         """Draw one seed for each restart."""
@@ -252,7 +258,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         return Restart(number, seed, network, training)
 
     def _reported(self, number: int) -> int | None:
-        """Number of a restart in reports of progress."""
+        """Number of a restart in progress reports; None if there is only one."""
         return number if self.n_init > 1 else None
 
     def _train(
@@ -276,7 +282,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         raise last_error
 
     def _seeded_model(self, seed: int, samples: Tensor) -> tuple[GMVAEModel, torch.Generator]:
-        """An untrained model and the generator of the noise to train it with."""
+        """Make an untrained model, and the generator of the noise to train it with."""
         with seeded(seed, samples.device):
             model = self._build_model().to(samples.device)
             generator = noise_generator(samples.device)
@@ -292,7 +298,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     def _finish(self, samples: Tensor) -> None:
         history = {name: list(values) for name, values in self.history_.items()}
         self.elbo_ = finite_elbo(self._elbo(samples, n_samples_mc=1), history)
-        self.labels_ = self._probabilities(samples).argmax(axis=1)
+        self.labels_ = self._all_probabilities(samples).argmax(axis=1)
 
     def _build_model(self) -> GMVAEModel:
         return GMVAEModel(
@@ -312,24 +318,6 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
             z_prior_warmup_epochs=self.z_prior_warmup_epochs,
         )
 
-    def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
-        """Most probable cluster of each sample of `Y`, shape (n_samples,)."""
-        return self.predict_proba(Y).argmax(axis=1)
-
-    def predict_proba(self, Y: ArrayLike) -> NDArray[np.float32]:
-        """p(z | x, w) with x and w at their posterior means.
-
-        Parameters
-        ----------
-        Y : array-like, shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray, shape (n_samples, n_clusters)
-            Probabilities, each row adding up to 1.
-        """
-        return self._probabilities(self._samples(Y))
-
     def transform(self, Y: ArrayLike) -> NDArray[np.floating]:
         """Posterior mean of x, the space that is clustered.
 
@@ -342,8 +330,5 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         ndarray, shape (n_samples, x_dim)
         """
         means = self._evaluate(self.model_.clusters, self._samples(Y))[1]
-        # scikit-learn's transformers give back the type that they were given.
+        # scikit-learn's transformers return the type that they were given.
         return means.astype(np.float64) if getattr(Y, "dtype", None) == np.float64 else means
-
-    def _probabilities(self, samples: Tensor) -> NDArray[np.float32]:
-        return self._evaluate(self.model_.clusters, samples)[0]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gmvae.clusterer.base import Phases, ProbabilisticClusterer
+from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
 from gmvae.model.architectures import image_side
 from gmvae.training.step import TrainingSettings, TrainingStep
 
@@ -124,7 +124,7 @@ def pretraining(estimator: Any) -> TrainingSettings:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AutoencoderFirst(ProbabilisticClusterer):
+class AutoencoderFirst(ProbabilisticNetworkClusterer):
     """A clusterer that begins as a denoising autoencoder.
 
     It has the parameters ``masked``, ``pretrain_epochs`` and ``pretrain_learning_rate``. Its

@@ -1,4 +1,4 @@
-"""Base classes of the clusterers with a network: parameters, fit, phases of a fit, and results."""
+"""Base classes of clusterers with a network: parameters, fit, phases of a fit and results."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ OnEpoch = Callable[[Any, int], Record | None]
 
 @dataclass(eq=False, repr=False)
 class TrainedClusterer(ClusterMixin, BaseEstimator):
-    """A clusterer whose network is trained: its parameters, its samples and its results.
+    """Base class of all clusterers with a network: parameters, samples, reading of results.
 
-    The fields are the parameters, and their annotations the constraints (see
-    `gmvae.clusterer.parameters`). Subclasses change defaults and add fields.
+    Fields are parameters, and their annotations are constraints (see
+    `gmvae.clusterer.parameters`). Subclasses override defaults and add fields.
 
     Parameters
     ----------
@@ -82,20 +82,20 @@ class TrainedClusterer(ClusterMixin, BaseEstimator):
         return fitting_samples(self, Y).to(resolve_device(self.device))
 
     def _samples(self, Y: ArrayLike) -> Tensor:
-        """Checked samples of a fitted estimator."""
+        """Check samples for an estimator that has been fitted."""
         check_is_fitted(self, "model_")
         return as_samples(self, Y)
 
     def _evaluate(
         self, function: Callable[[Tensor], tuple[Tensor, ...]], samples: Tensor
     ) -> list[NDArray[np.float32]]:
-        """Results of a function of batches for checked samples."""
+        """Apply a function of batches to checked samples."""
         return evaluate(function, samples, self._device())
 
     def _read(
         self, function: Callable[[Tensor], tuple[Tensor, ...]], Y: ArrayLike
     ) -> list[NDArray[np.float32]]:
-        """Results of a function of batches for samples of a user."""
+        """Apply a function of batches to samples that are yet to be checked."""
         return self._evaluate(function, self._samples(Y))
 
     def _device(self) -> torch.device:
@@ -103,8 +103,39 @@ class TrainedClusterer(ClusterMixin, BaseEstimator):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
+class ProbabilisticClusterer(TrainedClusterer):
+    """A clusterer whose network gives the probability of each cluster."""
+
+    @abstractmethod
+    def _probabilities(self, y: Tensor) -> Tensor:
+        """Cluster probabilities of a batch (B, y_dim), shape (B, n_clusters)."""
+
+    def _all_probabilities(self, samples: Tensor) -> NDArray[np.float32]:
+        """Cluster probabilities of checked samples, shape (N, n_clusters)."""
+        return self._evaluate(lambda y: (self._probabilities(y),), samples)[0]
+
+    def predict_proba(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Probability of each cluster.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray, shape (n_samples, n_clusters)
+            Probabilities, each row adding up to 1.
+        """
+        return self._all_probabilities(self._samples(Y))
+
+    def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
+        """Most probable cluster of each sample of `Y`, shape (n_samples,)."""
+        return self.predict_proba(Y).argmax(axis=1)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class NetworkClusterer(TrainedClusterer):
-    """A network that is learnt in one or several trainings, and clusters.
+    """A clusterer whose network is trained once, or in several phases.
 
     Attributes
     ----------
@@ -112,9 +143,9 @@ class NetworkClusterer(TrainedClusterer):
     labels_ : ndarray of int, shape (n_samples,)
         Clusters of the training samples.
     history_ : dict of str to ndarray, shape (epochs,)
-        Epoch means, one training after the other; NaN where a training has no such value.
+        Epoch means, phase after phase; NaN where a phase has no such value.
     records_ : list of dict of str to ndarray
-        Arrays that `on_epoch` returned, for the epochs in which there were clusters.
+        Arrays that `on_epoch` returned, from the phases that have clusters.
     """
 
     def fit(
@@ -126,10 +157,10 @@ class NetworkClusterer(TrainedClusterer):
         checkpoint: Checkpoints | str | Path | None = None,
         progress: Progress | None = None,
     ) -> Self:
-        """Train on samples `Y`, shape (n_samples, n_features); arguments as `gmvae.GMVAE.fit`.
+        """Train on samples `Y`, shape (n_samples, n_features); arguments as for `gmvae.GMVAE.fit`.
 
-        `on_epoch` is called once there are clusters: not while an autoencoder comes first, whose
-        epochs are counted all the same.
+        `on_epoch` is called only once there are clusters, not while an autoencoder is trained; the
+        epochs of the autoencoder are counted all the same.
         """
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)  # from an earlier fit
@@ -156,12 +187,12 @@ class NetworkClusterer(TrainedClusterer):
         """Clusters of checked samples, shape (N,)."""
 
     def _architecture(self) -> tuple[Architecture, int]:
-        """The architecture and the size of its code."""
+        """The architecture, and the size of the code."""
         arch = architecture(self.network)
         return arch, arch.x_dim if self.x_dim is None else self.x_dim
 
     def save(self, path: Any) -> None:
-        """Write everything that was learnt to one safetensors file, for other programs to read."""
+        """Write all that was learnt to a safetensors file, which other programs can read."""
         from safetensors.torch import save_file
 
         check_is_fitted(self, "model_")
@@ -173,34 +204,22 @@ class NetworkClusterer(TrainedClusterer):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ProbabilisticClusterer(NetworkClusterer):
-    """A `NetworkClusterer` whose network itself gives cluster probabilities."""
-
-    @abstractmethod
-    def _probabilities(self, y: Tensor) -> Tensor:
-        """Cluster probabilities of a batch (B, y_dim), shape (B, n_clusters)."""
-
-    def predict_proba(self, Y: ArrayLike) -> NDArray[np.float32]:
-        """Probability of each cluster, shape (n_samples, n_clusters)."""
-        return self._read(lambda y: (self._probabilities(y),), Y)[0]
-
-    def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
-        """Most probable cluster of each sample, shape (n_samples,)."""
-        return self.predict_proba(Y).argmax(axis=1)
+class ProbabilisticNetworkClusterer(ProbabilisticClusterer, NetworkClusterer):
+    """A `NetworkClusterer` whose network gives the probability of each cluster."""
 
     def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
-        read = self._evaluate(lambda y: (self._probabilities(y),), samples)[0]
-        if not np.isfinite(read).all():
+        probabilities = self._all_probabilities(samples)
+        if not np.isfinite(probabilities).all():
             raise DivergenceError(
                 "training diverged in its last step: the cluster probabilities of the training "
                 "samples are not finite; a lower learning_rate usually helps"
             )
-        return read.argmax(axis=1)
+        return probabilities.argmax(axis=1)
 
 
 @dataclass(frozen=True)
 class Phases:
-    """Trainings of one fit, one after the other, with one history and one list of records.
+    """The phases of a fit: trainings that share one history and one list of records.
 
     Attributes
     ----------
@@ -216,7 +235,7 @@ class Phases:
     progress: Progress | None
 
     def train(self, name: str, step: TrainingStep, *, observed: bool = True) -> History:
-        """Run one training to its end.
+        """Run one phase to its end.
 
         Parameters
         ----------
@@ -225,12 +244,12 @@ class Phases:
         step : TrainingStep
             Its settings give the number of epochs.
         observed : bool
-            Whether there are clusters for `on_epoch`.
+            Whether this phase has clusters, so that `on_epoch` is called.
 
         Returns
         -------
         dict of str to list of float
-            History of this training alone.
+            History of this phase alone.
         """
         estimator, on_epoch = self.estimator, self.on_epoch if observed else None
         settings = step.settings
@@ -257,7 +276,7 @@ class Phases:
 
 
 def joined(before: dict[str, NDArray], history: History) -> dict[str, NDArray]:
-    """Add the epochs of one training to those of the trainings before it.
+    """Append the history of a phase to the history before it.
 
     Parameters
     ----------
@@ -267,7 +286,7 @@ def joined(before: dict[str, NDArray], history: History) -> dict[str, NDArray]:
     Returns
     -------
     dict of str to ndarray, shape (n + m,)
-        Epochs and seconds go on; a value that one of them lacks is NaN there.
+        Epochs and seconds go on; a value that one of the two lacks is NaN there.
     """
     after = {name: np.asarray(values) for name, values in history.items()}
     if not before or not after:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from gmvae.clusterer import storage
-from gmvae.clusterer.base import TrainedClusterer
+from gmvae.clusterer.base import ProbabilisticClusterer
 from gmvae.clusterer.parameters import require_integer
 from gmvae.model import objective
 from gmvae.model.gmvae import GMVAEModel
@@ -24,19 +24,23 @@ from gmvae.training.devices import resolve_device, seeded
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class GenerativeClusterer(TrainedClusterer):
-    """A clusterer whose ``model_`` is a `GMVAEModel`: it draws samples and has an ELBO.
+class GenerativeClusterer(ProbabilisticClusterer):
+    """A clusterer whose ``model_`` is a `GMVAEModel`, so it generates samples and has an ELBO.
 
     Attributes
     ----------
     model_ : GMVAEModel
     seed_ : int
-        Seed of the training, from which the noise of the ELBO is drawn.
+        Seed of the training, and of the noise of the ELBO.
     """
 
     @abstractmethod
     def _build_model(self) -> GMVAEModel:
-        """Make the untrained model of this estimator's parameters and data."""
+        """Make an untrained model for this estimator's parameters and data."""
+
+    def _probabilities(self, y: Tensor) -> Tensor:
+        """p(z | x, w) with x and w at their posterior means, shape (B, n_clusters)."""
+        return self.model_.clusters(y)[0]
 
     def reconstruct(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Mean of p(y | x) at the posterior mean of x.
@@ -59,8 +63,8 @@ class GenerativeClusterer(TrainedClusterer):
     def elbo(self, Y: ArrayLike, n_samples_mc: int = 1) -> NDArray[np.float32]:
         """Bound on log p(y) of each sample, without threshold or weight.
 
-        It is the mixture form, with z summed out, by which runs are compared. The random numbers
-        are those of the training seed, so that the same `Y` gives the same answer.
+        It is the mixture form, with z summed out, by which runs are compared. Its random numbers
+        come from the training seed, so the same `Y` always gives the same answer.
 
         Parameters
         ----------
@@ -105,9 +109,9 @@ class GenerativeClusterer(TrainedClusterer):
         ----------
         n_samples : int, default=1
         cluster : int, optional
-            Component to draw from; by default one is drawn for each sample.
+            Component to draw from; by default, one is drawn for each sample.
         w : array-like, shape (w_dim,) or (n_samples, w_dim), optional
-            Style; by default drawn from N(0, I).
+            Style; by default, drawn from N(0, I).
         random_state : int, RandomState or None, default=None
 
         Returns

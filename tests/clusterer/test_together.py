@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from gmvae import GMVAE, DivergenceError
+from gmvae.clusterer.together import Lane, StepTogether, TrainingTogether
 from gmvae.model.architectures import architecture
 from gmvae.model.gmvae import GMVAEModel
 from gmvae.model.objective import GMVAEObjective
 from gmvae.training import loop as training
 from gmvae.training.loop import Training
 from gmvae.training.step import TrainingSettings, TrainingStep
-from gmvae.training.together import StepTogether, TrainingTogether
 
 OBJECTIVE = GMVAEObjective("paper", 2, z_prior_threshold=0.5, z_prior_warmup_epochs=2)
 SETTINGS = TrainingSettings(epochs=2, batch_size=10, learning_rate=1e-3, schedule="cosine")
@@ -50,6 +50,16 @@ def alone(models, epochs, dtype):
     return trainings
 
 
+def in_step(models, dtype, settings=SETTINGS):
+    lanes = [
+        Lane(number, seed, model, generator)
+        for number, (seed, model, generator) in enumerate(
+            zip(SEEDS, models, generators(), strict=True)
+        )
+    ]
+    return TrainingTogether(StepTogether(lanes, OBJECTIVE, samples(dtype), settings), settings)
+
+
 def largest_difference(one, other):
     pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     return max((a.double() - b.double()).abs().max().item() for a, b in pairs)
@@ -65,15 +75,16 @@ def test_each_network_learns_what_it_learns_alone(name, observation):
     shared = copy.deepcopy(single)
     untrained = copy.deepcopy(single)
     trainings = alone(single, 2, dtype)
-    step = StepTogether(shared, OBJECTIVE, samples(dtype), SETTINGS, generators())
-    together = TrainingTogether(step, SETTINGS)
+    together = in_step(shared, dtype)
     together.run(2)
     for index in range(len(SEEDS)):
         assert largest_difference(single[index], untrained[index]) > 1e-3
         assert largest_difference(single[index], shared[index]) < 1e-7
         for value, expected in trainings[index].history.items():
             if value != "seconds":
-                assert together.histories[index][value] == pytest.approx(expected, rel=1e-9)
+                assert together.step.lanes[index].history[value] == pytest.approx(
+                    expected, rel=1e-9
+                )
 
 
 @pytest.mark.parametrize("name", ["fast-fc", "fast-conv"])
@@ -81,12 +92,11 @@ def test_first_steps_in_float32_agree_within_rounding(name):
     single = [network(name, seed, torch.float32) for seed in SEEDS]
     shared = copy.deepcopy(single)
     trainings = alone(single, 1, torch.float32)
-    step = StepTogether(shared, OBJECTIVE, samples(torch.float32), SETTINGS, generators())
-    together = TrainingTogether(step, SETTINGS)
+    together = in_step(shared, torch.float32)
     together.run(1)
     for index, single_training in enumerate(trainings):
         expected = single_training.history["loss"]
-        np.testing.assert_allclose(together.histories[index]["loss"], expected, rtol=1e-4)
+        np.testing.assert_allclose(together.step.lanes[index].history["loss"], expected, rtol=1e-4)
 
 
 # Some processors have no bfloat16 of their own, which changes nothing here but the speed.
@@ -96,11 +106,10 @@ def test_bfloat16_trains_together_too(name):
     settings = dataclasses.replace(SETTINGS, precision="bfloat16")
     single = [network(name, seed, torch.float32) for seed in SEEDS]
     shared = copy.deepcopy(single)
-    step = StepTogether(shared, OBJECTIVE, samples(torch.float32), settings, generators())
-    together = TrainingTogether(step, settings)
+    together = in_step(shared, torch.float32, settings)
     together.run(2)
-    for one, history in zip(alone(single, 2, torch.float32), together.histories, strict=True):
-        np.testing.assert_allclose(history["loss"], one.history["loss"], rtol=0.02)
+    for one, lane in zip(alone(single, 2, torch.float32), together.step.lanes, strict=True):
+        np.testing.assert_allclose(lane.history["loss"], one.history["loss"], rtol=0.02)
 
 
 def test_kernels_on_a_gpu_are_repeatable_and_in_full_float32(monkeypatch):
@@ -134,31 +143,28 @@ def test_some_of_them_go_on_alone():
     dtype = torch.float64
     whole = [network("fast-fc", seed, dtype) for seed in SEEDS]
     part = copy.deepcopy(whole)
-    first = TrainingTogether(
-        StepTogether(whole, OBJECTIVE, samples(dtype), SETTINGS, generators()), SETTINGS
-    )
+    first = in_step(whole, dtype)
     first.run(2)
-    second = TrainingTogether(
-        StepTogether(part, OBJECTIVE, samples(dtype), SETTINGS, generators()), SETTINGS
-    )
+    second = in_step(part, dtype)
     second.run(1)
-    second.keep([2, 0])
+    second.step.keep([second.step.lanes[2], second.step.lanes[0]])
     second.run(2)
     assert largest_difference(part[2], whole[2]) < 1e-9
     assert largest_difference(part[0], whole[0]) < 1e-9
     assert largest_difference(part[1], whole[1]) > 1e-6
-    assert second.histories[0]["loss"] == pytest.approx(first.histories[2]["loss"], rel=1e-9)
+    assert second.step.lanes[0].history["loss"] == pytest.approx(
+        first.step.lanes[2].history["loss"], rel=1e-9
+    )
 
 
 def test_one_that_diverges_leaves_the_others_alone():
     models = [network("fast-fc", seed, torch.float32) for seed in SEEDS]
     with torch.no_grad():
         models[1].head.bias.fill_(float("nan"))
-    step = StepTogether(models, OBJECTIVE, samples(torch.float32), SETTINGS, generators())
-    together = TrainingTogether(step, SETTINGS)
+    together = in_step(models, torch.float32)
     together.run(2)
-    assert [error is None for error in together.errors] == [True, False, True]
-    assert [len(history["loss"]) for history in together.histories] == [2, 1, 2]
+    assert [lane.error is None for lane in together.step.lanes] == [True, False, True]
+    assert [len(lane.history["loss"]) for lane in together.step.lanes] == [2, 1, 2]
 
 
 def estimators(**changes):
