@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.ndimage
 import scipy.stats
 import torch
 from torch import distributions as reference
@@ -11,8 +10,6 @@ from baselines import dec
 from gmvae.model.architectures import architecture
 
 K, X, Y, B = 4, 3, 9, 50
-
-
 PAPER_FC = architecture("paper-fc")
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.ndimage
-import scipy.stats
 import torch
 
 from baselines import gmvae_warm
@@ -14,8 +13,6 @@ from gmvae.model.architectures import architecture
 from gmvae.training.loop import DivergenceError
 
 K, X, Y, B = 4, 3, 9, 50
-
-
 PAPER_FC = architecture("paper-fc")
 
 

@@ -10,8 +10,6 @@ from baselines import vade
 from gmvae.model.architectures import architecture
 
 K, X, Y, B = 4, 3, 9, 50
-
-
 PAPER_FC = architecture("paper-fc")
 
 
@@ -117,15 +115,10 @@ def test_vade_elbo_against_monte_carlo_and_above_the_papers_bound(pixels):
     assert float((ours - papers).mean()) > -4 * float((ours - papers).std()) / math.sqrt(n)
 
 
-SHORT = {"network": "paper-fc", "epochs": 2, "random_state": 0}
-
-
-FIRST = {**SHORT, "pretrain_epochs": 3}
-
-
 def test_vade_elbo_does_not_depend_on_who_looks_on(blobs):
-    alone = vade.VaDE(3, **FIRST).fit(blobs[0]).elbo_
-    watched = vade.VaDE(3, **FIRST).fit(
+    settings = {"network": "paper-fc", "epochs": 2, "pretrain_epochs": 3, "random_state": 0}
+    alone = vade.VaDE(3, **settings).fit(blobs[0]).elbo_
+    watched = vade.VaDE(3, **settings).fit(
         blobs[0], on_epoch=lambda *_: torch.rand(7).tolist() and None
     )
     assert watched.elbo_ == alone
