@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -57,7 +58,8 @@ def small_model():
 @pytest.fixture(scope="session")
 def project(tmp_path_factory):
     """A copy of the project in which the smoke grid has run: once for all workers of pytest."""
-    shared = tmp_path_factory.getbasetemp().parent / "smoke"
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke"
     with FileLock(f"{shared}.lock"):
         if not shared.exists():
             made = copy_project(shared.with_name("smoke-made"))

@@ -41,7 +41,7 @@ def test_failures_are_results_with_a_reason_and_the_others_go_on(folder):
     endless = {**bad, "variant": "endless", "parameters": {"epochs": 10**6, "n_init": 2}}
     diverging = {**bad, "parameters": {"epochs": 2, "learning_rate": 1.0e30}}
     methods = [KMEANS, diverging, endless, foreign("Slow"), foreign("Collapsing")]
-    write_config(folder, time_limit=4, methods=methods)
+    write_config(folder, time_limit=8, methods=methods)
     result = run(folder, TABLE)
     assert result.returncode == 0, output(result)
     results = folder / "results/test"
@@ -53,8 +53,8 @@ def test_failures_are_results_with_a_reason_and_the_others_go_on(folder):
     text = (results / "table1.md").read_text()
     assert "1 (1 failed)" in text
     assert "seed0`: diverged, training diverged in epoch 1: loss" in text
-    assert "endless-K10-M1/seed0`: timed out, the time limit of 4 s was reached, after" in text
-    assert "slow/K10/seed0`: timed out, the time limit of 4 s was reached" in text
+    assert "endless-K10-M1/seed0`: timed out, the time limit of 8 s was reached, after" in text
+    assert "slow/K10/seed0`: timed out, the time limit of 8 s was reached" in text
     assert "seed0`: collapsed, one cluster of 10 holds all training samples" in text
     # What a collapsed run has found is in the tidy table; what one out of time has reached is kept.
     assert runs.clusters_used.tolist()[-1] == 1

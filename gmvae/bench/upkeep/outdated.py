@@ -177,7 +177,7 @@ def _reason_of_run(config: Config, run: Run, found: Outdated) -> str | None:
 def _reason_of_scores(results: Path, runs: list[Run], found: Outdated) -> str | None:
     _note_damage(results / SCORES, found)
     listed = read_manifest(results / SCORES)
-    if set(listed) != {results / run.path / METRICS for run in runs}:
+    if list(listed) != [results / run.path / METRICS for run in runs]:
         return "the grid has other runs"
     labels = {run.dataset: _labels(run.dataset) for run in runs}
     for run in runs:
@@ -221,7 +221,10 @@ def _judge_report(config: Config, runs: list[Run], command: str, found: Outdated
     for name in names:
         keys[name] = partial(build.figure_key, results, name, mark)
     keys["page"] = lambda: build.page_key(results, names, command, mark)
-    made_from = {"tables": [SCORES], "page": [f"{LOGS}/{name}.sha256" for name in keys]}
+    made_from = {
+        "tables": [SCORES],
+        "page": [RESOLVED_CONFIG, *(f"{LOGS}/{name}.sha256" for name in keys)],
+    }
     for name, key in keys.items():
         before = made_from.get(name, [f"{LOGS}/tables.sha256"])
         job = results / LOGS / f"{name}.sha256"
