@@ -53,7 +53,7 @@ lint: $(READY) ## ruff, types, import contracts, snakefmt, snakemake --lint
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
-	@$(RUN) lint-imports --no-logo --no-timings
+	@$(RUN) lint-imports --no-logo
 	@$(RUN) snakefmt --check Snakefile workflow
 	@$(RUN) snakemake --lint
 

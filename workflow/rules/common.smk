@@ -86,13 +86,12 @@ def figure_files(name):
 def inputs(job, *paths):
     """Input files of a job, which is named by its list of checksums.
 
-    They are ancient: their time does not count. If the job is out of date by content, the temporary
-    folder of this call, which is newer than any product, makes Snakemake do it again. A job that has
-    left nothing is done if something needs it, which data that were trained on already do not.
+    If the job is up to date by content, they are ancient: their time does not count. If not, the
+    temporary folder of this call, which is newer than any product, makes Snakemake do it again.
     """
-    if Path(job) in OUTDATED.reasons:
-        return [*paths, str(workflow.snakemake_tmp_dir)]
-    return [ancient(path) for path in paths]
+    if OUTDATED.is_up_to_date(Path(job)):
+        return [ancient(path) for path in paths]
+    return [*paths, str(workflow.snakemake_tmp_dir)]
 
 
 def run_of(wildcards):
