@@ -124,6 +124,7 @@ def find_outdated(config: Config, runs: Iterable[Run], command: str) -> Outdated
             "the config"
         )
     trainings = [results / run.path / TRAIN_LIST for run in listed]
+    _note_damage(results / SCORES, found)
     again = "runs were made again" if found.any(trainings) else None
     found.judge(results / SCORES, again or _reason_of_scores(results, listed, found))
     _judge_report(config, listed, command, found)
@@ -175,7 +176,6 @@ def _reason_of_run(config: Config, run: Run, found: Outdated) -> str | None:
 
 
 def _reason_of_scores(results: Path, runs: list[Run], found: Outdated) -> str | None:
-    _note_damage(results / SCORES, found)
     listed = read_manifest(results / SCORES)
     if list(listed) != [results / run.path / METRICS for run in runs]:
         return "the grid has other runs"
