@@ -97,7 +97,7 @@ class _Noise(NamedTuple):
 
 
 class _AAEGame:
-    """Reconstruction and deception by the autoencoder, detection by the adversaries."""
+    """Losses: reconstruction and deception for the autoencoder, detection for the adversaries."""
 
     def __init__(self, input_noise: float, weight: float):
         self.input_noise, self.weight = input_noise, weight
@@ -131,10 +131,10 @@ class _AAEGame:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AAE(ProbabilisticNetworkClusterer):
-    """Adversarial autoencoder with a categorical code, the cluster, and a Gaussian one, the style.
+    """Adversarial autoencoder with two codes: a categorical cluster and a Gaussian style.
 
-    As published: the two codes and their adversaries (two hidden layers of ReLUs), which push their
-    distributions over the data towards the priors Cat(1/K) and N(0, I); reconstruction from both
+    As published: the two codes and their adversaries (two hidden layers of ReLUs), which push the
+    distributions of the codes towards the priors Cat(1/K) and N(0, I); reconstruction from both
     codes; Gaussian noise on the input of the encoder. Different, as far as we could check: the
     logits of the cluster are normalised over the batch and multiplied by `sharpness`, without which
     (``sharpness: null``) most clusters die within the first epoch; Adam instead of SGD with
@@ -148,7 +148,7 @@ class AAE(ProbabilisticNetworkClusterer):
     network : str, default="fast-fc"
         Architecture of encoder and decoder; the adversaries are as wide as its first layer.
     x_dim : int or None, default=5
-        Size of the style; None takes that of `network`.
+        Size of the style; None means that of `network`.
     sharpness : float or None, default=5
         Scale of the normalised logits; None leaves them as they are.
     input_noise : float, default=0.3

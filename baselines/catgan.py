@@ -21,7 +21,7 @@ from gmvae.training.step import TrainingSettings
 
 
 class _CatGANModel(nn.Module):
-    """Discriminator, from samples to clusters, and generator, from codes to samples."""
+    """Discriminator, which maps samples to clusters, and generator, which maps codes to samples."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class _CatGANModel(nn.Module):
         return torch.log_softmax(full_precision(self.head(features)), dim=-1)
 
     def made(self, codes: Tensor) -> Tensor:
-        """Samples of the generator for codes (B, code_dim), shape (B, y_dim)."""
+        """Generated samples for codes (B, code_dim), shape (B, y_dim)."""
         return self.generator(codes).mean
 
 
@@ -61,9 +61,9 @@ def marginal_entropy(log_p: Tensor) -> Tensor:
 
 @contextlib.contextmanager
 def frozen_statistics(network: nn.Module) -> Iterator[None]:
-    """Let batch normalisations normalise by the batch, but not remember it.
+    """Let batch normalisations use the statistics of a batch without remembering them.
 
-    Their running statistics serve predictions, which are made for real samples alone.
+    Running statistics are for predictions, and those are made for real samples only.
     """
     norms = [m for m in network.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
     momenta = [norm.momentum for norm in norms]
@@ -85,7 +85,7 @@ class _Noise(NamedTuple):
 
 
 class _CatGANGame:
-    """Equation 7 of the paper: the losses of discriminator and generator."""
+    """Losses of discriminator and generator (equation 7 of the paper)."""
 
     def __init__(self, input_noise: float):
         self.input_noise = input_noise
@@ -115,10 +115,10 @@ class _CatGANGame:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CatGAN(ProbabilisticNetworkClusterer):
-    """A discriminator, sure and balanced about real samples, and unsure about generated ones.
+    """Discriminator that is sure about real samples, uses all clusters, and doubts generated ones.
 
     As published: the objective, in which clusters share as much information with real samples as
-    they can while a generator learns to make samples that the discriminator is sure of; batch
+    they can, while a generator learns to make samples that the discriminator is sure about; batch
     normalisation; Gaussian noise on the input of the discriminator. Different: the networks, which
     are those of the other methods here; no noise within the discriminator, and more on its input;
     tens of epochs.

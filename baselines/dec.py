@@ -1,7 +1,7 @@
 """Deep embedded clustering (DEC; Xie, Girshick and Farhadi, arXiv:1511.06335).
 
-A denoising autoencoder, k-means on its codes, then an encoder and centres that sharpen their own
-assignment.
+First a denoising autoencoder, then k-means on its codes; last, encoder and centres are trained to
+sharpen their own assignment.
 """
 
 from __future__ import annotations
@@ -18,14 +18,7 @@ from baselines.shared.autoencoder import AutoencoderFirst
 from baselines.shared.codes import codes_of
 from gmvae.clusterer.base import Phases
 from gmvae.clusterer.evaluation import evaluate
-from gmvae.clusterer.parameters import (
-    BatchSize,
-    Count,
-    NetworkName,
-    Positive,
-    Schedule,
-    Share,
-)
+from gmvae.clusterer.parameters import BatchSize, Count, Positive, Schedule, Share
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Decoder, Trunk, as_batch, full_precision
 from gmvae.training.devices import noise_generator
@@ -50,7 +43,7 @@ class _DECModel(nn.Module):
 
     @torch.no_grad()
     def set_units(self, samples: Tensor, *, pixels: bool) -> None:
-        """Let samples have a mean squared length of y_dim (section 4.1 of the paper)."""
+        """Set the units so that samples have a mean squared length of y_dim (section 4.1)."""
         if pixels:
             totals = [as_batch(part).double().square().sum() for part in samples.split(5000)]
             mean_square = torch.stack(totals).sum() / samples.numel()
@@ -62,7 +55,7 @@ class _DECModel(nn.Module):
         self.scale.copy_(torch.where(spread > 1e-6 * exact.abs().amax(0), 1 / spread, 1.0))
 
     def in_units(self, y: Tensor) -> Tensor:
-        """Samples in the units that the networks see and reconstruct."""
+        """Convert samples to the units in which the networks see and reconstruct them."""
         return (y - self.centre) * self.scale
 
     def encode(self, inputs: Tensor) -> Tensor:
@@ -82,7 +75,7 @@ class _DECModel(nn.Module):
 
     @property
     def neutral(self) -> Tensor:
-        """The neutral value, shape (y_dim,): 0 in units."""
+        """Values in place of masked ones, shape (y_dim,): 0 in units."""
         return self.centre
 
     def log_q(self, y: Tensor) -> Tensor:
@@ -125,7 +118,7 @@ def target_distribution(q: Tensor) -> Tensor:
 
 
 class _Clustering:
-    """KL( P || Q ) of a batch for given targets (equation 2 of the paper)."""
+    """KL( P || Q ) of a batch for given targets P (equation 2 of the paper)."""
 
     def draw_noise(self, network: _DECModel, n_rows: int, generator: torch.Generator) -> Tensor:
         raise NotImplementedError("the targets come from the step")
@@ -139,7 +132,7 @@ class _Clustering:
 
 
 class _ClusteringStep(TrainingStep):
-    """A step towards targets that are made again between epochs.
+    """A step towards targets that are updated after each epoch.
 
     Parameters
     ----------
@@ -172,11 +165,11 @@ class _ClusteringStep(TrainingStep):
         return bool(self.changed < self.tolerance)
 
     def draw_noise(self, rows: Tensor) -> Tensor:
-        """The targets of the samples, which are what the objective takes besides."""
+        """Look up the targets of the samples, which the objective takes in place of noise."""
         return self.targets.index_select(0, rows)
 
     def end_epoch(self) -> dict[str, float]:
-        """Make the targets again; returns the share of samples that changed their cluster."""
+        """Update the targets; returns the share of samples that changed their cluster."""
         q = self._soft_assignment()
         clusters = q.argmax(1)
         self.changed.copy_((clusters != self.clusters).float().mean())
@@ -185,7 +178,7 @@ class _ClusteringStep(TrainingStep):
         return {"changed": float(self.changed)}
 
     def state(self) -> dict[str, Tensor]:
-        """The tensors that steps change, themselves, by name."""
+        """The tensors that a step changes, by name; not copies."""
         own = {"targets": self.targets, "clusters": self.clusters, "changed": self.changed}
         return super().state() | own
 
@@ -202,9 +195,9 @@ class DEC(AutoencoderFirst):
     As published: the network 784-500-500-2000-10 without batch normalisation, masking noise of 0.2,
     k-means with 20 starts, Student's t, targets over the whole training set, the end when fewer
     than 0.1 % of the samples change their cluster. Different: the autoencoder is trained end to end
-    by Adam in tens of epochs instead of layer by layer and then as a whole by SGD in some hundreds,
-    with noise on the samples alone, and to the end; Adam in the second phase, too; targets are made
-    again once per epoch.
+    by Adam in tens of epochs, instead of layer by layer and then as a whole by SGD in some
+    hundreds; noise is on the samples only, throughout; Adam in the second phase, too; targets are
+    updated once per epoch.
 
     Parameters
     ----------
@@ -212,7 +205,7 @@ class DEC(AutoencoderFirst):
     network : str, default="dec-fc"
         Architecture of encoder and decoder.
     x_dim : int, optional
-        Size of the code, by default that of `network`.
+        Size of the code; by default, that of `network`.
     masked : float, default=0.2
         Share of the values that the autoencoder does not see.
     pretrain_epochs : int, default=25
@@ -224,7 +217,7 @@ class DEC(AutoencoderFirst):
     learning_rate : float, default=1e-4
         Learning rate of the clustering phase.
     tolerance : float, default=1e-3
-        Share of the samples below whose change of cluster the second phase ends.
+        The second phase ends when a smaller share of the samples changes its cluster.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         "bernoulli" scales all values alike, "gaussian" each by its standard deviation.
     batch_size : int, default=256
@@ -237,7 +230,7 @@ class DEC(AutoencoderFirst):
     Attributes
     ----------
     converged_ : bool
-        Whether the second phase has ended by `tolerance`.
+        Whether the second phase ended because of `tolerance`.
     model_, labels_, history_, records_
         As for `NetworkClusterer`. History: ``reconstruction`` (negative squared error per
         value, in units) in the first phase, ``kl`` (nats per sample) and ``changed`` (share of the
@@ -249,11 +242,7 @@ class DEC(AutoencoderFirst):
     arXiv:1511.06335.
     """
 
-    network: NetworkName = "dec-fc"
-    x_dim: Count | None = None
-    masked: Share = 0.2
     pretrain_epochs: Count = 25
-    pretrain_learning_rate: Positive = 1e-3
     epochs: Count = 30
     learning_rate: Positive = 1e-4
     tolerance: Share = 1e-3
@@ -271,13 +260,8 @@ class DEC(AutoencoderFirst):
         kmeans = KMeans(self.n_clusters, n_init=20, random_state=seed).fit(codes)
         with torch.no_grad():
             model.means.copy_(torch.from_numpy(kmeans.cluster_centers_))
-        step = _ClusteringStep(
-            model,
-            samples,
-            TrainingSettings.of(self),
-            generators[1],
-            tolerance=self.tolerance,
-        )
+        settings = TrainingSettings.of(self)
+        step = _ClusteringStep(model, samples, settings, generators[1], tolerance=self.tolerance)
         phases.train("clustering", step)
         self.converged_ = step.converged
 

@@ -1,4 +1,4 @@
-"""Gaussian mixture on the values of a sample, fitted by EM (Dempster, Laird and Rubin, 1977)."""
+"""Gaussian mixture on the raw samples, fitted by EM (Dempster, Laird and Rubin, 1977)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from gmvae.clusterer.parameters import Covariance, NonNegative
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class PixelGaussianMixture(GaussianMixtureClusterer):
-    """Gaussian mixture with diagonal covariances: 784 x 784 full ones take hours on MNIST.
+    """Gaussian mixture with diagonal covariances; full ones of 784 x 784 take hours on MNIST.
 
     Parameters
     ----------
     n_clusters : int, default=10
     covariance_type : {"diag", "full", "tied", "spherical"}, default="diag"
     reg_covar : float, default=0.01
-        Added to the variances, of values from 0 to 1.
+        Added to the variances; suits values from 0 to 1.
     max_iter : int, default=100
-        Iterations of EM, at most.
+        Largest number of iterations of EM.
     n_init : int, default=1
     random_state : int, RandomState or None, default=None
     """

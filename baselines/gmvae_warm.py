@@ -1,6 +1,6 @@
-"""GMVAE with a warm start, which is ours: an autoencoder and a Gaussian mixture come first.
+"""Our GMVAE with a warm start, from an autoencoder and a Gaussian mixture of its codes.
 
-The model, its objective and all that follows the start are those of `gmvae.GMVAE`.
+The model, its objective and all that comes after the start are those of `gmvae.GMVAE`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from gmvae.training.step import TrainingSettings, TrainingStep
 JITTERED_SHARE = 2 / 3
 """Share of the epochs of the joint training over which the jitter fades."""
 SLOPE = 0.1
-"""Factor of the weights of the last layer of beta: components begin nearly independent of w."""
+"""Factor on the weights of beta's last layer, so components begin nearly independent of w."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -39,14 +39,14 @@ class WarmGMVAE(GMVAE):
     """GMVAE whose components begin at the clusters of an autoencoder's codes.
 
     Trunk, head and decoder learn to reconstruct, with the mean of q(x | y) as the code. A Gaussian
-    mixture with full covariances, the most likely one of three fits, is made of the codes of at
-    most 20,000 training samples; its means and variances become the output biases of the network
-    beta. Then all is trained by the objective of `gmvae.GMVAE`.
+    mixture with full covariances, the most likely of three, is fitted to the codes of at most
+    20,000 training samples; its means and variances become the output biases of the network beta.
+    Then everything is trained with the objective of `gmvae.GMVAE`.
 
     For images there is `jitter`: the encoder sees each image moved, turned, stretched and sheared a
     little, and the decoder has to reconstruct the original. A bound remains a bound under such a
-    corruption (Im et al., arXiv:1511.06406). It fades in the second phase, and the last epochs
-    train the paper's objective on the images themselves.
+    corruption (Im et al., arXiv:1511.06406). The jitter fades in the second phase, and the last
+    epochs train the paper's objective on the images themselves.
 
     Parameters
     ----------
@@ -62,21 +62,21 @@ class WarmGMVAE(GMVAE):
     n_samples_mc, network, x_dim, w_dim, observation, objective, z_prior_threshold, \
 z_prior_warmup_epochs, epochs, batch_size, learning_rate, schedule, n_init, init_epochs, \
 precision, device, verbose, random_state
-        As for `gmvae.GMVAE`; `epochs` counts those after the start. Each of the `n_init` trainings
-        has a start of its own.
+        As for `gmvae.GMVAE`; `epochs` are those after the start. Each of the `n_init` trainings has
+        a start of its own.
 
     Attributes
     ----------
     labels_, elbo_, history_, records_, model_, best_init_, observation_, n_features_in_
-        As for `gmvae.GMVAE`; the history is that of the training after the start, with the seconds
-        of the start.
+        As for `gmvae.GMVAE`; the history is that of the training after the start, but its seconds
+        include the start.
     """
 
     jitter: NonNegative = 0.0
     pretrain_epochs: Count = 10
     pretrain_learning_rate: Positive = 1e-3
 
-    # Starts are made one by one.
+    # Every network makes a start of its own, which is not batched.
     fit_together = None  # type: ignore[assignment]
 
     def _objective(self) -> GMVAEObjective:
@@ -137,7 +137,7 @@ precision, device, verbose, random_state
     ) -> Training:
         settings, model = pretraining(self), cold.network
         with seeded(cold.seed, samples.device):
-            # The second: the first numbers of this seed have made the network.
+            # The second one: the first would begin with the numbers that initialised the network.
             _, generator = (noise_generator(samples.device) for _ in range(2))
         step = TrainingStep(
             model,
@@ -158,7 +158,7 @@ precision, device, verbose, random_state
 
 
 class _StartedTraining(Training):
-    """A training with a start that is made when it is first run.
+    """A training whose start is made when it is first run.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def reconstruction(model: GMVAEModel, seen: Tensor, y: Tensor) -> Tensor:
 
 @torch.no_grad()
 def start_from(model: GMVAEModel, mixture: Mixture) -> None:
-    """Let beta give nearly the components of `mixture`, whatever w is.
+    """Make beta return nearly the components of `mixture`, whatever w is.
 
     Parameters
     ----------

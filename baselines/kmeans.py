@@ -1,4 +1,4 @@
-"""k-means on the values of a sample (Lloyd, 1982; seeding of Arthur and Vassilvitskii, 2007)."""
+"""k-means on the raw samples (Lloyd, 1982; seeding of Arthur and Vassilvitskii, 2007)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sklearn.cluster import KMeans
 
 
 class PixelKMeans(KMeans):
-    """scikit-learn's k-means with ten k-means++ starts, of which the best inertia is kept.
+    """scikit-learn's k-means; of ten k-means++ starts, the one with the lowest inertia is kept.
 
     Parameters
     ----------

@@ -21,12 +21,12 @@ class PCAGaussianMixture(GaussianMixtureClusterer):
     ----------
     n_clusters : int, default=10
     n_pca : int, default=50
-        Principal components that are kept (fewer where the data have fewer).
+        Number of principal components; fewer if the data have fewer.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
     reg_covar : float, default=1e-3
         Added to the variances.
     max_iter : int, default=100
-        Iterations of EM, at most.
+        Largest number of iterations of EM.
     n_init : int, default=1
     random_state : int, RandomState or None, default=None
     """
@@ -34,7 +34,7 @@ class PCAGaussianMixture(GaussianMixtureClusterer):
     n_pca: Count = 50
 
     def _fit_features(self, samples: NDArray) -> NDArray:
-        # The solver may draw random numbers, and must not move those of the mixture.
+        # The solver may draw random numbers, on which those of the mixture must not depend.
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         self.pca_ = PCA(min(self.n_pca, *samples.shape), random_state=seed).fit(samples)
         self.components_ = self.pca_.components_

@@ -1,7 +1,7 @@
 """Variational deep embedding (VaDE; Jiang et al., arXiv:1611.05148).
 
-A VAE whose prior is a Gaussian mixture, both learnt together from the start that an autoencoder and
-a Gaussian mixture on its codes give.
+A VAE whose prior is a Gaussian mixture. Both are learnt together, starting from an autoencoder and
+a Gaussian mixture of its codes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from baselines.shared.codes import Mixture, codes_of, mixture_of_codes, set_post
 from baselines.shared.vae import VAEModel
 from gmvae.clusterer.base import Phases
 from gmvae.clusterer.evaluation import evaluate
-from gmvae.clusterer.parameters import Count, NetworkName, Positive, Share
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
 from gmvae.model.observation import Observation
@@ -100,7 +99,7 @@ class _VaDEModel(VAEModel):
 
     @property
     def neutral(self) -> Tensor:
-        """The neutral value, shape (y_dim,): 0, or the mean of real values."""
+        """Values in place of masked ones, shape (y_dim,): 0, or the mean of real values."""
         return self.p_y_given_x.mean
 
     def probabilities(self, y: Tensor) -> Tensor:
@@ -127,18 +126,18 @@ class VaDE(AutoencoderFirst):
     """Variational deep embedding.
 
     As published: the model, its bound with one sample, the network 784-500-500-2000-10 without
-    batch normalisation, and the order autoencoder, Gaussian mixture on its codes, joint training by
-    Adam. Different: the denoising autoencoder is trained end to end by Adam in tens of epochs, not
-    layer by layer as that of DEC; the mixture is fitted with full covariances to at most 20,000
-    codes, the most likely of three, and its diagonals are kept; q(x | y) begins with one small
-    variance; `elbo_`, which compares runs, has z summed out.
+    batch normalisation, and the order: autoencoder, Gaussian mixture of its codes, joint training
+    by Adam. Different: the denoising autoencoder is trained end to end by Adam in tens of epochs,
+    not layer by layer as that of DEC; the mixture is the most likely of three that are fitted to at
+    most 20,000 codes with full covariances, of which the diagonals are kept; q(x | y) begins with
+    one small variance; `elbo_`, which compares runs, has z summed out.
 
     Parameters
     ----------
     n_clusters : int, default=10
     network : str, default="dec-fc"
     x_dim : int, optional
-        By default that of `network`.
+        By default, that of `network`.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | x).
     masked : float, default=0.2
@@ -159,19 +158,13 @@ class VaDE(AutoencoderFirst):
         Mean bound of the training samples, nats per sample.
     model_, labels_, history_, records_
         As for `NetworkClusterer`. History, nats per sample: ``reconstruction`` in
-        both phases; ``prior``, ``cluster_prior`` and the ``elbo`` that they make in the second.
+        both phases; ``prior``, ``cluster_prior`` and the resulting ``elbo`` in the second.
 
     References
     ----------
     Z. Jiang et al., "Variational Deep Embedding: An Unsupervised and Generative Approach to
     Clustering", arXiv:1611.05148.
     """
-
-    network: NetworkName = "dec-fc"
-    x_dim: Count | None = None
-    masked: Share = 0.2
-    pretrain_epochs: Count = 15
-    pretrain_learning_rate: Positive = 1e-3
 
     def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         arch, x_dim = self._architecture()
@@ -188,7 +181,7 @@ class VaDE(AutoencoderFirst):
         settings = TrainingSettings.of(self)
         step = TrainingStep(model, _VaDEObjective(), samples, settings, generators[1])
         history = phases.train("joint", step)
-        with seeded(seed, samples.device):  # whatever numbers `on_epoch` has drawn
+        with seeded(seed, samples.device):  # whatever random numbers `on_epoch` has drawn
             elbo = evaluate(
                 lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples, samples.device
             )[0]

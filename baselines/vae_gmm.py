@@ -13,7 +13,7 @@ from baselines.shared.vae import VAEClusterer
 class VAEGaussianMixture(VAEClusterer):
     """Gaussian mixture on the posterior means of a VAE that knows nothing of clusters.
 
-    The VAE has GMVAE's trunk, decoder and training loop; the mixture has full covariances, and EM
+    The VAE has GMVAE's trunk, decoder and training loop. The mixture has full covariances, and EM
     starts from k-means. Parameters and attributes are those of `baselines.shared.vae.VAEClusterer`.
     """
 

@@ -12,29 +12,24 @@ from torch import Tensor, nn
 from gmvae.kernels.adam import FusedAdam
 from gmvae.model.networks import as_batch
 from gmvae.training.devices import autocast
-from gmvae.training.step import (
-    TrainingSettings,
-    TrainingStep,
-    named,
-    parameters_of,
-)
+from gmvae.training.step import TrainingSettings, TrainingStep, named, parameters_of
 
 BETAS = (0.5, 0.999)
 """Decay rates of Adam against an adversary (Radford et al., arXiv:1511.06434, section 4)."""
 
 
 class Game(Protocol):
-    """Losses of the players, who take their turns in each step."""
+    """Losses of players who take turns in each step."""
 
     def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Any:
-        """Draw the tensors of noise that the call below takes for a batch of `n_rows` samples."""
+        """Draw the random tensors of one batch of `n_rows` samples."""
 
     def __call__(
         self, network: Any, y: Tensor, noise: Any, progress: float
     ) -> Iterator[Mapping[str, Tensor]]:
-        """For each player in turn its scalar ``loss`` and scalars to log.
+        """Yield each player's scalar ``loss`` and scalars to log, in turn.
 
-        A player has made its step before the next loss is asked for.
+        A player takes its step before the next loss is asked for.
         """
 
 
@@ -55,7 +50,7 @@ class Player:
 class GameStep(TrainingStep):
     """One step of Adam for each player, on one batch.
 
-    The first player's loss is ``loss`` in the history, those of the others have their names.
+    In the history, the first player's loss is ``loss``; the others are named after their players.
 
     Parameters
     ----------
@@ -82,7 +77,7 @@ class GameStep(TrainingStep):
         self.optimizers = [FusedAdam(parameters_of(player.parts), BETAS) for player in players]
 
     def state(self) -> dict[str, Tensor]:
-        """Tensors that steps change, themselves, by name."""
+        """The tensors that a step changes, by name; not copies."""
         tensors = named("network", self.network.state_dict())
         for player, optimizer in zip(self.players, self.optimizers, strict=True):
             tensors |= named(f"optimizer.{player.name}", optimizer.state())

@@ -1,4 +1,4 @@
-"""The autoencoder with which DEC, VaDE and the warm start of GMVAE begin."""
+"""Denoising autoencoder, the first phase of DEC, VaDE and the warm start of GMVAE."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
+from gmvae.clusterer.parameters import Count, NetworkName, Positive, Share
 from gmvae.model.architectures import image_side
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 Score = Callable[[Any, Tensor, Tensor], Tensor]
-"""Function of a network, the input of its encoder and the target of its decoder, both (B, y_dim),
-that returns the quality of the reconstruction of each sample, (B,)."""
+"""Function of a network, the input of its encoder and the target of its decoder, both (B, y_dim).
+It returns the quality of the reconstruction of each sample, (B,)."""
 
 
 class Corruption(Protocol):
     """Corruption of the input of a denoising autoencoder."""
 
     def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-        """Random numbers for samples of `shape` (B, y_dim), first axis B."""
+        """Draw random numbers for samples of `shape` (B, y_dim), first axis B."""
 
     def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
         """Input of the encoder for `y`, shape (B, y_dim)."""
@@ -31,7 +32,7 @@ class Corruption(Protocol):
 
 @dataclass(frozen=True)
 class Masking:
-    """Values are hidden at random (Vincent et al., JMLR 11, 2010, section 3.3).
+    """Masking noise: values hidden at random (Vincent et al., JMLR 11, 2010, section 3.3).
 
     Attributes
     ----------
@@ -45,7 +46,7 @@ class Masking:
     neutral: Tensor
 
     def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-        """Uniform numbers, shape (B, y_dim)."""
+        """Draw uniform numbers, shape (B, y_dim)."""
         return torch.rand(shape, generator=generator, device=generator.device)
 
     def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
@@ -55,10 +56,10 @@ class Masking:
 
 @dataclass(frozen=True)
 class AffineJitter:
-    """Images are moved, turned, stretched and sheared at random, all by a little.
+    """Random affine maps of images: small moves, turns, stretches and shears.
 
-    The six entries of an affine map, in units of half an image, are those of the identity plus
-    normal noise. Pixels from outside the image are 0.
+    The six entries of a map, in half widths of the image, are those of the identity plus normal
+    noise. Pixels from outside the image are 0.
 
     Attributes
     ----------
@@ -69,11 +70,11 @@ class AffineJitter:
     std: float
 
     def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-        """Normal numbers, shape (B, 2, 3)."""
+        """Draw normal numbers, shape (B, 2, 3)."""
         return torch.randn((shape[0], 2, 3), generator=generator, device=generator.device)
 
     def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
-        """Square images `y` after their maps, bilinear, shape (B, y_dim)."""
+        """Square images `y` after their maps, interpolated bilinearly, shape (B, y_dim)."""
         side = image_side(y.shape[-1])
         images = y.float().reshape(-1, 1, side, side)
         maps = torch.eye(2, 3, device=y.device) + self.std * noise
@@ -97,7 +98,7 @@ class Reconstruction:
     corruption: Corruption | None = None
 
     def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Tensor | None:
-        """Random numbers for the corruption of a batch."""
+        """Draw random numbers for the corruption of a batch."""
         if self.corruption is None:
             return None
         return self.corruption.draw((n_rows, network.y_dim), generator)
@@ -105,14 +106,14 @@ class Reconstruction:
     def __call__(
         self, network: Any, y: Tensor, noise: Tensor | None, progress: float
     ) -> dict[str, Tensor]:
-        """Loss of a batch."""
+        """Loss of a batch, and the mean quality of its reconstruction."""
         seen = y if self.corruption is None or noise is None else self.corruption(y, noise)
         reconstruction = self.score(network, seen, y).mean()
         return {"loss": -reconstruction, "reconstruction": reconstruction}
 
 
 def pretraining(estimator: Any) -> TrainingSettings:
-    """Settings of a first phase: ``pretrain_epochs``, and a rate that goes down to zero."""
+    """Settings of the first phase: ``pretrain_epochs``, and a rate that is lowered to zero."""
     return replace(
         TrainingSettings.of(estimator),
         epochs=estimator.pretrain_epochs,
@@ -125,12 +126,17 @@ def pretraining(estimator: Any) -> TrainingSettings:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class AutoencoderFirst(ProbabilisticNetworkClusterer):
-    """A clusterer that begins as a denoising autoencoder.
+    """A clusterer whose network begins as a denoising autoencoder.
 
-    It has the parameters ``masked``, ``pretrain_epochs`` and ``pretrain_learning_rate``. Its
-    network has ``reconstruction``, a `Score`; ``neutral``, the values that masking puts in; and
-    ``parts``, the modules that take part.
+    The network has ``reconstruction``, a `Score`; ``neutral``, the values in place of masked ones;
+    and ``parts``, the modules of the autoencoder.
     """
+
+    network: NetworkName = "dec-fc"
+    x_dim: Count | None = None
+    masked: Share = 0.2
+    pretrain_epochs: Count = 15
+    pretrain_learning_rate: Positive = 1e-3
 
     def _learn_to_reconstruct(
         self, samples: Tensor, generator: torch.Generator, phases: Phases

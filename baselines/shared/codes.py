@@ -1,4 +1,4 @@
-"""The codes of an autoencoder: a mixture that is fitted to them, and a start for q(x | y)."""
+"""Codes of an autoencoder: a Gaussian mixture of them, and an initial q(x | y)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from gmvae.training.loop import DivergenceError
 INITIAL_NOISE = 0.05
 """Initial variance of q(x | y), as a share of the variance of the codes."""
 MAX_CODES = 20_000
-"""Number of codes that a mixture is fitted to; its few hundred parameters need no more."""
+"""Largest number of codes to fit a mixture to; its few hundred parameters need no more."""
 MIN_VARIANCE = 1e-12
-"""Variance of codes that are all alike; float32 can still divide by it."""
+"""Variance in place of zero, for codes that are all equal; float32 can divide by it."""
 
 
 def codes_of(encode: Callable[[Tensor], Tensor], samples: Tensor) -> NDArray[np.float32]:
@@ -51,10 +51,11 @@ class Mixture:
 
 
 def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int = 3) -> Mixture:
-    """Mixture with which a deep one starts: the most likely of several fits, reduced to diagonals.
+    """Fit the mixture with which a deep model starts.
 
-    EM has full covariances, since the axes of the codes mean nothing, and starts from k-means. If
-    there are many codes, a random selection is enough.
+    It is the most likely of several fits. EM uses full covariances, since the axes of the codes
+    have no meaning, and starts from k-means; only the diagonals are kept. Of many codes, a random
+    selection is used.
 
     Parameters
     ----------
@@ -94,12 +95,12 @@ def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int 
 
 @torch.no_grad()
 def set_posterior_noise(head: nn.Linear, codes: NDArray[np.floating]) -> None:
-    """Let q(x | y) begin with one small variance for all y, after a phase without noise.
+    """Give q(x | y) one small variance for all y, after a phase without noise.
 
     Parameters
     ----------
     head : Linear
-        Its outputs are the means (x_dim), the log variances (x_dim), and possibly others.
+        Layer whose outputs are x_dim means, x_dim log variances, and possibly others.
     codes : ndarray, shape (N, x_dim)
         Codes of the training samples; the variance is `INITIAL_NOISE` times theirs.
     """

@@ -15,7 +15,7 @@ from gmvae.clusterer.parameters import Count, Covariance, NonNegative, Seed
 
 
 def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:
-    """Fit by EM; a degenerate component is a failure of the run, not of its input.
+    """Fit by EM; a degenerate component counts as a failed run, not as wrong input.
 
     Raises
     ------
@@ -41,9 +41,9 @@ class GaussianMixtureClusterer(ClusterMixin, BaseEstimator):
     n_clusters : int, default=10
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
     reg_covar : float, default=1e-3
-        Added to the variances. Pixels that are always black have none of their own.
+        Added to the variances, since pixels that are always black have none.
     max_iter : int, default=100
-        Iterations of EM, at most.
+        Largest number of iterations of EM.
     n_init : int, default=1
     random_state : int, RandomState or None, default=None
 

@@ -56,7 +56,7 @@ class VAEModel(nn.Module):
         return self.p_y_given_x(q_x.rsample(noise)).log_prob(y), q_x.kl_from_standard()
 
     def draw_noise(self, n_rows: int, generator: torch.Generator | None = None) -> Tensor:
-        """Noise for one sample of x per row, shape (n_rows, x_dim)."""
+        """Draw noise for one sample of x per row, shape (n_rows, x_dim)."""
         device = self.head.weight.device
         return torch.randn((n_rows, self.x_dim), generator=generator, device=device)
 
@@ -82,14 +82,14 @@ class _VAEObjective:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class VAEClusterer(NetworkClusterer):
-    """Train a VAE, then cluster its latent means by the clusterer of a subclass.
+    """VAE whose latent means are clustered by another clusterer, which a subclass chooses.
 
     Parameters
     ----------
     n_clusters : int, default=10
     network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
     x_dim : int, optional
-        By default that of `network`.
+        By default, that of `network`.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
     epochs, batch_size, learning_rate, schedule, precision, device, verbose
         As for `gmvae.GMVAE`.

@@ -1,1 +1,1 @@
-"""The clusterer behind every network: parameters, samples, results, files, seeds in step."""
+"""Clusterers with a network: parameters, samples, fits of one or several seeds, results, files."""

@@ -1,4 +1,4 @@
-"""Reading results off a trained network, in batches of one fixed size."""
+"""Results of a trained network for many samples, in batches of one fixed size."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def evaluate(
 ) -> list[NDArray[np.float32]]:
     """Apply `function` to all `samples` in batches of one fixed size.
 
-    The last batch is filled up, so that a sample's result does not depend on how many others it
-    comes with: the same products are run for it each time.
+    The last batch is padded to that size. So every sample goes through the same matrix products,
+    and its result does not depend on how many others there are.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def evaluate(
     Returns
     -------
     list of ndarray
-        One array a result of `function`, first axis N.
+        One array per result of `function`, first axis N.
     """
     pieces: list[tuple[NDArray[np.float32], ...]] = []
     for start in range(0, len(samples), EVALUATION_BATCH):

@@ -1,8 +1,8 @@
 """Constraints of parameters, declared by the annotations of an estimator's fields; no torch here.
 
 An estimator with a network is a dataclass, and the annotation of a field is its constraint:
-``masked: Share = 0.2``. Estimators apply them when they are fitted, and the benchmark when it reads
-a config, so that a wrong value is reported before anything is trained.
+``masked: Share = 0.2``. An estimator checks its parameters when it is fitted. The benchmark checks
+them when it reads a config, so a wrong value is reported before anything is trained.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gmvae.model.architectures import architecture
 
 @dataclass(frozen=True)
 class AtLeast:
-    """Whole numbers from a least value on."""
+    """Integers of at least `least`."""
 
     least: int
 
@@ -34,7 +34,7 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class Above:
-    """Finite numbers above zero, or at zero if that is included."""
+    """Finite numbers above 0, or from 0 on if zero is included."""
 
     zero_included: bool
 
@@ -55,7 +55,7 @@ class Above:
 
 @dataclass(frozen=True)
 class From0ToBelow1:
-    """Shares of a whole."""
+    """Shares, from 0 to below 1."""
 
     def check(self, name: str, value: Any) -> None:
         """Raise ValueError unless `value` is one."""
@@ -65,7 +65,7 @@ class From0ToBelow1:
 
 @dataclass(frozen=True)
 class TrueOrFalse:
-    """Booleans, which bool alone does not demand."""
+    """Booleans; the plain annotation ``bool`` is not a constraint."""
 
     def check(self, name: str, value: Any) -> None:
         """Raise ValueError unless `value` is one."""
@@ -116,12 +116,12 @@ def check_parameters(annotations: Mapping[str, Any], values: Mapping[str, Any]) 
     ----------
     annotations : mapping of str to type
     values : mapping of str to object
-        A value whose annotation is not a constraint passes.
+        A value passes if its name has no annotation, or one that is not a constraint.
 
     Raises
     ------
     ValueError
-        Names the parameter, the values that it can have and the value that was found.
+        Naming the parameter, the values that it can have and the value that was found.
     """
     for name, value in values.items():
         if name in annotations:

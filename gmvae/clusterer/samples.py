@@ -1,7 +1,7 @@
-"""From what a user passes as samples to a checked tensor, for all estimators with a network.
+"""Checks of the samples that a user passes, for all estimators with a network.
 
-An estimator notes at fit what it was given: ``observation_``, the family of p(y | x), and
-``reads_pixels_``, whether bytes stand for pixels from 0 to 255 (else for plain numbers).
+A fit records what it was given: ``observation_``, the family of p(y | x), and ``reads_pixels_``,
+whether bytes stand for pixels from 0 to 255 (else for plain numbers).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 
 def fitting_samples(estimator: Any, Y: ArrayLike) -> Tensor:
-    """Check training samples and note what they are.
+    """Check training samples and record what they are.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def as_samples(estimator: Any, Y: ArrayLike) -> Tensor:
     """Check samples against those that `estimator` was fitted to; errors as `fitting_samples`."""
     samples = _tensor(estimator, Y, reset=False)
     if samples.dtype == torch.uint8 and estimator.observation_ == "gaussian":
-        # Real vectors that happen to come as bytes are no pixels, if those of the fit were none.
+        # Real vectors that come as bytes are pixels only if those of the fit were.
         return samples if estimator.reads_pixels_ else samples.float()
     _require_fit(estimator, samples)
     return samples

@@ -1,4 +1,4 @@
-"""The file of a fitted GMVAE: safetensors with a JSON header; nothing in it is ever executed."""
+"""File of a fitted GMVAE: safetensors with a JSON header; nothing in it is ever executed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 FORMAT = "gmvae-2"
 OLDER_FORMATS = ("gmvae-1",)
-"""Formats of networks with other parameters: biases before a batch normalisation."""
+"""Earlier formats, whose networks had other parameters (biases before batch normalisations)."""
 ATTRIBUTES = (
     "n_features_in_",
     "observation_",
@@ -106,7 +106,7 @@ def load(path: str | Path, class_name: str = "GMVAE") -> StoredGMVAE:
 
 
 def _plain_number(value: Any) -> int | float:
-    """A NumPy scalar as JSON knows it."""
+    """Convert a NumPy scalar to a number for JSON."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"a value of type {type(value).__name__} cannot be saved: {value!r}")
