@@ -20,9 +20,9 @@ from baselines.shared.adversarial import GameStep
 from baselines.vade import VaDE
 from baselines.vae_gmm import VAEGaussianMixture
 from gmvae import GMVAE
+from gmvae.clusterer.together import StepTogether
 from gmvae.training.checkpoints import Checkpoints, CheckpointWarning
 from gmvae.training.step import TrainingStep
-from gmvae.training.together import StepTogether
 
 NETWORK = {"network": "paper-fc", "epochs": 3, "batch_size": 64, "random_state": 5}
 SETTINGS = {

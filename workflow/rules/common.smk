@@ -86,11 +86,12 @@ def figure_files(name):
 def inputs(job, *paths):
     """Input files of a job, which is named by its list of checksums.
 
-    If the job is up to date by content, they are ancient: their time does not count. If not, the
-    temporary folder of this call, which is newer than any product, makes Snakemake do it again.
+    If the job is up to date by content, they are ancient: their time does not count, and one that is
+    gone is not made for it. If not, the temporary folder of this call, which is newer than any
+    product, makes Snakemake do it again.
     """
     if OUTDATED.is_up_to_date(Path(job)):
-        return [ancient(path) for path in paths]
+        return [ancient(path) for path in paths if os.path.exists(path)]
     return [*paths, str(workflow.snakemake_tmp_dir)]
 
 
