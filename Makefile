@@ -55,7 +55,7 @@ lint: $(READY) ## ruff, types, import contracts, snakefmt, snakemake --lint
 	@$(RUN) mypy
 	@$(RUN) lint-imports --no-logo
 	@$(RUN) snakefmt --check Snakefile workflow
-	@$(RUN) snakemake --lint
+	@$(RUN) snakemake --lint --quiet host
 
 pytest: $(READY)
 	@$(RUN) pytest -n $(CORES)

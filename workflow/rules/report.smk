@@ -14,12 +14,12 @@ rule tables:
     conda:
         "../../environment.yml"
     params:
-        results=RESULTS,
+        results=subpath(output[0], ancestor=2),
         caption="One row per setting (table1), run (runs, times) or epoch (curves).",
     message:
         "tables"
     shell:
-        BENCH + " tables {params.results:q} > {log:q} 2>&1"
+        f"{BENCH} tables {{params.results:q}} > {{log:q}} 2>&1"
 
 
 rule figure:
@@ -46,12 +46,12 @@ rule figure:
     conda:
         "../../environment.yml"
     params:
-        results=RESULTS,
+        results=subpath(output[0], ancestor=2),
         caption=lambda wildcards: figures.caption(wildcards.figure),
     message:
         "figure {wildcards.figure}"
     shell:
-        BENCH + " figure {params.results:q} {wildcards.figure} > {log:q} 2>&1"
+        f"{BENCH} figure {{params.results:q}} {{wildcards.figure}} > {{log:q}} 2>&1"
 
 
 use rule figure as figure_with_table with:
@@ -88,7 +88,7 @@ rule page:
     conda:
         "../../environment.yml"
     params:
-        results=RESULTS,
+        results=subpath(output[0], ancestor=2),
         command=COMMAND,
         caption="All tables, figures, methods and runs on one page.",
     message:

@@ -47,7 +47,7 @@ rule score:
     conda:
         "../../environment.yml"
     params:
-        results=RESULTS,
+        results=subpath(output[0], ancestor=2),
     message:
         "score all runs"
     shell:
