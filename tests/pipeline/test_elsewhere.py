@@ -1,4 +1,7 @@
-"""The workflow from another folder, as a module of another workflow, and by its other Snakefile."""
+"""The workflow as a module of another workflow, and by its other Snakefile.
+
+From another folder, with `--directory`, it runs in test_interrupted.py.
+"""
 
 import pytest
 import yaml
@@ -38,21 +41,6 @@ def smoke_tables(project):
 def smoke_config(tmp_path):
     smoke = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(smoke))
-
-
-def test_smoke_grid_in_another_directory(smoke_tables, tmp_path):
-    project = copy_project(tmp_path / "project")
-    other = tmp_path / "other"
-    other.mkdir()
-    smoke_config(other)
-    arguments = ("--directory", str(other), "--cores", "2", "--configfile", f"{other}/mine.yaml")
-    result = snakemake(project, "all", *arguments)
-    assert result.returncode == 0, output(result)
-    for name, content in smoke_tables.items():
-        assert (other / "results/smoke" / name).read_bytes() == content
-    assert not (project / "results").exists()
-    assert not (project / "data").exists()
-    assert "Nothing to be done" in output(snakemake(project, "all", *arguments))
 
 
 def test_smoke_grid_as_a_module(smoke_tables, tmp_path):

@@ -30,20 +30,24 @@ def kill_twice(folder):
         process.wait()
 
 
-def test_one_core_two_cores_killed_and_resumed(project, tmp_path):
-    one, killed = (copy_project(tmp_path / name) for name in ("one", "killed"))
+def test_one_core_elsewhere_and_two_cores_killed_and_resumed(project, tmp_path):
+    """The smoke grid with `--directory` on one core, and by the side of it one that is killed."""
+    sources, killed = (copy_project(tmp_path / name) for name in ("sources", "killed"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
     variables = {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
-    arguments = ("results/smoke/table1.csv", "--configfile", SMOKE, "--cores")
+    there = ("all", "--directory", str(elsewhere), "--configfile", SMOKE, "--cores", "1")
     # By the side of the other, on a machine that is busy then, which is one thing more to bear.
     with subprocess.Popen(
-        command(*arguments, "1"),
-        cwd=one,
+        command(*there),
+        cwd=sources,
         env={**os.environ, **variables},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as alone:
         kill_twice(killed)
-        result = snakemake(killed, *arguments, "2", PYTHONHASHSEED="2")
+        arguments = ("results/smoke/table1.csv", "--configfile", SMOKE, "--cores", "2")
+        result = snakemake(killed, *arguments, PYTHONHASHSEED="2")
         assert result.returncode == 0, output(result)
         assert alone.wait() == 0
     resumed = [path for path in killed.rglob("run.json") if '"resumed": 0' not in path.read_text()]
@@ -51,10 +55,13 @@ def test_one_core_two_cores_killed_and_resumed(project, tmp_path):
     assert not list(killed.rglob("checkpoints")), "checkpoints of complete runs are removed"
     expected = products(project)
     assert len(expected) == 3 + 2 * 19
-    for folder in (one, killed):
+    for folder in (elsewhere, killed):
         found = products(folder)
         assert list(found) == list(expected)
         assert [name for name in expected if found[name] != expected[name]] == []
+    assert not (sources / "results").exists()
+    assert not (sources / "data").exists()
+    assert "Nothing to be done" in output(snakemake(sources, *there))
 
 
 def test_interrupted_grid_goes_on_and_repeats_nothing(tmp_path):
