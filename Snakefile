@@ -3,7 +3,7 @@ import os
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.12")
 
 
 configfile: os.path.join(workflow.current_basedir, "config", "config.yaml")
