@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.shared.adversarial import GameStep, Player
-from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
-from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, Positive
+from gmvae.clusterer.base import ProbabilisticClusterer
+from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, OnlyAgreement, Positive
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
 from gmvae.training.devices import noise_generator
+from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings
 
 
@@ -130,7 +131,7 @@ class _AAEGame:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AAE(ProbabilisticNetworkClusterer):
+class AAE(ProbabilisticClusterer):
     """Adversarial autoencoder with two codes: a categorical cluster and a Gaussian style.
 
     As published: the two codes and their adversaries (two hidden layers of ReLUs), which push the
@@ -161,8 +162,10 @@ class AAE(ProbabilisticNetworkClusterer):
     batch_size : int, default=256
     learning_rate : float, default=2e-3
         Learning rate of Adam for all players.
-    schedule, precision, device, verbose
+    schedule, n_init, init_epochs, precision, device, verbose
         As for `gmvae.GMVAE`.
+    select_by : {"agreement"}, default="agreement"
+        No value of this objective compares runs.
     random_state : int, RandomState or None, default=None
 
     Attributes
@@ -183,8 +186,10 @@ class AAE(ProbabilisticNetworkClusterer):
     adversarial_weight: NonNegative = 10.0
     batch_size: BatchSize = 256
     learning_rate: Positive = 2e-3
+    select_by: OnlyAgreement = "agreement"
 
-    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
+    def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        """Make the networks and yield their only phase; see `NetworkClusterer.phases`."""
         arch, x_dim = self._architecture()
         model = _AAEModel(
             arch,
@@ -204,7 +209,7 @@ class AAE(ProbabilisticNetworkClusterer):
         game = _AAEGame(self.input_noise, self.adversarial_weight)
         settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
         step = GameStep(model, samples, settings, generator, game=game, players=players)
-        phases.train("training", step)
+        yield Phase("training", step)
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Styles, shape (n_samples, x_dim)."""

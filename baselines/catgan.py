@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from baselines.shared.adversarial import GameStep, Player
-from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
-from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, Positive
+from gmvae.clusterer.base import ProbabilisticClusterer
+from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, OnlyAgreement, Positive
 from gmvae.model.architectures import Architecture, architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
 from gmvae.training.devices import noise_generator
+from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings
 
 
@@ -114,7 +115,7 @@ class _CatGANGame:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class CatGAN(ProbabilisticNetworkClusterer):
+class CatGAN(ProbabilisticClusterer):
     """Discriminator that is sure about real samples, uses all clusters, and doubts generated ones.
 
     As published: the objective, in which clusters share as much information with real samples as
@@ -138,8 +139,10 @@ class CatGAN(ProbabilisticNetworkClusterer):
     batch_size : int, default=256
     learning_rate : float, default=2e-3
         Learning rate of Adam for both players.
-    schedule, precision, device, verbose
+    schedule, n_init, init_epochs, precision, device, verbose
         As for `gmvae.GMVAE`.
+    select_by : {"agreement"}, default="agreement"
+        No value of this objective compares runs.
     random_state : int, RandomState or None, default=None
 
     Attributes
@@ -159,8 +162,10 @@ class CatGAN(ProbabilisticNetworkClusterer):
     input_noise: NonNegative = 0.5
     batch_size: BatchSize = 256
     learning_rate: Positive = 2e-3
+    select_by: OnlyAgreement = "agreement"
 
-    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
+    def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        """Make the networks and yield their only phase; see `NetworkClusterer.phases`."""
         model = _CatGANModel(
             architecture(self.network),
             y_dim=self.n_features_in_,
@@ -177,7 +182,7 @@ class CatGAN(ProbabilisticNetworkClusterer):
         game = _CatGANGame(self.input_noise)
         settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
         step = GameStep(model, samples, settings, generator, game=game, players=players)
-        phases.train("training", step)
+        yield Phase("training", step)
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.log_p_z(y).exp()

@@ -6,6 +6,7 @@ sharpen their own assignment.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,19 @@ from torch import Tensor, nn
 
 from baselines.shared.autoencoder import AutoencoderFirst
 from baselines.shared.codes import codes_of
-from gmvae.clusterer.base import Phases
 from gmvae.clusterer.evaluation import evaluate
-from gmvae.clusterer.parameters import BatchSize, Count, Positive, Schedule, Share
+from gmvae.clusterer.parameters import (
+    BatchSize,
+    Count,
+    OnlyAgreement,
+    Positive,
+    Schedule,
+    Share,
+)
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Decoder, Trunk, as_batch, full_precision
 from gmvae.training.devices import noise_generator
+from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 
@@ -223,8 +231,10 @@ class DEC(AutoencoderFirst):
     batch_size : int, default=256
     schedule : {"cosine", "constant"}, default="constant"
         Course of the learning rate in the clustering phase.
-    precision, device, verbose
-        As for `gmvae.GMVAE`.
+    n_init, init_epochs, precision, device, verbose
+        As for `gmvae.GMVAE`; `init_epochs` are those of the clustering phase.
+    select_by : {"agreement"}, default="agreement"
+        No value of this objective compares runs.
     random_state : int, RandomState or None, default=None
 
     Attributes
@@ -248,21 +258,23 @@ class DEC(AutoencoderFirst):
     tolerance: Share = 1e-3
     batch_size: BatchSize = 256
     schedule: Schedule = "constant"
+    select_by: OnlyAgreement = "agreement"
 
-    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
+    def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        """Make the network and yield both phases; see `NetworkClusterer.phases`."""
         arch, x_dim = self._architecture()
         model = _DECModel(arch, self.n_features_in_, x_dim, self.n_clusters).to(samples.device)
         model.set_units(samples, pixels=self.observation_ == "bernoulli")
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
-        self._learn_to_reconstruct(samples, generators[0], phases)
+        yield self._autoencoder_phase(samples, generators[0])
         codes = codes_of(lambda y: model.encode(model.in_units(y)), samples)
         kmeans = KMeans(self.n_clusters, n_init=20, random_state=seed).fit(codes)
         with torch.no_grad():
             model.means.copy_(torch.from_numpy(kmeans.cluster_centers_))
         settings = TrainingSettings.of(self)
         step = _ClusteringStep(model, samples, settings, generators[1], tolerance=self.tolerance)
-        phases.train("clustering", step)
+        yield Phase("clustering", step)
         self.converged_ = step.converged
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:

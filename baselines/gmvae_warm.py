@@ -6,9 +6,9 @@ The model, its objective and all that comes after the start are those of `gmvae.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +21,9 @@ from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.estimator import GMVAE
 from gmvae.model.gmvae import GMVAEModel, Noise
 from gmvae.model.objective import GMVAEObjective, Terms, terms
-from gmvae.training.checkpoints import Checkpoints
-from gmvae.training.devices import noise_generator, seeded
-from gmvae.training.loop import Record, Training
-from gmvae.training.progress import Progress
-from gmvae.training.restarts import Restart
-from gmvae.training.step import TrainingSettings, TrainingStep
+from gmvae.training.devices import noise_generator
+from gmvae.training.restarts import Phase
+from gmvae.training.step import TrainingStep
 
 JITTERED_SHARE = 2 / 3
 """Share of the epochs of the joint training over which the jitter fades."""
@@ -60,16 +57,15 @@ class WarmGMVAE(GMVAE):
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over that phase.
     n_samples_mc, network, x_dim, w_dim, observation, objective, z_prior_threshold, \
-z_prior_warmup_epochs, epochs, batch_size, learning_rate, schedule, n_init, init_epochs, \
-precision, device, verbose, random_state
+z_prior_warmup_epochs, epochs, batch_size, learning_rate, schedule, n_init, select_by, \
+init_epochs, precision, device, verbose, random_state
         As for `gmvae.GMVAE`; `epochs` are those after the start. Each of the `n_init` trainings has
         a start of its own.
 
     Attributes
     ----------
     labels_, elbo_, history_, records_, model_, best_init_, observation_, n_features_in_
-        As for `gmvae.GMVAE`; the history is that of the training after the start, but its seconds
-        include the start.
+        As for `gmvae.GMVAE`; the history begins with the epochs of the autoencoder.
     """
 
     jitter: NonNegative = 0.0
@@ -97,87 +93,23 @@ precision, device, verbose, random_state
             )
         return samples
 
-    def _restart(
-        self,
-        number: int,
-        seed: int,
-        samples: Tensor,
-        checkpoints: Checkpoints | None,
-        progress: Progress | None,
-    ) -> Restart:
-        cold = super()._restart(number, seed, samples, checkpoints, progress)
-        start = self._autoencoder(cold, samples, checkpoints, progress)
-
-        def begin() -> float:
-            start.run(self.pretrain_epochs)
-            model = cold.network
-            codes = codes_of(lambda y: model.q_xw_given_y(y).q_x.mean, samples)
-            start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
-            set_posterior_noise(model.head, codes)
-            return float(start.history["seconds"][-1])
-
-        settings, name = TrainingSettings.of(self), f"restart{number}"
-        training = _StartedTraining(
-            begin,
-            cold.training.step,
-            settings,
-            checkpoints,
-            name,
-            progress=progress,
-            restart=self._reported(number),
-        )
-        return Restart(number, seed, cold.network, training)
-
-    def _autoencoder(
-        self,
-        cold: Restart,
-        samples: Tensor,
-        checkpoints: Checkpoints | None,
-        progress: Progress | None,
-    ) -> Training:
-        settings, model = pretraining(self), cold.network
-        with seeded(cold.seed, samples.device):
-            # The second one: the first would begin with the numbers that initialised the network.
-            _, generator = (noise_generator(samples.device) for _ in range(2))
+    def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        """Make the model and yield both phases; see `NetworkClusterer.phases`."""
+        [training] = super().phases(samples, seed)
+        model = self.model_
         step = TrainingStep(
             model,
             Reconstruction(reconstruction, AffineJitter(self.jitter) if self.jitter else None),
             samples,
-            settings,
-            generator,
+            pretraining(self),
+            noise_generator(samples.device),
             modules=(model.trunk, model.head, model.observation_model),
         )
-        return Training(
-            step,
-            settings,
-            checkpoints,
-            f"autoencoder{cold.number}",
-            progress=progress,
-            restart=self._reported(cold.number),
-        )
-
-
-class _StartedTraining(Training):
-    """A training whose start is made when it is first run.
-
-    Parameters
-    ----------
-    begin : callable
-        Makes the start; returns the seconds that it took.
-    *arguments, **options
-        Arguments of `gmvae.training.loop.Training`.
-    """
-
-    def __init__(self, begin: Callable[[], float], *arguments: Any, **options: Any):
-        super().__init__(*arguments, **options)
-        self._begin: Callable[[], float] | None = begin
-
-    def run(self, until: int, on_epoch: Callable[[int], Record | None] | None = None) -> None:
-        """Train up to the end of epoch `until`."""
-        if self._begin is not None:
-            self.count(self._begin())
-            self._begin = None
-        super().run(until, on_epoch)
+        yield Phase("autoencoder", step, has_clusters=False)
+        codes = codes_of(lambda y: model.q_xw_given_y(y).q_x.mean, samples)
+        start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
+        set_posterior_noise(model.head, codes)
+        yield training
 
 
 class _JitteredNoise(NamedTuple):

@@ -6,6 +6,7 @@ a Gaussian mixture of its codes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,22 +18,23 @@ from torch import Tensor, nn
 from baselines.shared.autoencoder import AutoencoderFirst
 from baselines.shared.codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
 from baselines.shared.vae import VAEModel
-from gmvae.clusterer.base import Phases
 from gmvae.clusterer.evaluation import evaluate
+from gmvae.clusterer.parameters import Criterion
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
 from gmvae.model.observation import Observation
 from gmvae.training.devices import noise_generator, seeded
 from gmvae.training.loop import finite_elbo
+from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 
 class _Terms(NamedTuple):
-    """Bound of each sample in nats, shape (B,): reconstruction - prior - cluster_prior."""
+    """Bound of each sample in nats, shape (B,): reconstruction - conditional_prior - z_prior."""
 
     reconstruction: Tensor
-    prior: Tensor
-    cluster_prior: Tensor
+    conditional_prior: Tensor
+    z_prior: Tensor
 
 
 class _VaDEModel(VAEModel):
@@ -117,7 +119,7 @@ class _VaDEObjective:
         self, network: _VaDEModel, y: Tensor, noise: Tensor, progress: float
     ) -> dict[str, Tensor]:
         terms = _Terms(*(term.mean() for term in network.bound(y, noise)))
-        elbo = terms.reconstruction - terms.prior - terms.cluster_prior
+        elbo = terms.reconstruction - terms.conditional_prior - terms.z_prior
         return {"loss": -elbo, "elbo": elbo, **terms._asdict()}
 
 
@@ -166,7 +168,10 @@ class VaDE(AutoencoderFirst):
     Clustering", arXiv:1611.05148.
     """
 
-    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
+    select_by: Criterion = "elbo"
+
+    def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        """Make the network and yield both phases; see `NetworkClusterer.phases`."""
         arch, x_dim = self._architecture()
         model = _VaDEModel(arch, self.n_features_in_, x_dim, self.observation_, self.n_clusters).to(
             samples.device
@@ -174,18 +179,18 @@ class VaDE(AutoencoderFirst):
         model.p_y_given_x.set_units(samples)
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
-        self._learn_to_reconstruct(samples, generators[0], phases)
+        yield self._autoencoder_phase(samples, generators[0])
         codes = codes_of(lambda y: model.q_x_given_y(y).mean, samples)
         model.set_prior(mixture_of_codes(codes, self.n_clusters, seed))
         set_posterior_noise(model.head, codes)
         settings = TrainingSettings.of(self)
         step = TrainingStep(model, _VaDEObjective(), samples, settings, generators[1])
-        history = phases.train("joint", step)
+        yield Phase("joint", step)
         with seeded(seed, samples.device):  # whatever random numbers `on_epoch` has drawn
             elbo = evaluate(
                 lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples, samples.device
             )[0]
-        self.elbo_ = finite_elbo(elbo, history)
+        self.elbo_ = finite_elbo(elbo)
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Posterior means of x, shape (n_samples, x_dim)."""

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin
-from sklearn.utils import check_random_state
 from torch import Tensor
 
 from gmvae.clusterer import together
 from gmvae.clusterer.base import OnEpoch
 from gmvae.clusterer.generative import GenerativeClusterer
-from gmvae.clusterer.parameters import Count, NonNegative, Objective
+from gmvae.clusterer.parameters import Count, Criterion, NonNegative, Objective
 from gmvae.model.architectures import architecture
 from gmvae.model.gmvae import GMVAEModel
 from gmvae.model.objective import GMVAEObjective
-from gmvae.training.checkpoints import Checkpoints, checkpoints_of
-from gmvae.training.devices import noise_generator, seeded
-from gmvae.training.loop import DivergenceError, Record, Training, finite_elbo
+from gmvae.training.checkpoints import Checkpoints
+from gmvae.training.devices import noise_generator
+from gmvae.training.loop import DivergenceError, finite_elbo
 from gmvae.training.progress import Progress
-from gmvae.training.restarts import Restart, best_first, warn_of_failure
+from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 
@@ -64,11 +61,16 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     schedule : {"cosine", "constant"}, default="cosine"
         Course of the learning rate; "cosine" lowers it to zero over the training.
     n_init : int, default=1
-        Number of trainings from different random numbers; the one with the best training ELBO (mean
-        of its last epoch) is kept.
-    init_epochs : int, optional
-        Epochs after which these are compared, so only the best is trained to the end; by default,
-        all are trained to the end.
+        Number of trainings from different random numbers, of which one is kept.
+    select_by : {"elbo", "conditional_prior", "agreement"}, default="elbo"
+        What decides among them, without labels: the highest training ELBO, or the lowest
+        conditional prior, a term of the objective (both means of the last epoch); or the highest
+        mean adjusted Rand index with the other trainings, on at most 10,000 training samples. The
+        last needs three trainings or more.
+    init_epochs : int or list of int, optional
+        Epochs after which they are compared, so only the best is trained to the end; by default,
+        all are. After several comparisons, such as ``[2, 4]``, their number has fallen by the same
+        factor each time: from 9 to 3 to 1.
     precision : {"float32", "bfloat16"}, default="float32"
         Precision of matrix products in training; results are always computed in float32.
     device : {"cpu", "cuda", "auto"}, default="cpu"
@@ -118,56 +120,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     objective: Objective = "paper"
     z_prior_threshold: NonNegative = 0.5
     z_prior_warmup_epochs: NonNegative = 0
-    n_init: Count = 1
-    init_epochs: Count | None = None
-
-    def fit(
-        self,
-        Y: ArrayLike,
-        y: None = None,
-        *,
-        on_epoch: OnEpoch | None = None,
-        checkpoint: Checkpoints | str | Path | None = None,
-        progress: Progress | None = None,
-    ) -> Self:
-        """Train on samples.
-
-        Parameters
-        ----------
-        Y : array-like, shape (n_samples, n_features)
-            Real values; or bytes (uint8), which are read as pixels from 0 to 255.
-        y : ignored
-        on_epoch : callable, optional
-            Called as ``on_epoch(estimator, epoch)`` after each epoch, when the estimator can
-            already predict; ``estimator.best_init_`` is the restart under way. A dict of arrays
-            that it returns becomes part of ``records_``.
-        checkpoint : str, Path or Checkpoints, optional
-            Folder for the state of the training. If the fit is killed, the same fit resumes from
-            there and ends with the same bits. A complete fit removes the folder, unless it was
-            given as `Checkpoints`. Needs an integer `random_state`.
-        progress : callable, optional
-            Called with a `gmvae.training.progress.EpochReport` after each epoch, instead of what
-            `verbose` shows.
-
-        Returns
-        -------
-        GMVAE
-
-        Raises
-        ------
-        ValueError
-            If a parameter or `Y` is not as described.
-        DivergenceError
-            If the loss becomes NaN or infinite in every restart.
-        """
-        samples = self._start(Y)
-        with checkpoints_of(checkpoint, [self], samples) as checkpoints:
-            restarts = [
-                self._restart(number, seed, samples, checkpoints, progress)
-                for number, seed in enumerate(self._seeds())
-            ]
-            self._train(restarts, samples, on_epoch)
-        return self
+    select_by: Criterion = "elbo"
 
     @classmethod
     def fit_together(
@@ -182,8 +135,8 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         """Fit estimators that differ in `random_state` alone as one batched computation.
 
         Each one comes out as from its own `fit`, up to rounding. But if its best restart diverges
-        after the restarts were compared, it has failed, while `fit` would go on with the next best.
-        This is meant for a GPU, which one small network cannot fill; on a CPU it is slower than one
+        after the last comparison, it has failed, while `fit` would go on with the next best. This
+        is meant for a GPU, which one small network cannot fill; on a CPU it is slower than one
         `fit` after the other.
 
         Parameters
@@ -214,91 +167,26 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         return together.Member(
             estimator=self,
             start=self._start,
-            lanes=self._lanes,
+            restarts=self._restarts,
             objective=self._objective,
-            compared_after=self._compared_after,
+            stages=self._stages,
+            ranked=self._ranked,
             adopt=self._adopt,
             finish=self._finish,
         )
 
-    def _lanes(self, samples: Tensor) -> list[together.Lane]:
-        return [
-            together.Lane(number, seed, *self._seeded_model(seed, samples))
-            for number, seed in enumerate(self._seeds())
-        ]
-
-    def _seeds(self) -> list[int]:
-        """Draw one seed for each restart."""
-        random = check_random_state(self.random_state)
-        return [int(random.randint(np.iinfo(np.int32).max)) for _ in range(self.n_init)]
-
-    def _compared_after(self) -> int:
-        """Number of epochs after which restarts are compared."""
-        return min(self.init_epochs or self.epochs, self.epochs)
-
-    def _restart(
-        self,
-        number: int,
-        seed: int,
-        samples: Tensor,
-        checkpoints: Checkpoints | None,
-        progress: Progress | None,
-    ) -> Restart:
+    def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        """Make the model and yield its only phase; see `NetworkClusterer.phases`."""
+        self.model_ = self._build_model().to(samples.device)
+        generator = noise_generator(samples.device)
+        self.model_.observation_model.set_units(samples)
         settings = TrainingSettings.of(self)
-        network, generator = self._seeded_model(seed, samples)
-        step = TrainingStep(network, self._objective(), samples, settings, generator)
-        training = Training(
-            step,
-            settings,
-            checkpoints,
-            f"restart{number}",
-            progress=progress,
-            restart=self._reported(number),
-        )
-        return Restart(number, seed, network, training)
-
-    def _reported(self, number: int) -> int | None:
-        """Number of a restart in progress reports; None if there is only one."""
-        return number if self.n_init > 1 else None
-
-    def _train(
-        self, restarts: Sequence[Restart], samples: Tensor, on_epoch: OnEpoch | None
-    ) -> None:
-        """Train the restarts and keep the best one whose results are finite."""
-
-        def tell(restart: Restart, epoch: int) -> Record | None:
-            self._adopt(restart)
-            return None if on_epoch is None else on_epoch(self, epoch)
-
-        for restart in best_first(restarts, self._compared_after(), self.epochs, tell):
-            self._adopt(restart)
-            try:
-                self._finish(samples)
-                return
-            except DivergenceError as error:
-                last_error = error
-                if self.n_init > 1:
-                    warn_of_failure(restart.number, self.n_init, error)
-        raise last_error
-
-    def _seeded_model(self, seed: int, samples: Tensor) -> tuple[GMVAEModel, torch.Generator]:
-        """Make an untrained model, and the generator of the noise to train it with."""
-        with seeded(seed, samples.device):
-            model = self._build_model().to(samples.device)
-            generator = noise_generator(samples.device)
-        model.observation_model.set_units(samples)
-        return model, generator
-
-    def _adopt(self, restart: Restart | together.Lane) -> None:
-        """Take over the state of a restart, in training or after it."""
-        self.model_, self.seed_, self.best_init_ = restart.network, restart.seed, restart.number
-        self.history_ = {name: np.asarray(values) for name, values in restart.history.items()}
-        self.records_ = restart.records
+        step = TrainingStep(self.model_, self._objective(), samples, settings, generator)
+        yield Phase("training", step)
 
     def _finish(self, samples: Tensor) -> None:
-        history = {name: list(values) for name, values in self.history_.items()}
-        self.elbo_ = finite_elbo(self._elbo(samples, n_samples_mc=1), history)
-        self.labels_ = self._all_probabilities(samples).argmax(axis=1)
+        self.elbo_ = finite_elbo(self._elbo(samples, n_samples_mc=1))
+        super()._finish(samples)
 
     def _build_model(self) -> GMVAEModel:
         return GMVAEModel(

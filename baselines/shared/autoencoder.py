@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
+from gmvae.clusterer.base import ProbabilisticClusterer
 from gmvae.clusterer.parameters import Count, NetworkName, Positive, Share
 from gmvae.model.architectures import image_side
+from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 Score = Callable[[Any, Tensor, Tensor], Tensor]
@@ -125,7 +126,7 @@ def pretraining(estimator: Any) -> TrainingSettings:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AutoencoderFirst(ProbabilisticNetworkClusterer):
+class AutoencoderFirst(ProbabilisticClusterer):
     """A clusterer whose network begins as a denoising autoencoder.
 
     The network has ``reconstruction``, a `Score`; ``neutral``, the values in place of masked ones;
@@ -138,9 +139,7 @@ class AutoencoderFirst(ProbabilisticNetworkClusterer):
     pretrain_epochs: Count = 15
     pretrain_learning_rate: Positive = 1e-3
 
-    def _learn_to_reconstruct(
-        self, samples: Tensor, generator: torch.Generator, phases: Phases
-    ) -> None:
+    def _autoencoder_phase(self, samples: Tensor, generator: torch.Generator) -> Phase:
         model = self.model_
         corruption = Masking(self.masked, model.neutral) if self.masked else None
         step = TrainingStep(
@@ -151,4 +150,4 @@ class AutoencoderFirst(ProbabilisticNetworkClusterer):
             generator,
             modules=model.parts,
         )
-        phases.train("autoencoder", step, observed=False)
+        return Phase("autoencoder", step, has_clusters=False)

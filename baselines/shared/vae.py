@@ -7,6 +7,7 @@ Kingma and Welling, arXiv:1312.6114; the clusterers on its latent means are ``va
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +16,16 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from gmvae.clusterer.base import NetworkClusterer, Phases
+from gmvae.clusterer.base import NetworkClusterer
 from gmvae.clusterer.evaluation import evaluate
-from gmvae.clusterer.parameters import Count
+from gmvae.clusterer.parameters import Count, ElboOrAgreement
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
 from gmvae.training.devices import noise_generator
 from gmvae.training.loop import finite_elbo
+from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 
@@ -91,8 +93,10 @@ class VAEClusterer(NetworkClusterer):
     x_dim : int, optional
         By default, that of `network`.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
-    epochs, batch_size, learning_rate, schedule, precision, device, verbose
+    epochs, batch_size, learning_rate, schedule, n_init, precision, device, verbose
         As for `gmvae.GMVAE`.
+    select_by : {"elbo", "agreement"}, default="elbo"
+        As for `gmvae.GMVAE`; the VAEs are compared when they are trained.
     random_state : int, RandomState or None, default=None
 
     Attributes
@@ -107,6 +111,7 @@ class VAEClusterer(NetworkClusterer):
     """
 
     x_dim: Count | None = None
+    select_by: ElboOrAgreement = "elbo"
 
     @abstractmethod
     def _clusterer(self, seed: int) -> Any:
@@ -115,7 +120,8 @@ class VAEClusterer(NetworkClusterer):
     def _fit_clusterer(self, clusterer: Any, latent: NDArray) -> Any:
         return clusterer.fit(latent)
 
-    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
+    def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        """Make the VAE and yield its only phase; see `NetworkClusterer.phases`."""
         arch, x_dim = self._architecture()
         model = VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(samples.device)
         model.p_y_given_x.set_units(samples)
@@ -123,18 +129,19 @@ class VAEClusterer(NetworkClusterer):
         generator = noise_generator(samples.device)
         settings = TrainingSettings.of(self)
         step = TrainingStep(model, _VAEObjective(), samples, settings, generator)
-        history = phases.train("training", step, observed=False)
+        yield Phase("training", step, has_clusters=False)
         reconstruction, kl = evaluate(
             lambda y: model.terms(y, model.draw_noise(len(y))), samples, samples.device
         )
-        self.elbo_ = finite_elbo(reconstruction - kl, history)
+        self.elbo_ = finite_elbo(reconstruction - kl)
         latent = evaluate(self._latent, samples, samples.device)[0]
         self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
 
     def _latent(self, y: Tensor) -> tuple[Tensor]:
         return (self.model_.q_x_given_y(y).mean,)
 
-    def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
+    def clusters_of(self, samples: Tensor) -> NDArray[np.intp]:
+        """Clusters of checked samples (N, y_dim), shape (N,), after the fit."""
         return self.clusterer_.predict(evaluate(self._latent, samples, samples.device)[0])
 
     def _learnt(self) -> dict[str, Tensor]:

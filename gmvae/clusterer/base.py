@@ -1,10 +1,11 @@
-"""Base classes of clusterers with a network: parameters, fit, phases of a fit and results."""
+"""Base classes of clusterers with a network: parameters, fit, and reading of results."""
 
 from __future__ import annotations
 
+import copy
 import typing
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +22,9 @@ from gmvae.clusterer.evaluation import evaluate
 from gmvae.clusterer.parameters import (
     BatchSize,
     Count,
+    Criterion,
     Device,
+    Epochs,
     Flag,
     NetworkName,
     Observation,
@@ -32,19 +35,22 @@ from gmvae.clusterer.parameters import (
     check_parameters,
 )
 from gmvae.clusterer.samples import as_samples, fitting_samples
+from gmvae.clusterer.selection import ranked
 from gmvae.model.architectures import Architecture, architecture
 from gmvae.training.checkpoints import Checkpoints, checkpoints_of
-from gmvae.training.devices import resolve_device, seeded
-from gmvae.training.loop import DivergenceError, Record, Training
-from gmvae.training.progress import History, Progress
-from gmvae.training.step import TrainingStep
+from gmvae.training.devices import RandomStream, resolve_device
+from gmvae.training.loop import DivergenceError, Record
+from gmvae.training.progress import Progress
+from gmvae.training.restarts import Phase, Restart, best_first, stages_of, warn_of_failure
 
 OnEpoch = Callable[[Any, int], Record | None]
+FEWEST_THAT_AGREE = 3
+"""Restarts that a choice by agreement needs: two agree with each other alike."""
 
 
 @dataclass(eq=False, repr=False)
-class TrainedClusterer(ClusterMixin, BaseEstimator):
-    """Base class of all clusterers with a network: parameters, samples, reading of results.
+class NetworkClusterer(ClusterMixin, BaseEstimator):
+    """Base class of all clusterers with a network.
 
     Fields are parameters, and their annotations are constraints (see
     `gmvae.clusterer.parameters`). Subclasses override defaults and add fields.
@@ -55,9 +61,21 @@ class TrainedClusterer(ClusterMixin, BaseEstimator):
     network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
         Architecture; the convolutional ones need square images.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
-    epochs, batch_size, learning_rate, schedule, precision, device, verbose
+    epochs, batch_size, learning_rate, schedule, n_init, select_by, precision, device, verbose
         As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    model_ : Module
+    labels_ : ndarray of int, shape (n_samples,)
+        Clusters of the training samples.
+    history_ : dict of str to ndarray, shape (epochs,)
+        Epoch means, phase after phase; NaN where a phase has no such value.
+    records_ : list of dict of str to ndarray
+        Arrays that `on_epoch` returned, from the phases that have clusters.
+    best_init_, seed_ : int
+        Number, from 0, and seed of the restart that was kept; during a fit, of the one under way.
     """
 
     n_clusters: Count = 10
@@ -68,6 +86,8 @@ class TrainedClusterer(ClusterMixin, BaseEstimator):
     batch_size: BatchSize = 128
     learning_rate: Positive = 1e-3
     schedule: Schedule = "cosine"
+    n_init: Count = 1
+    select_by: Criterion = "agreement"
     precision: Precision = "float32"
     device: Device = "cpu"
     verbose: Flag = False
@@ -75,11 +95,161 @@ class TrainedClusterer(ClusterMixin, BaseEstimator):
 
     accepts_bytes = True
 
+    def fit(
+        self,
+        Y: ArrayLike,
+        y: None = None,
+        *,
+        on_epoch: OnEpoch | None = None,
+        checkpoint: Checkpoints | str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Train on samples.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+            Real values; or bytes (uint8), which are read as pixels from 0 to 255.
+        y : ignored
+        on_epoch : callable, optional
+            Called as ``on_epoch(estimator, epoch)`` after each epoch, when the estimator can
+            already predict; ``estimator.best_init_`` is the restart under way. A dict of arrays
+            that it returns becomes part of ``records_``. It is not called while an autoencoder is
+            trained, whose epochs are counted all the same.
+        checkpoint : str, Path or Checkpoints, optional
+            Folder for the state of the training. If the fit is killed, the same fit resumes from
+            there and ends with the same bits. A complete fit removes the folder, unless it was
+            given as `Checkpoints`. Needs an integer `random_state`.
+        progress : callable, optional
+            Called with a `gmvae.training.progress.EpochReport` after each epoch, instead of what
+            `verbose` shows.
+
+        Returns
+        -------
+        object
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or `Y` is not as described.
+        DivergenceError
+            If the loss becomes NaN or infinite in every restart.
+        """
+        samples = self._start(Y)
+        self.history_: dict[str, NDArray] = {}
+        self.records_: list[Record] = []
+        with checkpoints_of(checkpoint, [self], samples) as checkpoints:
+            restarts = self._restarts(samples, checkpoints, progress)
+            try:
+                self._keep_best(restarts, samples, on_epoch)
+            except DivergenceError as error:
+                error.history = error.history or {k: list(v) for k, v in self.history_.items()}
+                self.history_ = {name: np.asarray(v) for name, v in error.history.items()}
+                raise
+        return self
+
+    @abstractmethod
+    def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        """Make ``model_`` and yield the phases of its training, one after the other.
+
+        torch is seeded whenever the next phase is asked for.
+
+        Parameters
+        ----------
+        samples : Tensor, shape (N, y_dim)
+            Training samples, on the device.
+        seed : int
+            Seed for libraries other than torch.
+        """
+
+    @abstractmethod
+    def clusters_of(self, samples: Tensor) -> NDArray[np.intp]:
+        """Clusters of checked samples (N, y_dim), shape (N,), also during a fit."""
+
     def _start(self, Y: ArrayLike) -> Tensor:
         """Check parameters and samples; returns the samples, on the device."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # from an earlier fit
         annotations = typing.get_type_hints(type(self), include_extras=True)
         check_parameters(annotations, self.get_params())
+        if self.select_by == "agreement" and 1 < self.n_init < FEWEST_THAT_AGREE:
+            raise ValueError(
+                f"select_by='agreement' needs n_init of at least {FEWEST_THAT_AGREE} (or 1, a "
+                f"single training), since two restarts agree with each other alike; got "
+                f"n_init={self.n_init}"
+            )
         return fitting_samples(self, Y).to(resolve_device(self.device))
+
+    def _restarts(
+        self,
+        samples: Tensor,
+        checkpoints: Checkpoints | None = None,
+        progress: Progress | None = None,
+    ) -> list[Restart]:
+        """An untrained restart for each of `n_init` seeds."""
+        random = check_random_state(self.random_state)
+        restarts = []
+        for number in range(self.n_init):
+            seed = int(random.randint(np.iinfo(np.int32).max))
+            estimator = copy.copy(self)
+            estimator.best_init_, estimator.seed_ = number, seed
+            restarts.append(
+                Restart(
+                    number,
+                    estimator,
+                    estimator.phases(samples, seed),
+                    RandomStream(seed, samples.device),
+                    checkpoints,
+                    progress,
+                    is_one_of_many=self.n_init > 1,
+                )
+            )
+        return restarts
+
+    def _stages(self) -> list[tuple[int, int]]:
+        """Epochs after which restarts are compared, and the numbers that go on."""
+        return stages_of(self.n_init, self.epochs)
+
+    def _ranked(
+        self, candidates: Sequence[Any], everyone: Sequence[Any], samples: Tensor
+    ) -> list[Any]:
+        return ranked(candidates, everyone, self.select_by, samples)
+
+    def _keep_best(
+        self, restarts: Sequence[Restart], samples: Tensor, on_epoch: OnEpoch | None
+    ) -> None:
+        """Train the restarts and keep the best one whose results are finite."""
+
+        def tell(restart: Restart, epoch: int) -> Record | None:
+            self._adopt(restart)
+            return on_epoch(self, epoch) if on_epoch and restart.has_clusters else None
+
+        def order(candidates: Sequence[Restart], everyone: Sequence[Restart]) -> list[Restart]:
+            return self._ranked(candidates, everyone, samples)
+
+        for restart in best_first(restarts, self._stages(), self.epochs, order, tell):
+            self._adopt(restart)
+            try:
+                self._finish(samples)
+                return
+            except DivergenceError as error:
+                last_error = error
+                if self.n_init > 1:
+                    warn_of_failure(restart.number, self.n_init, error)
+        raise last_error
+
+    def _adopt(self, restart: Any) -> None:
+        """Take over the state of a restart (`Restart` or `Lane`), in training or after it."""
+        for name, value in vars(restart.estimator).items():
+            if name.endswith("_"):
+                setattr(self, name, value)
+        self.history_ = {name: np.asarray(values) for name, values in restart.history.items()}
+        self.records_ = restart.records
+
+    def _finish(self, samples: Tensor) -> None:
+        """Compute the results for the training samples."""
+        self.labels_ = self.clusters_of(samples)
 
     def _samples(self, Y: ArrayLike) -> Tensor:
         """Check samples for an estimator that has been fitted."""
@@ -101,14 +271,51 @@ class TrainedClusterer(ClusterMixin, BaseEstimator):
     def _device(self) -> torch.device:
         return next(self.model_.parameters()).device
 
+    def _architecture(self) -> tuple[Architecture, int]:
+        """The architecture, and the size of the code."""
+        arch = architecture(self.network)
+        return arch, arch.x_dim if self.x_dim is None else self.x_dim
+
+    def save(self, path: Any) -> None:
+        """Write all that was learnt to a safetensors file, which other programs can read."""
+        from safetensors.torch import save_file
+
+        check_is_fitted(self, "model_")
+        tensors = {name: value.contiguous() for name, value in self._learnt().items()}
+        save_file(tensors, path, {"format": "network-1", "class": type(self).__name__})
+
+    def _learnt(self) -> dict[str, Tensor]:
+        return {f"model.{name}": value for name, value in self.model_.state_dict().items()}
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ProbabilisticClusterer(TrainedClusterer):
-    """A clusterer whose network gives the probability of each cluster."""
+class ProbabilisticClusterer(NetworkClusterer):
+    """A clusterer whose network gives the probability of each cluster, also while it is trained.
+
+    Parameters
+    ----------
+    init_epochs : int or list of int, optional
+        As for `gmvae.GMVAE`.
+    """
+
+    init_epochs: Epochs | None = None
 
     @abstractmethod
     def _probabilities(self, y: Tensor) -> Tensor:
         """Cluster probabilities of a batch (B, y_dim), shape (B, n_clusters)."""
+
+    def clusters_of(self, samples: Tensor) -> NDArray[np.intp]:
+        """Most probable clusters of checked samples (N, y_dim), shape (N,), also during a fit."""
+        probabilities = self._all_probabilities(samples)
+        if not np.isfinite(probabilities).all():
+            raise DivergenceError(
+                "training diverged in its last step: the cluster probabilities of the training "
+                "samples are not finite; a lower learning_rate usually helps"
+            )
+        return probabilities.argmax(axis=1)
+
+    def _stages(self) -> list[tuple[int, int]]:
+        return stages_of(self.n_init, self.init_epochs or self.epochs)
 
     def _all_probabilities(self, samples: Tensor) -> NDArray[np.float32]:
         """Cluster probabilities of checked samples, shape (N, n_clusters)."""
@@ -131,172 +338,3 @@ class ProbabilisticClusterer(TrainedClusterer):
     def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
         """Most probable cluster of each sample of `Y`, shape (n_samples,)."""
         return self.predict_proba(Y).argmax(axis=1)
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class NetworkClusterer(TrainedClusterer):
-    """A clusterer whose network is trained once, or in several phases.
-
-    Attributes
-    ----------
-    model_ : Module
-    labels_ : ndarray of int, shape (n_samples,)
-        Clusters of the training samples.
-    history_ : dict of str to ndarray, shape (epochs,)
-        Epoch means, phase after phase; NaN where a phase has no such value.
-    records_ : list of dict of str to ndarray
-        Arrays that `on_epoch` returned, from the phases that have clusters.
-    """
-
-    def fit(
-        self,
-        Y: ArrayLike,
-        y: None = None,
-        *,
-        on_epoch: OnEpoch | None = None,
-        checkpoint: Checkpoints | str | Path | None = None,
-        progress: Progress | None = None,
-    ) -> Self:
-        """Train on samples `Y`, shape (n_samples, n_features); arguments as for `gmvae.GMVAE.fit`.
-
-        `on_epoch` is called only once there are clusters, not while an autoencoder is trained; the
-        epochs of the autoencoder are counted all the same.
-        """
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)  # from an earlier fit
-        samples = self._start(Y)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        self.history_: dict[str, NDArray] = {}
-        self.records_: list[Record] = []
-        with checkpoints_of(checkpoint, [self], samples) as checkpoints:
-            try:
-                with seeded(seed, samples.device):
-                    self._learn(samples, seed, Phases(self, checkpoints, on_epoch, progress))
-                self.labels_ = self._clusters(samples)
-            except DivergenceError as error:
-                error.history = {name: list(values) for name, values in self.history_.items()}
-                raise
-        return self
-
-    @abstractmethod
-    def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
-        """Build and train ``model_`` on the samples; torch is seeded."""
-
-    @abstractmethod
-    def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
-        """Clusters of checked samples, shape (N,)."""
-
-    def _architecture(self) -> tuple[Architecture, int]:
-        """The architecture, and the size of the code."""
-        arch = architecture(self.network)
-        return arch, arch.x_dim if self.x_dim is None else self.x_dim
-
-    def save(self, path: Any) -> None:
-        """Write all that was learnt to a safetensors file, which other programs can read."""
-        from safetensors.torch import save_file
-
-        check_is_fitted(self, "model_")
-        tensors = {name: value.contiguous() for name, value in self._learnt().items()}
-        save_file(tensors, path, {"format": "network-1", "class": type(self).__name__})
-
-    def _learnt(self) -> dict[str, Tensor]:
-        return {f"model.{name}": value for name, value in self.model_.state_dict().items()}
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class ProbabilisticNetworkClusterer(ProbabilisticClusterer, NetworkClusterer):
-    """A `NetworkClusterer` whose network gives the probability of each cluster."""
-
-    def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
-        probabilities = self._all_probabilities(samples)
-        if not np.isfinite(probabilities).all():
-            raise DivergenceError(
-                "training diverged in its last step: the cluster probabilities of the training "
-                "samples are not finite; a lower learning_rate usually helps"
-            )
-        return probabilities.argmax(axis=1)
-
-
-@dataclass(frozen=True)
-class Phases:
-    """The phases of a fit: trainings that share one history and one list of records.
-
-    Attributes
-    ----------
-    estimator : NetworkClusterer
-    checkpoints : Checkpoints or None
-    on_epoch : callable or None
-    progress : callable or None
-    """
-
-    estimator: NetworkClusterer
-    checkpoints: Checkpoints | None
-    on_epoch: OnEpoch | None
-    progress: Progress | None
-
-    def train(self, name: str, step: TrainingStep, *, observed: bool = True) -> History:
-        """Run one phase to its end.
-
-        Parameters
-        ----------
-        name : str
-            Name of its checkpoints.
-        step : TrainingStep
-            Its settings give the number of epochs.
-        observed : bool
-            Whether this phase has clusters, so that `on_epoch` is called.
-
-        Returns
-        -------
-        dict of str to list of float
-            History of this phase alone.
-        """
-        estimator, on_epoch = self.estimator, self.on_epoch if observed else None
-        settings = step.settings
-        training = Training(step, settings, self.checkpoints, name, progress=self.progress)
-        history, records = estimator.history_, estimator.records_
-        n_before = len(history.get("epoch", ()))
-
-        def note() -> None:
-            if training.history:
-                estimator.history_ = joined(history, training.history)
-            if training.history and on_epoch:
-                estimator.records_ = [*records, *training.records]
-
-        def tell(epoch: int) -> Record | None:
-            note()
-            return on_epoch(estimator, n_before + epoch) if on_epoch else None
-
-        try:
-            training.run(settings.epochs, tell)
-        finally:
-            step.set_training(False)
-            note()
-        return training.history
-
-
-def joined(before: dict[str, NDArray], history: History) -> dict[str, NDArray]:
-    """Append the history of a phase to the history before it.
-
-    Parameters
-    ----------
-    before : dict of str to ndarray, shape (n,)
-    history : dict of str to list of float, of length m
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n + m,)
-        Epochs and seconds go on; a value that one of the two lacks is NaN there.
-    """
-    after = {name: np.asarray(values) for name, values in history.items()}
-    if not before or not after:
-        return before or after
-    for name in ("epoch", "seconds"):
-        after[name] = after[name] + before[name][-1]
-    n_before, n_after = len(before["epoch"]), len(after["epoch"])
-    return {
-        name: np.concatenate(
-            [before.get(name, np.full(n_before, np.nan)), after.get(name, np.full(n_after, np.nan))]
-        )
-        for name in {**before, **after}
-    }

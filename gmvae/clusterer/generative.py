@@ -30,8 +30,8 @@ class GenerativeClusterer(ProbabilisticClusterer):
     Attributes
     ----------
     model_ : GMVAEModel
-    seed_ : int
-        Seed of the training, and of the noise of the ELBO.
+    elbo_ : float
+        Mean bound of the training samples, nats per sample; its noise comes from `seed_`.
     """
 
     @abstractmethod

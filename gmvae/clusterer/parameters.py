@@ -7,6 +7,7 @@ them when it reads a config, so a wrong value is reported before anything is tra
 
 from __future__ import annotations
 
+import itertools
 import math
 import types
 import typing
@@ -30,6 +31,21 @@ class AtLeast:
         """Raise ValueError unless `value` is one."""
         if not isinstance(value, Integral) or isinstance(value, bool) or value < self.least:
             raise ValueError(f"{name} must be an integer of at least {self.least}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class CountOrRisingCounts:
+    """Integers of at least 1, or lists of such integers in rising order."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError unless `value` is one."""
+        if not isinstance(value, list):
+            AtLeast(1).check(name, value)
+            return
+        for one in value:
+            AtLeast(1).check(f"each value in {name}", one)
+        if not value or any(one >= other for one, other in itertools.pairwise(value)):
+            raise ValueError(f"{name} must be in rising order, like [2, 4]; got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -95,6 +111,7 @@ class DeviceName:
 Count = Annotated[int, AtLeast(1)]
 # Batch normalisation has nothing to normalise in a batch of one.
 BatchSize = Annotated[int, AtLeast(2)]
+Epochs = Annotated[int | list[int], CountOrRisingCounts()]
 Positive = Annotated[float, Above(zero_included=False)]
 NonNegative = Annotated[float, Above(zero_included=True)]
 Share = Annotated[float, From0ToBelow1()]
@@ -105,6 +122,9 @@ Observation = Literal["auto", "bernoulli", "gaussian"]
 Objective = Literal["paper", "exact"]
 Precision = Literal["float32", "bfloat16"]
 Schedule = Literal["cosine", "constant"]
+Criterion = Literal["elbo", "conditional_prior", "agreement"]
+ElboOrAgreement = Literal["elbo", "agreement"]
+OnlyAgreement = Literal["agreement"]
 Covariance = Literal["full", "tied", "diag", "spherical"]
 Seed = int | np.random.RandomState | None
 

@@ -26,7 +26,7 @@ from gmvae.training.checkpoints import Checkpoints, State, checkpoints_of
 from gmvae.training.devices import autocast
 from gmvae.training.loop import DivergenceError, Record, Training
 from gmvae.training.progress import History, Progress
-from gmvae.training.restarts import warn_of_failure
+from gmvae.training.restarts import Restart, warn_of_failure
 from gmvae.training.step import Objective, TrainingSettings, named
 
 
@@ -36,8 +36,8 @@ class Lane:
 
     Attributes
     ----------
-    number, seed : int
-        Number of the restart, from 0, and seed of its random numbers.
+    estimator : GMVAE
+        A copy of the estimator that belongs to this restart alone.
     network : Module
     generator : torch.Generator
         Source of its noise and of its order of the samples.
@@ -49,8 +49,7 @@ class Lane:
         Reason why its history has ended, if it has failed.
     """
 
-    number: int
-    seed: int
+    estimator: Any
     network: Any
     generator: torch.Generator
     history: History = field(default_factory=dict)
@@ -67,22 +66,21 @@ class Member:
     estimator : GMVAE
     start : callable
         Checks parameters and samples; returns the samples, on the device.
-    lanes : callable
-        Makes an untrained network for each restart.
-    objective, compared_after : callable
-        Return the objective, and the number of epochs after which restarts are compared.
-    adopt : callable
-        Takes over the state of one of its networks.
-    finish : callable
-        Computes the results for the training samples.
+    restarts, objective : callable
+        Make an untrained `Restart` for each seed, and the objective.
+    stages, ranked : callable
+        Return when restarts are compared and how many go on, and restarts in order.
+    adopt, finish : callable
+        Take over the state of a restart, and compute the results for the training samples.
     """
 
     estimator: Any
     start: Callable[[ArrayLike], Tensor]
-    lanes: Callable[[Tensor], list[Lane]]
+    restarts: Callable[[Tensor], list[Restart]]
     objective: Callable[[], Objective]
-    compared_after: Callable[[], int]
-    adopt: Callable[[Lane], None]
+    stages: Callable[[], list[tuple[int, int]]]
+    ranked: Callable[[Sequence[Any], Sequence[Any], Tensor], list[Any]]
+    adopt: Callable[[Any], None]
     finish: Callable[[Tensor], None]
 
 
@@ -97,7 +95,7 @@ def fit_together(
     estimators = [member.estimator for member in members]
     _require_alike(estimators)
     samples = [member.start(Y) for member in members][-1]
-    lanes = [member.lanes(samples) for member in members]
+    lanes = [[_lane(restart) for restart in member.restarts(samples)] for member in members]
     owner = {lane: one for one, own in zip(members, lanes, strict=True) for lane in own}
 
     def observe(lane: Lane, epoch: int) -> Record | None:
@@ -110,12 +108,38 @@ def fit_together(
         training = TrainingTogether(
             step, settings, checkpoints, "together", progress=progress, observe=observe
         )
-        training.run(members[0].compared_after())
-        best = [_best(own) for own in lanes]
-        step.keep(best)
+        ahead = lanes
+        for until, n_ahead in members[0].stages():
+            training.run(until)
+            ahead = [
+                _best_first(member, own, every, samples)[:n_ahead]
+                for member, own, every in zip(members, ahead, lanes, strict=True)
+            ]
+            step.keep([lane for own in ahead for lane in own])
         training.run(settings.epochs)
         step.separate()
-        return [_result(owner[lane], lane, samples) for lane in best]
+        return [_result(owner[lane], lane, samples) for [lane] in ahead]
+
+
+def _lane(restart: Restart) -> Lane:
+    with restart.random.seeded():
+        [phase] = restart.phases
+    return Lane(restart.estimator, phase.step.network, phase.step.generator)
+
+
+def _best_first(
+    member: Member, lanes: Sequence[Lane], everyone: Sequence[Lane], samples: Tensor
+) -> list[Lane]:
+    """Lanes in the order of the member's criterion; those that have failed come last."""
+    sound = _sound(lanes)
+    failed = {lane: lane.error for lane in lanes if lane.error}
+    for lane, error in failed.items() if sound else ():
+        warn_of_failure(lane.estimator.best_init_, len(everyone), error)
+    return [*member.ranked(sound, _sound(everyone), samples), *failed]
+
+
+def _sound(lanes: Sequence[Lane]) -> list[Lane]:
+    return [lane for lane in lanes if lane.error is None]
 
 
 def _require_alike(estimators: Sequence[Any]) -> None:
@@ -132,17 +156,6 @@ def _require_alike(estimators: Sequence[Any]) -> None:
                 "estimators that are fitted together may differ in random_state alone, but number "
                 f"{number} differs from the first in {', '.join(different)}"
             )
-
-
-def _best(lanes: Sequence[Lane]) -> Lane:
-    """The lane with the best ELBO of those that have not failed; the last if all have."""
-    sound = [lane for lane in lanes if lane.error is None]
-    if not sound:
-        return lanes[-1]
-    for lane in lanes:
-        if lane.error is not None:
-            warn_of_failure(lane.number, len(lanes), lane.error)
-    return max(sound, key=lambda lane: lane.history["elbo"][-1])
 
 
 def _result(member: Member, lane: Lane, samples: Tensor) -> DivergenceError | None:
@@ -190,7 +203,7 @@ class TrainingTogether(Training):
     def _end_epoch(
         self, until: int, show: Progress, on_epoch: Callable[[int], Record | None] | None
     ) -> None:
-        sound = [lane for lane in self.step.lanes if lane.error is None]
+        sound = _sound(self.step.lanes)
         if sound:
             show(self._report(sound[0].history, until))
         for lane in sound:

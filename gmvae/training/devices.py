@@ -38,6 +38,31 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             yield
 
 
+class RandomStream:
+    """torch's random numbers in one fit, which go on from block to block.
+
+    Parameters
+    ----------
+    seed : int
+    device : torch.device
+    """
+
+    def __init__(self, seed: int, device: torch.device):
+        self._seed, self._device = seed, device
+        self._state: torch.Tensor | None = None
+
+    @contextlib.contextmanager
+    def seeded(self) -> Iterator[None]:
+        """Go on with the stream inside the block and restore the caller's random state after it."""
+        with seeded(self._seed, self._device):
+            if self._state is not None:
+                torch.set_rng_state(self._state)
+            try:
+                yield
+            finally:
+                self._state = torch.get_rng_state()
+
+
 def noise_generator(device: torch.device) -> torch.Generator:
     """Random generator for the noise of a training, seeded from torch's global state."""
     seed = int(torch.randint(2**62, ()))

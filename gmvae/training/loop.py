@@ -305,7 +305,7 @@ def divergence(
     )
 
 
-def finite_elbo(bounds: NDArray[np.floating], history: History) -> float:
+def finite_elbo(bounds: NDArray[np.floating]) -> float:
     """Mean bound of all training samples, in nats per sample.
 
     Raises
@@ -317,7 +317,6 @@ def finite_elbo(bounds: NDArray[np.floating], history: History) -> float:
     if not math.isfinite(elbo):
         raise DivergenceError(
             "training diverged in its last step: the ELBO of the training samples is not finite; "
-            "a lower learning_rate usually helps",
-            history,
+            "a lower learning_rate usually helps"
         )
     return elbo

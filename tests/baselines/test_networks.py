@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from sklearn.exceptions import NotFittedError
@@ -10,7 +9,6 @@ from sklearn.exceptions import NotFittedError
 from baselines import aae, catgan, dec, gmvae_warm, vade
 from baselines.shared.autoencoder import Masking
 from gmvae.bench.runs.metrics import accuracy_hungarian
-from gmvae.clusterer.base import joined
 from gmvae.training.loop import DivergenceError
 
 
@@ -20,17 +18,6 @@ def test_masking_hides_the_share_that_it_should():
     seen = masking(y, masking.draw((100, 500), torch.Generator().manual_seed(1)))
     assert set(seen.unique().tolist()) == {0.0, 1.0}
     assert float(seen.mean()) == pytest.approx(0.8, abs=4 * 0.4 / math.sqrt(50_000))
-
-
-def test_histories_of_several_trainings_are_joined():
-    one = {"epoch": [1, 2], "seconds": [0.5, 1.0], "loss": [3.0, 2.0], "reconstruction": [1.0, 2.0]}
-    two = {"epoch": [1], "seconds": [0.25], "loss": [9.0], "kl": [4.0]}
-    both = joined(joined({}, one), two)
-    np.testing.assert_array_equal(both["epoch"], [1, 2, 3])
-    np.testing.assert_array_equal(both["seconds"], [0.5, 1.0, 1.25])
-    np.testing.assert_array_equal(both["loss"], [3, 2, 9])
-    np.testing.assert_array_equal(both["kl"], [np.nan, np.nan, 4])
-    np.testing.assert_array_equal(both["reconstruction"], [1, 2, np.nan])
 
 
 SHORT = {"network": "paper-fc", "epochs": 2, "random_state": 0}

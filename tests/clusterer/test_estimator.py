@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -117,10 +118,10 @@ def test_restarts_keep_the_best_training_elbo(pixels):
     best = GMVAE(**parameters, n_init=3).fit(pixels)
     single = {}
     for number, seed in enumerate(seeds):
-        one = GMVAE(**parameters)
-        restart = one._restart(number, seed, one._start(pixels), None, None)
-        restart.training.run(1)
-        single[seed] = restart.elbo
+        one = GMVAE(**parameters, n_init=number + 1)
+        restart = one._restarts(one._start(pixels))[-1]
+        restart.run(1, lambda restart, epoch: None)
+        single[seed] = restart.history["elbo"][-1]
     assert len(set(single.values())) == 3
     assert best.history_["elbo"][-1] == max(single.values())
     assert best.seed_ == max(single, key=single.get)
@@ -186,6 +187,75 @@ def test_progress_goes_to_standard_error(pixels, capsys):
     assert out == ""
     assert [line.split(",")[0] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
     assert "elbo" in err
+
+
+def trained(method, samples):
+    """The fitted method, and the restart that was trained in each of its epochs."""
+    numbers = []
+    method.fit(samples, on_epoch=lambda model, epoch: numbers.append(model.best_init_))
+    return method, numbers
+
+
+def test_restarts_are_compared_in_stages(pixels):
+    whole = {}
+    GMVAE(**{**FAST, "epochs": 4, "n_init": 4}).fit(
+        pixels, on_epoch=lambda m, e: whole.update({(m.best_init_, e): m.history_["elbo"][-1]})
+    )
+    method, numbers = trained(
+        GMVAE(**{**FAST, "epochs": 4, "n_init": 4}, init_epochs=[1, 2]), pixels
+    )
+    two = sorted(range(4), key=lambda n: -whole[n, 1])[:2]
+    one = max(two, key=lambda n: whole[n, 2])
+    assert numbers == [0, 1, 2, 3, *two, one, one]
+    assert method.best_init_ == one
+
+
+def test_restarts_are_chosen_by_the_lowest_conditional_prior(pixels):
+    ends = {}
+    GMVAE(**FAST, n_init=3).fit(
+        pixels,
+        on_epoch=lambda m, e: ends.update({m.best_init_: m.history_["conditional_prior"][-1]}),
+    )
+    chosen = GMVAE(**FAST, n_init=3, select_by="conditional_prior").fit(pixels)
+    assert chosen.best_init_ == min(ends, key=ends.get)
+
+
+def test_restarts_are_chosen_by_agreement_with_all_others(blobs):
+    clusters = {}
+    settings = {**FAST, "n_clusters": 3, "n_init": 4, "epochs": 3}
+    GMVAE(**settings).fit(
+        blobs[0], on_epoch=lambda m, e: clusters.update({(m.best_init_, e): m.predict(blobs[0])})
+    )
+
+    def best(among, epochs):
+        return max(
+            among,
+            key=lambda n: sum(
+                adjusted_rand_score(clusters[n, epochs[n]], clusters[k, epochs[k]])
+                for k in range(4)
+                if k != n
+            ),
+        )
+
+    chosen = GMVAE(**settings, select_by="agreement").fit(blobs[0])
+    assert chosen.best_init_ == best(range(4), dict.fromkeys(range(4), 3))
+    staged, numbers = trained(
+        GMVAE(**settings, select_by="agreement", init_epochs=[1, 2]), blobs[0]
+    )
+    two = numbers[4:6]
+    assert two[0] == best(range(4), dict.fromkeys(range(4), 1))
+    # In the second stage the two that were left behind still have a say.
+    now = {number: 2 if number in two else 1 for number in range(4)}
+    assert staged.best_init_ == best(two, now)
+
+
+def test_two_restarts_cannot_agree(blobs):
+    with pytest.raises(ValueError, match=r"needs n_init of at least 3 .*got n_init=2"):
+        GMVAE(**FAST, n_init=2, select_by="agreement").fit(blobs[0])
+    with pytest.raises(ValueError, match="select_by must be one of agreement; got 'elbo'"):
+        DEC(**FAST, select_by="elbo").fit(blobs[0])
+    with pytest.raises(ValueError, match=r"init_epochs must be in rising order, like \[2, 4\]"):
+        GMVAE(**FAST, n_init=3, init_epochs=[2, 1]).fit(blobs[0])
 
 
 def test_works_in_a_pipeline(blobs):

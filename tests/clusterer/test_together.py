@@ -51,12 +51,7 @@ def alone(models, epochs, dtype):
 
 
 def in_step(models, dtype, settings=SETTINGS):
-    lanes = [
-        Lane(number, seed, model, generator)
-        for number, (seed, model, generator) in enumerate(
-            zip(SEEDS, models, generators(), strict=True)
-        )
-    ]
+    lanes = [Lane(None, *one) for one in zip(models, generators(), strict=True)]
     return TrainingTogether(StepTogether(lanes, OBJECTIVE, samples(dtype), settings), settings)
 
 
