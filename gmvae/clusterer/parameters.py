@@ -11,7 +11,7 @@ import itertools
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal
@@ -151,6 +151,19 @@ def check_parameters(annotations: Mapping[str, Any], values: Mapping[str, Any]) 
 def require_integer(name: str, value: Any, least: int = 1) -> None:
     """Raise ValueError unless `value` is an integer of at least `least`."""
     AtLeast(least).check(name, value)
+
+
+def require_alike(parameters: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError unless there are estimators, whose parameters differ in the seed alone."""
+    if not parameters:
+        raise ValueError("at least one estimator is needed")
+    for number, other in enumerate(parameters):
+        different = [name for name in other if other[name] != parameters[0][name]]
+        if not {"random_state", "verbose"}.issuperset(different):
+            raise ValueError(
+                "estimators that are fitted together may differ in random_state alone, but number "
+                f"{number} differs from the first in {', '.join(different)}"
+            )
 
 
 def _check(annotation: Any, name: str, value: Any) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.utils._pytree import tree_map
 
+from gmvae.clusterer.parameters import require_alike
 from gmvae.kernels.adam import FusedAdam
 from gmvae.model.networks import as_batch
 from gmvae.training import loop
@@ -93,7 +94,7 @@ def fit_together(
 ) -> list[DivergenceError | None]:
     """Fit the estimators of `members`; arguments and result as of `gmvae.GMVAE.fit_together`."""
     estimators = [member.estimator for member in members]
-    _require_alike(estimators)
+    require_alike([estimator.get_params() for estimator in estimators])
     samples = [member.start(Y) for member in members][-1]
     lanes = [[_lane(restart) for restart in member.restarts(samples)] for member in members]
     owner = {lane: one for one, own in zip(members, lanes, strict=True) for lane in own}
@@ -140,22 +141,6 @@ def _best_first(
 
 def _sound(lanes: Sequence[Lane]) -> list[Lane]:
     return [lane for lane in lanes if lane.error is None]
-
-
-def _require_alike(estimators: Sequence[Any]) -> None:
-    if not estimators:
-        raise ValueError("at least one estimator is needed")
-    first, *others = (
-        {n: v for n, v in one.get_params().items() if n not in ("random_state", "verbose")}
-        for one in estimators
-    )
-    for number, other in enumerate(others, start=1):
-        different = [name for name in other if other[name] != first[name]]
-        if different:
-            raise ValueError(
-                "estimators that are fitted together may differ in random_state alone, but number "
-                f"{number} differs from the first in {', '.join(different)}"
-            )
 
 
 def _result(member: Member, lane: Lane, samples: Tensor) -> DivergenceError | None:
