@@ -158,8 +158,9 @@ def require_alike(parameters: Sequence[Mapping[str, Any]]) -> None:
     if not parameters:
         raise ValueError("at least one estimator is needed")
     for number, other in enumerate(parameters):
-        different = {name for name in other if other[name] != parameters[0][name]}
-        if different := sorted(different - {"random_state", "verbose"}):
+        names = sorted(other.keys() - {"random_state", "verbose"})
+        different = [name for name in names if other[name] != parameters[0][name]]
+        if different:
             raise ValueError(
                 "estimators that are fitted together may differ in random_state alone, but number "
                 f"{number} differs from the first in {', '.join(different)}"
