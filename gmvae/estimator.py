@@ -33,9 +33,10 @@ from gmvae.training.step import TrainingSettings, TrainingStep
 class GMVAE(TransformerMixin, GenerativeClusterer):
     """Gaussian mixture variational autoencoder, a deep generative clusterer.
 
-    The model and its objective are those of version 2 of the paper [1]_: a mixture of K Gaussians
-    over a continuous latent x, whose means and variances a network computes from a second latent w.
-    The cluster of a sample is the most probable component at the posterior means of x and w.
+    The model and its objective are those of version 2 of the paper [1]_: a continuous latent x has
+    a mixture of K Gaussians as its prior, and a network computes the means and variances of its
+    components from a second latent w. The cluster of a sample is the most probable component at the
+    posterior means of x and w.
 
     Parameters
     ----------
@@ -67,8 +68,8 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         Number of trainings from different random numbers; the one with the best training ELBO (mean
         of its last epoch) is kept.
     init_epochs : int, optional
-        Epochs after which these are compared, so only the best is trained to the end; by default,
-        all are trained to the end.
+        Epochs after which the `n_init` trainings are compared; only the best is then trained to the
+        end. By default, all are.
     precision : {"float32", "bfloat16"}, default="float32"
         Precision of matrix products in training; results are always computed in float32.
     device : {"cpu", "cuda", "auto"}, default="cpu"
@@ -181,10 +182,10 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     ) -> list[DivergenceError | None]:
         """Fit estimators that differ in `random_state` alone as one batched computation.
 
-        Each one comes out as from its own `fit`, up to rounding. But if its best restart diverges
-        after the restarts were compared, it has failed, while `fit` would go on with the next best.
-        This is meant for a GPU, which one small network cannot fill; on a CPU it is slower than one
-        `fit` after the other.
+        Up to rounding, each ends as its own `fit` would end. One difference: if the best restart
+        diverges after the comparison, that estimator fails, while `fit` would go on with the next
+        best restart. This is meant for a GPU, which one small network cannot fill; on a CPU it is
+        slower than one `fit` after the other.
 
         Parameters
         ----------
