@@ -18,23 +18,23 @@ install: $(READY) ## make .venv with the versions of requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || \
-	  { echo "error: $(PYTHON) is older than Python 3.11; call make with PYTHON=path/of/python3.11"; exit 1; }
+	  { echo "error: $(PYTHON) is older than Python 3.11; run make with PYTHON=path/of/python3.11"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-quickstart: $(READY) ## the benchmark in small on 5,000 real digits; needs no download
+quickstart: $(READY) ## a small version of the experiment, on 5,000 real digits; needs no download
 	@$(RUN) snakemake all --cores $(CORES) --configfile config/quickstart.yaml
 	@echo; cat results/quickstart/table1.md; echo "Open results/quickstart/report/index.html; figures and tables are beside that folder"
 
-full: $(READY) ## the paper's experiment on MNIST (hours); set GMVAE_DATA_DIR or let it download
+full: $(READY) ## the full experiment, after the paper's (hours); set GMVAE_DATA_DIR or let it download
 	@$(RUN) snakemake all --cores $(CORES)
 
-smoke: $(READY) ## the whole pipeline in tiny
+smoke: $(READY) ## the whole workflow on a tiny grid
 	@$(RUN) snakemake all --cores $(CORES) --configfile config/smoke.yaml
 
-test: lint pytest ## linters, then all tests
+test: lint pytest ## linters, then all but the longest tests
 
 test-long: $(READY) ## what takes longer: bfloat16 against float32 on MNIST, ten runs
 	@test -n "$$GMVAE_DATA_DIR" || { echo "error: set GMVAE_DATA_DIR to a folder with mnist/"; exit 1; }
@@ -46,7 +46,7 @@ fuzz: $(READY) ## damaged and random input to every reader, FUZZ_EXAMPLES of eac
 soak: $(READY) ## kill, fill the disk, truncate, resume, compare: 20 minutes; ROUNDS=3 for less (Linux)
 	@$(RUN) PYTHONPATH=tests python tests/pipeline/soak.py --rounds $(ROUNDS)
 
-bench: $(READY) ## our training step beside a textbook's and the hardware's bound: two minutes
+bench: $(READY) ## our training step beside a textbook's and the hardware's bound: a few minutes
 	@$(RUN) python tests/benchmark/bench.py
 
 lint: $(READY) ## ruff, types, import contracts, snakefmt, snakemake --lint

@@ -137,11 +137,11 @@ class AAE(ProbabilisticClusterer):
     As published: the two codes and their adversaries (two hidden layers of ReLUs), which push the
     distributions of the codes towards the priors Cat(1/K) and N(0, I); reconstruction from both
     codes; Gaussian noise on the input of the encoder. Different, as far as we could check: the
-    logits of the cluster are normalised over the batch and multiplied by `sharpness`, without which
-    (``sharpness: null``) most clusters die within the first epoch; Adam instead of SGD with
-    momentum; reconstruction and deception are one step, weighted by `adversarial_weight`, instead
-    of two; the likelihood of the pixels instead of the squared error; tens of epochs instead of
-    thousands.
+    cluster logits are normalised over the batch and multiplied by `sharpness`, since without this
+    (``sharpness: null``) most clusters become empty within the first epoch; Adam instead of SGD
+    with momentum; reconstructing and fooling the adversaries are one step, weighted by
+    `adversarial_weight`, instead of two; the likelihood of the pixels instead of the squared error;
+    tens of epochs instead of thousands.
 
     Parameters
     ----------
@@ -155,7 +155,8 @@ class AAE(ProbabilisticClusterer):
     input_noise : float, default=0.3
         Standard deviation of the noise on the samples (real vectors: in standard deviations).
     adversarial_weight : float, default=10
-        Weight of the deception; the reconstruction is in nats.
+        Weight of the loss that makes the encoder fool the adversaries, relative to the
+        reconstruction in nats.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | z, x).
     epochs : int, default=20
@@ -171,9 +172,10 @@ class AAE(ProbabilisticClusterer):
     Attributes
     ----------
     model_, labels_, history_, records_
-        As for `NetworkClusterer`. History: ``reconstruction`` (log likelihood, nats per
-        sample), ``deception_z`` and ``deception_x`` (log 2 = 0.69 at equilibrium),
-        ``adversary_z_loss`` and ``adversary_x_loss`` (2 log 2 = 1.39 at equilibrium).
+        As for `NetworkClusterer`. History: ``reconstruction`` (log likelihood, nats per sample),
+        ``deception_z`` and ``deception_x`` (the encoder's loss against each adversary, log 2 = 0.69
+        at equilibrium), ``adversary_z_loss`` and ``adversary_x_loss`` (2 log 2 = 1.39 at
+        equilibrium).
 
     References
     ----------

@@ -134,7 +134,7 @@ class CatGAN(ProbabilisticClusterer):
     input_noise : float, default=0.5
         Standard deviation of the noise on the samples (real vectors: in standard deviations).
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
-        Whether the generator makes values from 0 to 1 or real ones.
+        Whether the generator makes values from 0 to 1 or unbounded ones.
     epochs : int, default=20
     batch_size : int, default=256
     learning_rate : float, default=2e-3

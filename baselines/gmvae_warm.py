@@ -1,6 +1,6 @@
-"""Our GMVAE with a warm start, from an autoencoder and a Gaussian mixture of its codes.
+"""Our variant of GMVAE with a warm start: an autoencoder and a Gaussian mixture of its codes.
 
-The model, its objective and all that comes after the start are those of `gmvae.GMVAE`.
+The model, its objective and the joint training are those of `gmvae.GMVAE`.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class WarmGMVAE(GMVAE):
     Then everything is trained with the objective of `gmvae.GMVAE`.
 
     For images there is `jitter`: the encoder sees each image moved, turned, stretched and sheared a
-    little, and the decoder has to reconstruct the original. A bound remains a bound under such a
-    corruption (Im et al., arXiv:1511.06406). The jitter fades in the second phase, and the last
-    epochs train the paper's objective on the images themselves.
+    little, and the decoder has to reconstruct the original. A lower bound of log p(y) remains one
+    under such a corruption (Im et al., arXiv:1511.06406). The jitter fades in the second phase, and
+    the last epochs train the paper's objective on the images themselves.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ class WarmGMVAE(GMVAE):
     n_samples_mc, network, x_dim, w_dim, observation, objective, z_prior_threshold, \
 z_prior_warmup_epochs, epochs, batch_size, learning_rate, schedule, n_init, select_by, \
 init_epochs, precision, device, verbose, random_state
-        As for `gmvae.GMVAE`; `epochs` are those after the start. Each of the `n_init` trainings has
-        a start of its own.
+        As for `gmvae.GMVAE`; `epochs` counts the joint training only. Each of the `n_init`
+        trainings has its own autoencoder and mixture.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ init_epochs, precision, device, verbose, random_state
     pretrain_epochs: Count = 10
     pretrain_learning_rate: Positive = 1e-3
 
-    # Every network makes a start of its own, which is not batched.
+    # Every network has its own autoencoder and mixture, which are not batched.
     fit_together = None  # type: ignore[assignment]
 
     def _objective(self) -> GMVAEObjective:

@@ -130,9 +130,9 @@ class VaDE(AutoencoderFirst):
     As published: the model, its bound with one sample, the network 784-500-500-2000-10 without
     batch normalisation, and the order: autoencoder, Gaussian mixture of its codes, joint training
     by Adam. Different: the denoising autoencoder is trained end to end by Adam in tens of epochs,
-    not layer by layer as that of DEC; the mixture is the most likely of three that are fitted to at
-    most 20,000 codes with full covariances, of which the diagonals are kept; q(x | y) begins with
-    one small variance; `elbo_`, which compares runs, has z summed out.
+    instead of layer by layer as in the DEC paper; the mixture is the most likely of three that are
+    fitted to at most 20,000 codes with full covariances, of which the diagonals are kept; q(x | y)
+    begins with one small variance; `elbo_`, which compares runs, has z summed out.
 
     Parameters
     ----------

@@ -30,9 +30,10 @@ from gmvae.training.step import TrainingSettings, TrainingStep
 class GMVAE(TransformerMixin, GenerativeClusterer):
     """Gaussian mixture variational autoencoder, a deep generative clusterer.
 
-    The model and its objective are those of version 2 of the paper [1]_: a mixture of K Gaussians
-    over a continuous latent x, whose means and variances a network computes from a second latent w.
-    The cluster of a sample is the most probable component at the posterior means of x and w.
+    The model and its objective are those of version 2 of the paper [1]_: a continuous latent x has
+    a mixture of K Gaussians as its prior, and a network computes the means and variances of its
+    components from a second latent w. The cluster of a sample is the most probable component at the
+    posterior means of x and w.
 
     Parameters
     ----------

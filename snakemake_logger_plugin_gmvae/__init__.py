@@ -1,7 +1,7 @@
 """Messages of Snakemake in a few lines, as ``profiles/default`` asks for: plan, failures, errors.
 
-Snakemake finds a logger plugin by the name of its package, which therefore stands beside ``gmvae``.
-Its own messages come back by its own flag, for example ``--quiet host``.
+Snakemake finds a logger plugin by the name of its package, which is therefore beside ``gmvae``. Its
+own messages come back by its own flag, for example ``--quiet host``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Command line of the benchmark: ``gmvae-bench COMMAND``, or ``python -m gmvae.bench COMMAND``.
 
-Imports stand inside the functions, since the number of threads has to be set before NumPy and torch
+Imports are inside the functions, since the number of threads has to be set before NumPy and torch
 load, and so that no command waits for libraries that it does not use.
 """
 
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_steps(commands: Any) -> None:
     """Commands that the rules of the workflow call."""
-    config = commands.add_parser("config", help="put a whole config into its results folder")
+    config = commands.add_parser("config", help="write the complete config to its results folder")
     config.add_argument("config", type=_json, help="the config as JSON")
     config.set_defaults(command=_config)
 
@@ -69,7 +69,7 @@ def _add_steps(commands: Any) -> None:
     train.add_argument("folder", type=Path, help="folder for the files of the run")
     train.set_defaults(command=_train)
     together = commands.add_parser(
-        "train-together", help="train runs that differ in their seed alone as one computation"
+        "train-together", help="train runs that differ only in their seed as one computation"
     )
     together.add_argument("runs", type=_json, help="list of runs as JSON")
     together.add_argument("folders", type=Path, nargs="+", help="one for each run")
@@ -101,17 +101,19 @@ def _add_upkeep(commands: Any) -> None:
     check.add_argument("config", type=Path)
     check.set_defaults(command=_check)
 
-    status = commands.add_parser("status", help="runs that are done or running, and the time left")
+    status = commands.add_parser(
+        "status", help="runs that are done, running or failed, and the estimated time left"
+    )
     status.add_argument(
         "results", type=Path, nargs="?", default=Path("results"), help="folder; default: results"
     )
-    status.add_argument("--watch", action="store_true", help="again and again until all are done")
+    status.add_argument("--watch", action="store_true", help="refresh until all runs are done")
     status.set_defaults(command=_status)
 
     report = commands.add_parser("report", help="score, tables, figures and page in one process")
     report.add_argument("results", type=Path, help="results folder")
     report.add_argument(
-        "--partial", action="store_true", help="of the runs that are finished, in RESULTS/partial"
+        "--partial", action="store_true", help="finished runs only; written to RESULTS/partial"
     )
     report.set_defaults(command=_report)
 
@@ -122,7 +124,9 @@ def _add_upkeep(commands: Any) -> None:
     trace.set_defaults(command=_trace)
 
     verify = commands.add_parser(
-        "verify", help="recompute all metrics and tables from the stored assignments"
+        "verify",
+        help="check all products against their checksums, and scores and tables against the stored "
+        "assignments",
     )
     verify.add_argument("results", type=Path, help="results folder")
     verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the labels")

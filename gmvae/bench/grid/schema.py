@@ -85,7 +85,7 @@ def _unique_items(_: Any, unique: bool, items: Any, schema: Any) -> Iterator[Any
 
 
 def _pattern(_: Any, pattern: str, text: Any, schema: Any) -> Iterator[Any]:
-    # "$" also stands before a line's end.
+    # "$" also matches before the end of a line.
     if isinstance(text, str) and (text.endswith("\n") or not re.search(pattern, text)):
         yield jsonschema.ValidationError("does not match")
 

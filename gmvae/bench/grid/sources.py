@@ -157,7 +157,7 @@ def _imports(path: Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             origin = _absolute(node, path)
             modules = [f"{origin}.{alias.name}" for alias in node.names]
-            # A name that is not a module stands in the module that it is imported from.
+            # A name that is not a module is in the module that it is imported from.
             names += [name if module_path(name) else origin for name in modules]
     return [name for name in names if is_own(name)]
 

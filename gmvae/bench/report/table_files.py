@@ -27,9 +27,9 @@ value). *Hungarian* is the best one-to-one matching of clusters to classes; if K
 of classes, samples of unmatched clusters count as wrong. *By ELBO* is the exemplar accuracy of the
 run with the best training ELBO, a choice that needs no labels. *Majority* gives each cluster its
 most frequent class and flatters a large K. *Used* is the number of clusters that hold test samples,
-as a range over all runs; if it is below K, some clusters have died. *Published* results were not
-run here; they are exemplar accuracies, or Hungarian ones where the source says so. *Time* is the
-median training time of a run. Failed runs are counted under *runs* and listed below with their
+as a range over all runs; if it is below K, the other clusters are empty. *Published* results were
+not run here; they are exemplar accuracies, or Hungarian ones where the source says so. *Time* is
+the median training time of a run. Failed runs are counted under *runs* and listed below with their
 reason; of the other columns only *used* includes them.
 """
 

@@ -105,7 +105,7 @@ def accuracy_exemplar(clusters: Labels, exemplars: Labels, labels: Labels) -> fl
 
 
 def accuracy_majority(clusters: Labels, labels: Labels) -> float:
-    """Accuracy if each cluster takes its most frequent class: an upper reading, in [0, 1]."""
+    """Accuracy if each cluster takes its most frequent class: an upper bound on the others."""
     return float(contingency(clusters, labels).max(axis=1).sum() / len(labels))
 
 

@@ -151,7 +151,7 @@ class Record:
         return self.run.parameters.get("precision")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as they stand in the file."""
+        """Plain values, as they are in the file."""
         return {"format": FORMAT, **vars(self), "run": self.run.as_dict()}
 
     def write(self, folder: Path) -> None:

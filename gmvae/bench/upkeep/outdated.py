@@ -97,7 +97,7 @@ def find_outdated(config: Config, runs: Iterable[Run], command: str) -> Outdated
     config : Config
     runs : iterable of Run
     command : str
-        The command that makes the results, which stands on the page.
+        The command that makes the results, which the page shows.
 
     Raises
     ------

@@ -17,12 +17,12 @@ LEAST_ROWS = 5  # a panel with fewer clusters would have no room for its labels
 
 
 def draw(source: Source) -> Figure:
-    """One panel per data set and method, without the synthetic data: the share of each class.
+    """One panel per method and data set: the share of each class in each cluster.
 
-    Each method is shown at the setting whose K is nearest to the number of classes, by its run with
-    the best training ELBO (log-likelihood for a Gaussian mixture), or with the median accuracy if
-    the method has no ELBO. Clusters are ordered by their most frequent class; the numbers on the
-    right count their test samples.
+    The synthetic data are left out. Each method is shown at the setting whose K is nearest to the
+    number of classes, by its run with the best training ELBO (log-likelihood for a Gaussian
+    mixture), or with the median accuracy if the method has no ELBO. Clusters are ordered by their
+    most frequent class; the numbers on the right count their test samples.
 
     Parameters
     ----------

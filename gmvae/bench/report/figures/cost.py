@@ -16,9 +16,9 @@ from gmvae.bench.report.tables import SETTING
 
 
 def draw(source: Source) -> Figure:
-    """One panel per data set and protocol, without the synthetic data.
+    """One panel per data set (the synthetic data excepted) and protocol.
 
-    The colour is the method and the shape is K; open marks have M > 1.
+    Colour shows the method, shape K; open markers have M > 1.
 
     Parameters
     ----------

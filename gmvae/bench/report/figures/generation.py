@@ -31,10 +31,11 @@ SEED = 0
 def draw(source: Source) -> Figure:
     """One block per data set of images, method and K, from the run with the best training ELBO.
 
-    Each row is a component; rows are ordered by the most frequent class. The left columns are
+    Each row is a component, labelled by its most frequent class, its share of the test samples and
+    the share of that class among them (purity); rows are ordered by class. The left columns are
     samples at w = 0. The middle columns are the mean of the component as w moves from -2 to 2 along
-    the axis that the data use most. On the right are draws from the prior, and test samples above
-    their reconstructions.
+    the axis on which the data vary most. On the right are draws from the prior, and test samples
+    above their reconstructions.
 
     Parameters
     ----------

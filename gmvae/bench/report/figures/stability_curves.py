@@ -1,4 +1,7 @@
-"""Accuracy of GMVAE by epoch for every K and M, with the spread over seeds."""
+"""Accuracy of GMVAE by epoch for every K and M.
+
+Each thin line is one run, the thick line is the mean, and the band is the range over seeds.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ METRIC = "accuracy_exemplar"
 
 
 def draw(source: Source) -> Figure:
-    """Columns are K, rows are data set and M; each thin line is one run.
+    """Columns are K; rows are data set, network and M.
 
     Parameters
     ----------

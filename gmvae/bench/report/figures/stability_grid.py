@@ -27,10 +27,10 @@ def table(source: Source) -> pd.DataFrame:
 def draw(source: Source, table: pd.DataFrame) -> Figure:
     """One panel per data set and protocol; each point is one run.
 
-    The rows below give the effects of K and M on mean and spread: the difference between the
-    largest and the smallest value, averaged over the other parameter, with bootstrap intervals over
-    seeds (expanded percentiles; no interval with fewer than five seeds). Collapsed runs have no
-    point, but count in these rows.
+    The rows below give the effects of K and M on the mean and the spread of exemplar accuracy: the
+    value at the largest K (or M) minus that at the smallest, averaged over the other parameter,
+    with bootstrap intervals over seeds (expanded percentiles; none with fewer than five seeds).
+    Collapsed runs have no point, but their accuracies count in these rows.
 
     Parameters
     ----------
