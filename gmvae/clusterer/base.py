@@ -35,7 +35,7 @@ from gmvae.clusterer.parameters import (
     check_parameters,
 )
 from gmvae.clusterer.samples import as_samples, fitting_samples
-from gmvae.clusterer.selection import ranked
+from gmvae.clusterer.selection import FEWEST_THAT_AGREE, ranked
 from gmvae.model.architectures import Architecture, architecture
 from gmvae.training.checkpoints import Checkpoints, checkpoints_of
 from gmvae.training.devices import RandomStream, resolve_device
@@ -44,8 +44,6 @@ from gmvae.training.progress import Progress
 from gmvae.training.restarts import Phase, Restart, best_first, stages_of, warn_of_failure
 
 OnEpoch = Callable[[Any, int], Record | None]
-FEWEST_THAT_AGREE = 3
-"""Restarts that a choice by agreement needs: two agree with each other alike."""
 
 
 @dataclass(eq=False, repr=False)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
-from torch import Tensor
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FEWEST_THAT_AGREE = 3
+"""Restarts that a choice by agreement needs: two agree with each other alike."""
 N_COMPARED = 10_000
 """Training samples on which the clusters of restarts are compared, at most."""
 
