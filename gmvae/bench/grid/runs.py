@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
@@ -170,27 +169,26 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
 
 
 def _check(method: Method, spec: MethodSpec, place: str) -> None:
-    for argument, value in spec.parameters.items():
-        _check_argument(method, argument, value, f"{place}.parameters.{argument}")
+    for argument in spec.parameters:
+        _check_argument(method, argument, f"{place}.parameters.{argument}")
     try:
         check_parameters(method.annotations, spec.parameters)
     except ValueError as error:
         raise ConfigError(f"{place}.parameters: {error}") from error
-    takes_K = method.clusters_argument is not None
-    if takes_K and spec.K == (None,):
-        raise ConfigError(f"{place}.K: is missing; give a list like [10]")
-    if not takes_K and spec.K != (None,):
-        raise ConfigError(f"{place}.K: {method.class_path} takes no n_clusters; remove K")
-    takes_M = methods.M_ARGUMENT in method.arguments
-    if takes_M and spec.M == (None,):
-        raise ConfigError(f"{place}.M: is missing; give a list like [1]")
-    if not takes_M and spec.M != (None,):
-        raise ConfigError(f"{place}.M: {method.class_path} does not take M; remove it")
+    for name, is_taken, values, example in (
+        ("K", method.clusters_argument is not None, spec.K, "[10]"),
+        ("M", methods.M_ARGUMENT in method.arguments, spec.M, "[1]"),
+    ):
+        is_given = values != (None,)
+        if is_taken and not is_given:
+            raise ConfigError(f"{place}.{name}: is missing; give a list like {example}")
+        if is_given and not is_taken:
+            raise ConfigError(
+                f"{place}.{name}: {method.class_path} does not take {name}; remove it"
+            )
 
 
-def _check_argument(method: Method, argument: str, value: Any, place: str) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{place}: should be finite; found {value}")
+def _check_argument(method: Method, argument: str, place: str) -> None:
     if argument in methods.SET_BY_THE_RUN:
         raise ConfigError(f"{place}: is set by the benchmark; use K, M and seeds")
     if argument not in method.arguments:
