@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,13 +134,12 @@ def is_finished(run: Run, folder: Path) -> bool:
         return False
 
 
-def summary(runs: Iterable[Run], results: Path) -> str:
+def summary(runs: Collection[Run], results: Path) -> str:
     """One sentence: the number of runs by method, and how many of them are there already."""
-    listed = list(runs)
-    by_method = Counter(run.method for run in listed)
-    done = sum(is_finished(run, results / run.path) for run in listed)
+    by_method = Counter(run.method for run in runs)
+    done = sum(is_finished(run, results / run.path) for run in runs)
     parts = ", ".join(f"{method} {n}" for method, n in by_method.items())
-    return f"grid: {len(listed)} runs ({parts}); {done} there, {len(listed) - done} to do"
+    return f"grid: {len(runs)} runs ({parts}); {done} there, {len(runs) - done} to do"
 
 
 def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list[Run]:
