@@ -14,6 +14,7 @@ import pandas as pd
 from gmvae.bench.disk.checksums import damaged, read_manifest
 from gmvae.bench.disk.errors import DataError, did_you_mean
 from gmvae.bench.disk.layout import DATA, TRAIN_LIST
+from gmvae.bench.report.table_files import read_table
 from gmvae.bench.report.tables import RUN_COLUMNS, SETTING
 from gmvae.bench.runs.record import Record
 
@@ -73,9 +74,8 @@ def trace(table: Path, cell: Cell) -> str:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        runs = pd.read_csv(path, dtype={"K": "Int64", "M": "Int64", "clusters_used": "Int64"})
-        return runs[RUN_COLUMNS]
-    except (OSError, ValueError, KeyError) as error:
+        return read_table(path)[RUN_COLUMNS]
+    except (DataError, KeyError) as error:
         raise DataError(
             f"{path} cannot be read ({error}); give the path of a table1.csv with its runs.csv "
             "beside it"
@@ -88,20 +88,15 @@ def _matching(runs: pd.DataFrame, cell: Cell) -> pd.DataFrame:
         wanted = getattr(cell, name)
         if wanted is None:
             continue
-        there = found[name].dropna().unique().tolist()
-        if isinstance(wanted, str):
-            # In table1.csv a variant can carry the mark of its config in brackets.
-            plain = wanted.lower().partition(" (")[0]
-            chosen = found[found[name].astype(str).str.lower() == plain]
-        else:
-            chosen = found[found[name] == wanted]
-        if chosen.empty:
-            near = did_you_mean(str(wanted).lower(), map(str, there))
+        words = found[name].astype(str)
+        there = words[found[name].notna()].unique()
+        # In table1.csv a variant can carry the mark of its config in brackets.
+        found = found[words.str.lower() == str(wanted).lower().partition(" (")[0]]
+        if found.empty:
             raise DataError(
-                f"no run of this table has {name} {wanted}{near}; "
-                f"there is: {', '.join(map(str, there)) or 'none'}"
+                f"no run of this table has {name} {wanted}{did_you_mean(wanted, there)}; "
+                f"there is: {', '.join(there) or 'none'}"
             )
-        found = chosen
     return found
 
 
