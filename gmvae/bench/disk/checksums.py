@@ -84,15 +84,13 @@ def damaged(path: Path, *, thorough: bool = False) -> list[Path]:
     thorough : bool
         Read all of them, not only those that were written to after the list.
     """
-    found = []
-    for product, checksum in read_manifest(path).items():
-        try:
-            touched = product.stat().st_mtime_ns > path.stat().st_mtime_ns
-        except OSError:
-            continue
-        if (touched or thorough) and files.sha256(product) != checksum:
-            found.append(product)
-    return found
+    return [
+        product
+        for product, checksum in read_manifest(path).items()
+        if product.is_file()
+        and (thorough or product.stat().st_mtime_ns > path.stat().st_mtime_ns)
+        and files.sha256(product) != checksum
+    ]
 
 
 def _lines(path: Path) -> list[str]:

@@ -99,9 +99,8 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
         If a value cannot be used. The message names every wrong key, with what was expected and
         what was found.
     """
-    whole = dict(raw) if isinstance(raw, Mapping) else raw
-    _refuse(_not_plain(whole))
-    _refuse(problems(_validator(), whole))
+    _refuse(_not_plain(raw))
+    _refuse(problems(_validator(), raw))
     specs = {}
     for spec in map(_dataset, raw["datasets"]):
         if spec.name in specs:

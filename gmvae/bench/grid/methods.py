@@ -99,9 +99,8 @@ def import_class(class_path: str) -> type:
     try:
         found = getattr(importlib.import_module(module), class_name)
     except Exception as error:  # a user's module can raise anything when it is imported
-        kind = (
-            "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
-        )
+        is_told = isinstance(error, ImportError | AttributeError)  # by the message itself
+        kind = "" if is_told else f"{type(error).__name__}: "
         raise ConfigError(f"class {class_path!r} cannot be imported: {kind}{error}") from error
     if not isinstance(found, type):
         raise ConfigError(f"{class_path!r} is not a class")

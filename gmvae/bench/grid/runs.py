@@ -169,7 +169,16 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
 
 def _check(method: Method, spec: MethodSpec, place: str) -> None:
     for argument in spec.parameters:
-        _check_argument(method, argument, f"{place}.parameters.{argument}")
+        if argument in methods.SET_BY_THE_RUN:
+            raise ConfigError(
+                f"{place}.parameters.{argument}: is set by the benchmark; use K, M and seeds"
+            )
+        if argument not in method.arguments:
+            valid = [name for name in method.arguments if name not in methods.SET_BY_THE_RUN]
+            raise ConfigError(
+                f"{place}.parameters.{argument}: {method.class_path} has no such argument"
+                f"{did_you_mean(argument, valid)}; it has: {', '.join(valid) or 'none'}"
+            )
     try:
         check_parameters(method.annotations, spec.parameters)
     except ValueError as error:
@@ -185,17 +194,6 @@ def _check(method: Method, spec: MethodSpec, place: str) -> None:
             raise ConfigError(
                 f"{place}.{name}: {method.class_path} does not take {name}; remove it"
             )
-
-
-def _check_argument(method: Method, argument: str, place: str) -> None:
-    if argument in methods.SET_BY_THE_RUN:
-        raise ConfigError(f"{place}: is set by the benchmark; use K, M and seeds")
-    if argument not in method.arguments:
-        valid = [name for name in method.arguments if name not in methods.SET_BY_THE_RUN]
-        raise ConfigError(
-            f"{place}: {method.class_path} has no such argument"
-            f"{did_you_mean(argument, valid)}; it has: {', '.join(valid) or 'none'}"
-        )
 
 
 def _variant(method: Method, spec: MethodSpec) -> str | None:

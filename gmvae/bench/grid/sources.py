@@ -102,8 +102,7 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
         node = waiting.pop()
         yield node
         for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            below = getattr(node, name, ())
-            waiting += below if isinstance(below, list) else ()
+            waiting += getattr(node, name, ())
 
 
 def _comments(text: str) -> Iterable[Span]:
