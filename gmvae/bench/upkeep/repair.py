@@ -63,8 +63,7 @@ def begin(config: Config, runs: Collection[Run], outdated: Outdated) -> list[str
 def _require_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise files.storage_error(folder, error) from error
 

@@ -160,8 +160,8 @@ def _state(run: Run, folder: Path) -> RunState:
         return RunState(run, "failed", record.train_seconds, reason)
     if attempt is None:
         return RunState(run, "waiting")
-    left = attempt.epoch.get("left")
     if attempt.is_running:
+        left = attempt.epoch.get("left")
         return RunState(run, "running", attempt.seconds, _detail(attempt), left)
     return RunState(run, "stopped", detail=attempt.error or _detail(attempt))
 

@@ -15,18 +15,10 @@ from gmvae.bench.disk.checksums import damaged, read_manifest
 from gmvae.bench.disk.errors import DataError, did_you_mean
 from gmvae.bench.disk.layout import DATA, TRAIN_LIST
 from gmvae.bench.report.table_files import read_table
-from gmvae.bench.report.tables import RUN_COLUMNS, SETTING
+from gmvae.bench.report.tables import RUN_COLUMNS, SCORES, SETTING
 from gmvae.bench.runs.record import Record
 
-FIGURES = [
-    "accuracy_hungarian",
-    "accuracy_exemplar",
-    "accuracy_majority",
-    "nmi",
-    "ari",
-    "clusters_used",
-    "elbo",
-]
+FIGURES = [*SCORES, "clusters_used", "elbo"]
 
 
 @dataclass(frozen=True)
@@ -167,17 +159,14 @@ def _how_to_repeat(results: Path, runs: pd.DataFrame) -> list[str]:
         there = there[there["status"] == "finished"]
     path = Path(there.iloc[0]["path"])
     record = Record.read(results / path)
-    seeds = record.seeds_together
-    repeated = [
-        ({**record.run.as_dict(), "seed": seed}, results / "repeated" / path.parent / f"seed{seed}")
-        for seed in seeds or [record.run.seed]
-    ]
-    described = [run for run, _ in repeated] if seeds else repeated[0][0]
+    together = record.seeds_together
+    seeds = together or [record.run.seed]
+    described = [{**record.run.as_dict(), "seed": seed} for seed in seeds]
     data = DATA / record.run.dataset
     words = [
-        *("python", "-m", "gmvae.bench", "train-together" if seeds else "train"),
-        json.dumps(described, sort_keys=True),
-        *(str(folder) for _, folder in repeated),
+        *("python", "-m", "gmvae.bench", "train-together" if together else "train"),
+        json.dumps(described if together else described[0], sort_keys=True),
+        *(str(results / "repeated" / path.parent / f"seed{seed}") for seed in seeds),
         *("--train-images", str(data / "train-images.npy")),
         *("--test-images", str(data / "test-images.npy")),
         *("--threads", str(record.threads), "--fresh"),

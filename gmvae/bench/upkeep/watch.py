@@ -42,18 +42,11 @@ def show(results: Path, *, watch: bool) -> str:
                 print(status.headline(), flush=True)
                 status = _changed(status)
         return as_text(status)
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console()
-    if not watch:
-        console.print(as_table(status))
-        return status.headline()
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        Live(as_table(status), console=console, auto_refresh=False) as live,
-    ):
-        while not status.is_over:
+    live = Live(as_table(status), auto_refresh=False)
+    with contextlib.suppress(KeyboardInterrupt), live:
+        while watch and not status.is_over:
             time.sleep(SECONDS)
             status = read_status(results)
             live.update(as_table(status), refresh=True)
@@ -119,9 +112,7 @@ def as_table(status: Status) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for name in ("data", "method", "setting"):
-        table.add_column(name)
+    table = Table("data", "method", "setting", box=None, pad_edge=False)
     for name in (*STATES, "a run"):
         table.add_column(name, justify="right", style=COLOURS.get(name))
     by_setting = defaultdict(list)
