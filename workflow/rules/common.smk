@@ -90,6 +90,11 @@ def shown(paths, category, **labels):
     )
 
 
+def option(name, value):
+    """An option of a command, if it has a value."""
+    return f"--{name} {shlex.quote(str(value))}" if value else ""
+
+
 def one_of(words):
     """Regular expression of any of these words; without a word, nothing matches."""
     return "|".join(map(re.escape, words)) or "(?!)"

@@ -5,9 +5,7 @@ IMAGES = "".join(
     for split in ("train", "test")
 )
 # Not {threads}, which fewer --cores would lower, and the results with it.
-LIMITS = f" --threads {CONFIG.threads}" + (
-    f" --time-limit {CONFIG.time_limit}" if CONFIG.time_limit else ""
-)
+LIMITS = f" --threads {CONFIG.threads} {option('time-limit', CONFIG.time_limit)}"
 
 
 rule train:
