@@ -69,8 +69,8 @@ def _read(path: Path) -> pd.DataFrame:
         return read_table(path)[RUN_COLUMNS]
     except (DataError, KeyError) as error:
         raise DataError(
-            f"{path} cannot be read ({error}); give the path of a table1.csv with its runs.csv "
-            "beside it"
+            f"{path} cannot be read ({error.__cause__ or error}); give the path of a table1.csv "
+            "with its runs.csv beside it"
         ) from error
 
 
