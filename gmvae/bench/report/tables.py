@@ -96,7 +96,7 @@ def build(scored: Iterable[ScoredRun]) -> Tables:
     rows = [_row(run) for run in listed]
     runs, times = _frame(rows, RUN_COLUMNS), _frame(rows, TIME_COLUMNS)
     curves = _frame([row for run in listed for row in _curve_rows(run)], CURVE_COLUMNS)
-    return Tables(runs, curves, table1(runs, published()), times)
+    return Tables(runs, curves, table1(runs), times)
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
@@ -109,15 +109,15 @@ def published() -> pd.DataFrame:
     return pd.read_csv(PUBLISHED, dtype={"K": "Int64", "M": "Int64"})
 
 
-def table1(runs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
+def table1(runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise the seeds of each setting, and append published rows of settings that were not run.
+
+    There are published rows if MNIST is among the data sets.
 
     Parameters
     ----------
     runs : DataFrame
         Columns are `RUN_COLUMNS`.
-    published_rows : DataFrame
-        From `published`; used if MNIST is among the data sets.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def table1(runs: pd.DataFrame, published_rows: pd.DataFrame) -> pd.DataFrame:
         chosen by ELBO are taken over the runs that finished.
     """
     names = {name: f"published_{name}" for name in ("best", "mean", "std", "source")}
-    theirs = published_rows.rename(columns=names).assign(dataset=PUBLISHED_DATASET)
+    theirs = published().rename(columns=names).assign(dataset=PUBLISHED_DATASET)
     by_key = {_key(row): row for row in theirs.to_dict("records")}
     rows = []
     for setting, group in runs.groupby(SETTING, sort=False, dropna=False):
