@@ -109,14 +109,14 @@ def make_report(results: Path, *, partial: bool) -> str:
     config = read_resolved(results)
     runs = make_runs(config)
     command = f"gmvae-bench report {results}"
-    if not partial:
-        score_runs(runs, results)
-        make_tables(results)
-        for name in shown_figures(runs):
-            make_figure(results, name)
-        make_page(results, command)
-        return f"{results}: {len(runs)} runs"
-    return _make_partial(config, runs, results, f"{command} --partial")
+    if partial:
+        return _make_partial(config, runs, results, f"{command} --partial")
+    score_runs(runs, results)
+    make_tables(results)
+    for name in shown_figures(runs):
+        make_figure(results, name)
+    make_page(results, command)
+    return f"{results}: {len(runs)} runs"
 
 
 def shown_figures(runs: Iterable[Run]) -> list[str]:
