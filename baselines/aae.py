@@ -12,14 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.shared.adversarial import GameStep, Player
-from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
-from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, Positive
+from baselines.shared.adversarial import AdversarialClusterer
+from gmvae.clusterer.base import Phases
+from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
-from gmvae.training.devices import noise_generator
-from gmvae.training.step import TrainingSettings
 
 
 class _AAEModel(nn.Module):
@@ -130,7 +128,7 @@ class _AAEGame:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AAE(ProbabilisticNetworkClusterer):
+class AAE(AdversarialClusterer):
     """Adversarial autoencoder with two codes: a categorical cluster and a Gaussian style.
 
     As published: the two codes and their adversaries (two hidden layers of ReLUs), which push the
@@ -183,8 +181,6 @@ class AAE(ProbabilisticNetworkClusterer):
     sharpness: Positive | None = 5.0
     input_noise: NonNegative = 0.3
     adversarial_weight: NonNegative = 10.0
-    batch_size: BatchSize = 256
-    learning_rate: Positive = 2e-3
 
     def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         arch, x_dim = self._architecture()
@@ -198,15 +194,12 @@ class AAE(ProbabilisticNetworkClusterer):
         ).to(samples.device)
         model.p_y_given_zx.set_units(samples)
         self.model_ = model
-        players = [
-            Player("autoencoder", (model.trunk, model.head, model.p_y_given_zx)),
-            Player("adversary_z", (model.adversary_z,)),
-            Player("adversary_x", (model.adversary_x,)),
-        ]
-        game = _AAEGame(self.input_noise, self.adversarial_weight)
-        settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
-        step = GameStep(model, samples, settings, generator, game=game, players=players)
-        phases.train("training", step)
+        players = {
+            "autoencoder": (model.trunk, model.head, model.p_y_given_zx),
+            "adversary_z": (model.adversary_z,),
+            "adversary_x": (model.adversary_x,),
+        }
+        self._play(_AAEGame(self.input_noise, self.adversarial_weight), players, samples, phases)
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Styles, shape (n_samples, x_dim)."""

@@ -10,14 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from baselines.shared.adversarial import GameStep, Player
-from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
-from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, Positive
+from baselines.shared.adversarial import AdversarialClusterer
+from gmvae.clusterer.base import Phases
+from gmvae.clusterer.parameters import Count, NonNegative
 from gmvae.model.architectures import Architecture, architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
-from gmvae.training.devices import noise_generator
-from gmvae.training.step import TrainingSettings
 
 
 class _CatGANModel(nn.Module):
@@ -66,13 +64,13 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
     Running statistics are for predictions, and those are made for real samples only.
     """
     norms = [m for m in network.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
-    momenta = [norm.momentum for norm in norms]
+    momenta = {norm: norm.momentum for norm in norms}
     for norm in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
+        for norm, momentum in momenta.items():
             norm.momentum = momentum
 
 
@@ -114,7 +112,7 @@ class _CatGANGame:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class CatGAN(ProbabilisticNetworkClusterer):
+class CatGAN(AdversarialClusterer):
     """Discriminator that is sure about real samples, uses all clusters, and doubts generated ones.
 
     As published: the objective, in which clusters share as much information with real samples as
@@ -157,8 +155,6 @@ class CatGAN(ProbabilisticNetworkClusterer):
 
     code_dim: Count = 64
     input_noise: NonNegative = 0.5
-    batch_size: BatchSize = 256
-    learning_rate: Positive = 2e-3
 
     def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         model = _CatGANModel(
@@ -170,14 +166,8 @@ class CatGAN(ProbabilisticNetworkClusterer):
         ).to(samples.device)
         model.generator.set_units(samples)
         self.model_ = model
-        players = [
-            Player("discriminator", (model.trunk, model.head)),
-            Player("generator", (model.generator,)),
-        ]
-        game = _CatGANGame(self.input_noise)
-        settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
-        step = GameStep(model, samples, settings, generator, game=game, players=players)
-        phases.train("training", step)
+        players = {"discriminator": (model.trunk, model.head), "generator": (model.generator,)}
+        self._play(_CatGANGame(self.input_noise), players, samples, phases)
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.log_p_z(y).exp()

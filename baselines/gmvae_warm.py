@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ from gmvae.training.devices import noise_generator, seeded
 from gmvae.training.loop import Record, Training
 from gmvae.training.progress import Progress
 from gmvae.training.restarts import Restart
-from gmvae.training.step import TrainingSettings, TrainingStep
+from gmvae.training.step import TrainingStep
 
 JITTERED_SHARE = 2 / 3
 """Share of the epochs of the joint training over which the jitter fades."""
@@ -106,55 +106,34 @@ precision, device, verbose, random_state
         progress: Progress | None,
     ) -> Restart:
         cold = super()._restart(number, seed, samples, checkpoints, progress)
-        start = self._autoencoder(cold, samples, checkpoints, progress)
-
-        def begin() -> float:
-            start.run(self.pretrain_epochs)
-            model = cold.network
-            codes = codes_of(lambda y: model.q_xw_given_y(y).q_x.mean, samples)
-            start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
-            set_posterior_noise(model.head, codes)
-            return float(start.history["seconds"][-1])
-
-        settings, name = TrainingSettings.of(self), f"restart{number}"
-        training = _StartedTraining(
-            begin,
-            cold.training.step,
-            settings,
-            checkpoints,
-            name,
-            progress=progress,
-            restart=self._reported(number),
-        )
-        return Restart(number, seed, cold.network, training)
-
-    def _autoencoder(
-        self,
-        cold: Restart,
-        samples: Tensor,
-        checkpoints: Checkpoints | None,
-        progress: Progress | None,
-    ) -> Training:
-        settings, model = pretraining(self), cold.network
-        with seeded(cold.seed, samples.device):
+        model, joint = cold.network, cold.training
+        with seeded(seed, samples.device):
             # The second one: the first would begin with the numbers that initialised the network.
             _, generator = (noise_generator(samples.device) for _ in range(2))
+        settings = pretraining(self)
+        jitter = AffineJitter(self.jitter) if self.jitter else None
         step = TrainingStep(
             model,
-            Reconstruction(reconstruction, AffineJitter(self.jitter) if self.jitter else None),
+            Reconstruction(reconstruction, jitter),
             samples,
             settings,
             generator,
             modules=(model.trunk, model.head, model.observation_model),
         )
-        return Training(
-            step,
-            settings,
-            checkpoints,
-            f"autoencoder{cold.number}",
-            progress=progress,
-            restart=self._reported(cold.number),
+        shown: dict[str, Any] = {"progress": progress, "restart": self._reported(number)}
+        start = Training(step, settings, checkpoints, f"autoencoder{number}", **shown)
+
+        def begin() -> float:
+            start.run(self.pretrain_epochs)
+            codes = codes_of(lambda y: model.q_xw_given_y(y).q_x.mean, samples)
+            start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
+            set_posterior_noise(model.head, codes)
+            return float(start.history["seconds"][-1])
+
+        training = _StartedTraining(
+            begin, joint.step, joint.settings, checkpoints, f"restart{number}", **shown
         )
+        return replace(cold, training=training)
 
 
 class _StartedTraining(Training):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.shared.codes import codes_of
 from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
 from gmvae.clusterer.parameters import Count, NetworkName, Positive, Share
 from gmvae.model.architectures import image_side
@@ -18,16 +21,6 @@ from gmvae.training.step import TrainingSettings, TrainingStep
 Score = Callable[[Any, Tensor, Tensor], Tensor]
 """Function of a network, the input of its encoder and the target of its decoder, both (B, y_dim).
 It returns the quality of the reconstruction of each sample, (B,)."""
-
-
-class Corruption(Protocol):
-    """Corruption of the input of a denoising autoencoder."""
-
-    def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-        """Draw random numbers for samples of `shape` (B, y_dim), first axis B."""
-
-    def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
-        """Input of the encoder for `y`, shape (B, y_dim)."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +84,11 @@ class Reconstruction:
     Attributes
     ----------
     score : Score
-    corruption : Corruption, optional
+    corruption : Masking or AffineJitter, optional
     """
 
     score: Score
-    corruption: Corruption | None = None
+    corruption: Masking | AffineJitter | None
 
     def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Tensor | None:
         """Draw random numbers for the corruption of a batch."""
@@ -128,8 +121,8 @@ def pretraining(estimator: Any) -> TrainingSettings:
 class AutoencoderFirst(ProbabilisticNetworkClusterer):
     """A clusterer whose network begins as a denoising autoencoder.
 
-    The network has ``reconstruction``, a `Score`; ``neutral``, the values in place of masked ones;
-    and ``parts``, the modules of the autoencoder.
+    The network has ``encode``, which gives the codes of samples, and ``reconstruction``, a `Score`.
+    Its modules are those of the autoencoder; what it learns beyond that are parameters of its own.
     """
 
     network: NetworkName = "dec-fc"
@@ -138,17 +131,23 @@ class AutoencoderFirst(ProbabilisticNetworkClusterer):
     pretrain_epochs: Count = 15
     pretrain_learning_rate: Positive = 1e-3
 
-    def _learn_to_reconstruct(
-        self, samples: Tensor, generator: torch.Generator, phases: Phases
-    ) -> None:
+    def _learn_codes(
+        self, samples: Tensor, neutral: Tensor, generator: torch.Generator, phases: Phases
+    ) -> NDArray[np.float32]:
+        """Train the autoencoder, with `neutral` in place of masked values; returns all codes."""
         model = self.model_
-        corruption = Masking(self.masked, model.neutral) if self.masked else None
+        corruption = Masking(self.masked, neutral) if self.masked else None
         step = TrainingStep(
             model,
             Reconstruction(type(model).reconstruction, corruption),
             samples,
             pretraining(self),
             generator,
-            modules=model.parts,
+            modules=list(model.children()),
         )
         phases.train("autoencoder", step, observed=False)
+        return codes_of(model.encode, samples)
+
+    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Codes, the space that is clustered, shape (n_samples, x_dim)."""
+        return self._read(lambda y: (self.model_.encode(y),), Y)[0]

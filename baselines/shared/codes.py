@@ -50,10 +50,10 @@ class Mixture:
     variances: NDArray[np.float64]
 
 
-def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int = 3) -> Mixture:
+def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int) -> Mixture:
     """Fit the mixture with which a deep model starts.
 
-    It is the most likely of several fits. EM uses full covariances, since the axes of the codes
+    It is the most likely of three fits. EM uses full covariances, since the axes of the codes
     have no meaning, and starts from k-means; only the diagonals are kept. Of many codes, a random
     selection is used.
 
@@ -62,8 +62,6 @@ def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int 
     codes : ndarray, shape (N, D)
     n_clusters : int
     seed : int
-    n_init : int, default=3
-        Number of starts; the one with the highest likelihood of the codes is kept.
 
     Raises
     ------
@@ -71,12 +69,11 @@ def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int 
         If a component degenerates.
     """
     if len(codes) > MAX_CODES:
-        chosen = np.random.default_rng(seed).choice(len(codes), MAX_CODES, replace=False)
-        codes = codes[chosen]
+        codes = np.random.default_rng(seed).choice(codes, MAX_CODES, replace=False)
     codes = codes.astype(np.float64)
     mixture = GaussianMixture(
         n_clusters,
-        n_init=n_init,
+        n_init=3,
         reg_covar=max(1e-4 * float(codes.var(axis=0).mean()), MIN_VARIANCE),
         max_iter=200,
         random_state=seed,

@@ -6,6 +6,7 @@ Kingma and Welling, arXiv:1312.6114; the clusterers on its latent means are ``va
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from gmvae.clusterer.base import NetworkClusterer, Phases
-from gmvae.clusterer.evaluation import evaluate
 from gmvae.clusterer.parameters import Count
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
@@ -50,10 +50,18 @@ class VAEModel(nn.Module):
         mean, log_var = head.chunk(2, dim=-1)
         return DiagonalNormal(mean, log_var)
 
-    def terms(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Reconstruction and KL( q(x|y) || N(0, I) ), nats, shape (B,) each, from one sample."""
+    def encode(self, y: Tensor) -> Tensor:
+        """Mean of q(x | y), shape (B, x_dim)."""
+        return self.q_x_given_y(y).mean
+
+    def terms(self, y: Tensor, noise: Tensor) -> dict[str, Tensor]:
+        """Terms of the bound from one sample of x, nats, shape (B,) each.
+
+        The first is the reconstruction, from which the others are subtracted.
+        """
         q_x = self.q_x_given_y(y)
-        return self.p_y_given_x(q_x.rsample(noise)).log_prob(y), q_x.kl_from_standard()
+        reconstruction = self.p_y_given_x(q_x.rsample(noise)).log_prob(y)
+        return {"reconstruction": reconstruction, "kl": q_x.kl_from_standard()}
 
     def draw_noise(self, n_rows: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw noise for one sample of x per row, shape (n_rows, x_dim)."""
@@ -61,23 +69,20 @@ class VAEModel(nn.Module):
         return torch.randn((n_rows, self.x_dim), generator=generator, device=device)
 
 
-class _VAEObjective:
+class VAEObjective:
     """The negative bound, in the form of `gmvae.training.step.Objective`."""
 
     def draw_noise(self, network: VAEModel, n_rows: int, generator: torch.Generator) -> Tensor:
+        """Draw the noise of one batch."""
         return network.draw_noise(n_rows, generator)
 
     def __call__(
         self, network: VAEModel, y: Tensor, noise: Tensor, progress: float
     ) -> dict[str, Tensor]:
-        """Loss of a batch, and the means of both terms."""
-        reconstruction, kl = (term.mean() for term in network.terms(y, noise))
-        return {
-            "loss": kl - reconstruction,
-            "elbo": reconstruction - kl,
-            "reconstruction": reconstruction,
-            "kl": kl,
-        }
+        """Loss of a batch, and the means of all terms."""
+        means = {name: term.mean() for name, term in network.terms(y, noise).items()}
+        elbo = functools.reduce(torch.sub, means.values())
+        return {"loss": -elbo, "elbo": elbo, **means}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -109,11 +114,8 @@ class VAEClusterer(NetworkClusterer):
     x_dim: Count | None = None
 
     @abstractmethod
-    def _clusterer(self, seed: int) -> Any:
-        """Make the unfitted clusterer for the latent means."""
-
-    def _fit_clusterer(self, clusterer: Any, latent: NDArray) -> Any:
-        return clusterer.fit(latent)
+    def _fit_clusterer(self, latent: NDArray, seed: int) -> Any:
+        """Make the clusterer for the latent means, and fit it to them."""
 
     def _learn(self, samples: Tensor, seed: int, phases: Phases) -> None:
         arch, x_dim = self._architecture()
@@ -122,20 +124,19 @@ class VAEClusterer(NetworkClusterer):
         self.model_ = model
         generator = noise_generator(samples.device)
         settings = TrainingSettings.of(self)
-        step = TrainingStep(model, _VAEObjective(), samples, settings, generator)
+        step = TrainingStep(model, VAEObjective(), samples, settings, generator)
         history = phases.train("training", step, observed=False)
-        reconstruction, kl = evaluate(
-            lambda y: model.terms(y, model.draw_noise(len(y))), samples, samples.device
+        reconstruction, kl = self._evaluate(
+            lambda y: tuple(model.terms(y, model.draw_noise(len(y))).values()), samples
         )
         self.elbo_ = finite_elbo(reconstruction - kl, history)
-        latent = evaluate(self._latent, samples, samples.device)[0]
-        self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
+        self.clusterer_ = self._fit_clusterer(self._evaluate(self._latent, samples)[0], seed)
 
     def _latent(self, y: Tensor) -> tuple[Tensor]:
-        return (self.model_.q_x_given_y(y).mean,)
+        return (self.model_.encode(y),)
 
     def _clusters(self, samples: Tensor) -> NDArray[np.intp]:
-        return self.clusterer_.predict(evaluate(self._latent, samples, samples.device)[0])
+        return self.clusterer_.predict(self._evaluate(self._latent, samples)[0])
 
     def _learnt(self) -> dict[str, Tensor]:
         tensors = super()._learnt()
