@@ -26,7 +26,7 @@ from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report import figures
 from gmvae.bench.report.build import PAGE_NAME, TABLE_NAMES, shown_figures
 from gmvae.bench.upkeep.outdated import find_outdated
-from gmvae.bench.upkeep.repair import begin
+from gmvae.bench.upkeep.recovery import begin
 from gmvae.bench.upkeep.watch import narrate
 
 # The command that makes the results again, for the page.
