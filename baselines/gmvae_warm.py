@@ -15,8 +15,14 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from baselines.shared.autoencoder import AffineJitter, Reconstruction, pretraining
-from baselines.shared.codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
+from baselines.shared.autoencoder import (
+    AffineJitter,
+    Reconstruction,
+    codes_of,
+    pretraining,
+    set_posterior_noise,
+)
+from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
 from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.estimator import GMVAE
 from gmvae.model.gmvae import GMVAEModel, Noise

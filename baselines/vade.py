@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from baselines.shared.autoencoder import AutoencoderFirst
-from baselines.shared.codes import Mixture, mixture_of_codes, set_posterior_noise
+from baselines.shared.autoencoder import AutoencoderFirst, set_posterior_noise
+from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
 from baselines.shared.vae import VAEModel, VAEObjective
 from gmvae.clusterer.base import Phases
 from gmvae.model.architectures import Architecture

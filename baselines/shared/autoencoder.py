@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.shared.codes import codes_of
+from baselines.shared.mixture_of_codes import MIN_VARIANCE
 from gmvae.clusterer.base import Phases, ProbabilisticNetworkClusterer
+from gmvae.clusterer.evaluation import evaluate
 from gmvae.clusterer.parameters import Count, NetworkName, Positive, Share
 from gmvae.model.architectures import image_side
+from gmvae.training.loop import DivergenceError
 from gmvae.training.step import TrainingSettings, TrainingStep
+
+INITIAL_NOISE = 0.05
+"""Initial variance of q(x | y), as a share of the variance of the codes."""
 
 Score = Callable[[Any, Tensor, Tensor], Tensor]
 """Function of a network, the input of its encoder and the target of its decoder, both (B, y_dim).
@@ -115,6 +120,41 @@ def pretraining(estimator: Any) -> TrainingSettings:
         phase="autoencoder",
         rate_name="pretrain_learning_rate",
     )
+
+
+def codes_of(encode: Callable[[Tensor], Tensor], samples: Tensor) -> NDArray[np.float32]:
+    """Codes of all samples, shape (N, x_dim).
+
+    Raises
+    ------
+    DivergenceError
+        If they are not finite.
+    """
+    codes = evaluate(lambda y: (encode(y),), samples, samples.device)[0]
+    if not np.isfinite(codes).all():
+        raise DivergenceError(
+            "the autoencoder diverged in its last step: its codes are not finite; a lower "
+            "pretrain_learning_rate usually helps"
+        )
+    return codes
+
+
+@torch.no_grad()
+def set_posterior_noise(head: nn.Linear, codes: NDArray[np.floating]) -> None:
+    """Give q(x | y) one small variance for all y, after a phase without noise.
+
+    Parameters
+    ----------
+    head : Linear
+        Layer whose outputs are x_dim means, x_dim log variances, and possibly others.
+    codes : ndarray, shape (N, x_dim)
+        Codes of the training samples; the variance is `INITIAL_NOISE` times theirs.
+    """
+    x_dim = codes.shape[1]
+    rows = slice(x_dim, 2 * x_dim)
+    variances = np.maximum(INITIAL_NOISE * codes.var(axis=0), MIN_VARIANCE)
+    head.weight[rows] = 0
+    head.bias[rows] = torch.from_numpy(np.log(variances)).to(head.bias)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -6,8 +6,8 @@ import scipy.ndimage
 import torch
 
 from baselines import gmvae_warm
-from baselines.shared.autoencoder import AffineJitter
-from baselines.shared.codes import Mixture, mixture_of_codes, set_posterior_noise
+from baselines.shared.autoencoder import AffineJitter, set_posterior_noise
+from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
 from gmvae import GMVAE
 from gmvae.model.architectures import architecture
 from gmvae.training.loop import DivergenceError
