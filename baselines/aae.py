@@ -12,15 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.shared.adversarial import GameStep, Player
-from gmvae.clusterer.base import ProbabilisticClusterer
-from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, OnlyAgreement, Positive
+from baselines.shared.adversarial import AdversarialClusterer
+from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
-from gmvae.training.devices import noise_generator
 from gmvae.training.restarts import Phase
-from gmvae.training.step import TrainingSettings
 
 
 class _AAEModel(nn.Module):
@@ -131,7 +128,7 @@ class _AAEGame:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AAE(ProbabilisticClusterer):
+class AAE(AdversarialClusterer):
     """Adversarial autoencoder with two codes: a categorical cluster and a Gaussian style.
 
     As published: the two codes and their adversaries (two hidden layers of ReLUs), which push the
@@ -166,7 +163,7 @@ class AAE(ProbabilisticClusterer):
     schedule, n_init, init_epochs, precision, device, verbose
         As for `gmvae.GMVAE`.
     select_by : {"agreement"}, default="agreement"
-        No value of this objective compares runs.
+        No value of this objective tells good runs from bad.
     random_state : int, RandomState or None, default=None
 
     Attributes
@@ -186,9 +183,6 @@ class AAE(ProbabilisticClusterer):
     sharpness: Positive | None = 5.0
     input_noise: NonNegative = 0.3
     adversarial_weight: NonNegative = 10.0
-    batch_size: BatchSize = 256
-    learning_rate: Positive = 2e-3
-    select_by: OnlyAgreement = "agreement"
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the networks and yield their only phase; see `NetworkClusterer.phases`."""
@@ -203,15 +197,14 @@ class AAE(ProbabilisticClusterer):
         ).to(samples.device)
         model.p_y_given_zx.set_units(samples)
         self.model_ = model
-        players = [
-            Player("autoencoder", (model.trunk, model.head, model.p_y_given_zx)),
-            Player("adversary_z", (model.adversary_z,)),
-            Player("adversary_x", (model.adversary_x,)),
-        ]
-        game = _AAEGame(self.input_noise, self.adversarial_weight)
-        settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
-        step = GameStep(model, samples, settings, generator, game=game, players=players)
-        yield Phase("training", step)
+        players = {
+            "autoencoder": (model.trunk, model.head, model.p_y_given_zx),
+            "adversary_z": (model.adversary_z,),
+            "adversary_x": (model.adversary_x,),
+        }
+        yield self._game_phase(
+            _AAEGame(self.input_noise, self.adversarial_weight), players, samples
+        )
 
     def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
         """Styles, shape (n_samples, x_dim)."""

@@ -10,15 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from baselines.shared.adversarial import GameStep, Player
-from gmvae.clusterer.base import ProbabilisticClusterer
-from gmvae.clusterer.parameters import BatchSize, Count, NonNegative, OnlyAgreement, Positive
+from baselines.shared.adversarial import AdversarialClusterer
+from gmvae.clusterer.parameters import Count, NonNegative
 from gmvae.model.architectures import Architecture, architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
-from gmvae.training.devices import noise_generator
 from gmvae.training.restarts import Phase
-from gmvae.training.step import TrainingSettings
 
 
 class _CatGANModel(nn.Module):
@@ -67,13 +64,13 @@ def frozen_statistics(network: nn.Module) -> Iterator[None]:
     Running statistics are for predictions, and those are made for real samples only.
     """
     norms = [m for m in network.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
-    momenta = [norm.momentum for norm in norms]
+    momenta = {norm: norm.momentum for norm in norms}
     for norm in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
+        for norm, momentum in momenta.items():
             norm.momentum = momentum
 
 
@@ -115,7 +112,7 @@ class _CatGANGame:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class CatGAN(ProbabilisticClusterer):
+class CatGAN(AdversarialClusterer):
     """Discriminator that is sure about real samples, uses all clusters, and doubts generated ones.
 
     As published: the objective, in which clusters share as much information with real samples as
@@ -142,7 +139,7 @@ class CatGAN(ProbabilisticClusterer):
     schedule, n_init, init_epochs, precision, device, verbose
         As for `gmvae.GMVAE`.
     select_by : {"agreement"}, default="agreement"
-        No value of this objective compares runs.
+        No value of this objective tells good runs from bad.
     random_state : int, RandomState or None, default=None
 
     Attributes
@@ -160,9 +157,6 @@ class CatGAN(ProbabilisticClusterer):
 
     code_dim: Count = 64
     input_noise: NonNegative = 0.5
-    batch_size: BatchSize = 256
-    learning_rate: Positive = 2e-3
-    select_by: OnlyAgreement = "agreement"
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the networks and yield their only phase; see `NetworkClusterer.phases`."""
@@ -175,14 +169,8 @@ class CatGAN(ProbabilisticClusterer):
         ).to(samples.device)
         model.generator.set_units(samples)
         self.model_ = model
-        players = [
-            Player("discriminator", (model.trunk, model.head)),
-            Player("generator", (model.generator,)),
-        ]
-        game = _CatGANGame(self.input_noise)
-        settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
-        step = GameStep(model, samples, settings, generator, game=game, players=players)
-        yield Phase("training", step)
+        players = {"discriminator": (model.trunk, model.head), "generator": (model.generator,)}
+        yield self._game_phase(_CatGANGame(self.input_noise), players, samples)
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.log_p_z(y).exp()

@@ -8,24 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 from baselines.shared.autoencoder import AutoencoderFirst
-from baselines.shared.codes import codes_of
 from gmvae.clusterer.evaluation import evaluate
-from gmvae.clusterer.parameters import (
-    BatchSize,
-    Count,
-    OnlyAgreement,
-    Positive,
-    Schedule,
-    Share,
-)
+from gmvae.clusterer.parameters import BatchSize, Count, OnlyAgreement, Positive, Schedule, Share
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Decoder, Trunk, as_batch, full_precision
 from gmvae.training.devices import noise_generator
@@ -66,29 +57,18 @@ class _DECModel(nn.Module):
         """Convert samples to the units in which the networks see and reconstruct them."""
         return (y - self.centre) * self.scale
 
-    def encode(self, inputs: Tensor) -> Tensor:
-        """Codes (B, x_dim) of `inputs` that are in units."""
-        return full_precision(self.head(self.trunk(inputs)))
+    def encode(self, y: Tensor) -> Tensor:
+        """Codes of samples, shape (B, x_dim)."""
+        return full_precision(self.head(self.trunk(self.in_units(y))))
 
     def reconstruction(self, seen: Tensor, y: Tensor) -> Tensor:
         """Negative squared error, in units, mean over the values, shape (B,)."""
-        seen, target = self.in_units(seen), self.in_units(y)
         output = full_precision(self.decoder(self.encode(seen)))
-        return -(output - target).square().mean(-1)
-
-    @property
-    def parts(self) -> tuple[nn.Module, ...]:
-        """Encoder and decoder."""
-        return self.trunk, self.head, self.decoder
-
-    @property
-    def neutral(self) -> Tensor:
-        """Values in place of masked ones, shape (y_dim,): 0 in units."""
-        return self.centre
+        return -(output - self.in_units(y)).square().mean(-1)
 
     def log_q(self, y: Tensor) -> Tensor:
         """Log of the soft assignment of each sample, shape (B, K)."""
-        return log_soft_assignment(self.encode(self.in_units(y)), self.means)
+        return log_soft_assignment(self.encode(y), self.means)
 
 
 def log_soft_assignment(codes: Tensor, means: Tensor) -> Tensor:
@@ -144,28 +124,21 @@ class _ClusteringStep(TrainingStep):
 
     Parameters
     ----------
-    network, samples, settings, generator
-        As for `gmvae.training.step.TrainingStep`.
+    network : _DECModel
+    *arguments
+        Samples, settings and generator, as for `gmvae.training.step.TrainingStep`.
     tolerance : float
         Training has converged when a smaller share of the samples changes its cluster in an epoch.
     """
 
-    def __init__(
-        self,
-        network: _DECModel,
-        samples: Tensor,
-        settings: TrainingSettings,
-        generator: torch.Generator,
-        *,
-        tolerance: float,
-    ):
+    def __init__(self, network: _DECModel, *arguments: Any, tolerance: float):
         modules = (network.trunk, network.head, network.means)
-        super().__init__(network, _Clustering(), samples, settings, generator, modules=modules)
+        super().__init__(network, _Clustering(), *arguments, modules=modules)
         self.tolerance = tolerance
         network.eval()
         q = self._soft_assignment()
         self.targets, self.clusters = target_distribution(q), q.argmax(1)
-        self.changed = torch.ones((), device=samples.device)
+        self.changed = torch.ones((), device=self.samples.device)
 
     @property
     def converged(self) -> bool:  # type: ignore[override]
@@ -234,7 +207,7 @@ class DEC(AutoencoderFirst):
     n_init, init_epochs, precision, device, verbose
         As for `gmvae.GMVAE`; `init_epochs` are those of the clustering phase.
     select_by : {"agreement"}, default="agreement"
-        No value of this objective compares runs.
+        No value of this objective tells good runs from bad.
     random_state : int, RandomState or None, default=None
 
     Attributes
@@ -267,8 +240,7 @@ class DEC(AutoencoderFirst):
         model.set_units(samples, pixels=self.observation_ == "bernoulli")
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
-        yield self._autoencoder_phase(samples, generators[0])
-        codes = codes_of(lambda y: model.encode(model.in_units(y)), samples)
+        codes = yield from self._codes_phase(samples, model.centre, generators[0])
         kmeans = KMeans(self.n_clusters, n_init=20, random_state=seed).fit(codes)
         with torch.no_grad():
             model.means.copy_(torch.from_numpy(kmeans.cluster_centers_))
@@ -276,10 +248,6 @@ class DEC(AutoencoderFirst):
         step = _ClusteringStep(model, samples, settings, generators[1], tolerance=self.tolerance)
         yield Phase("clustering", step)
         self.converged_ = step.converged
-
-    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
-        """Codes, the space that is clustered, shape (n_samples, x_dim)."""
-        return self._read(lambda y: (self.model_.encode(self.model_.in_units(y)),), Y)[0]
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.log_q(y).exp()

@@ -15,8 +15,14 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from baselines.shared.autoencoder import AffineJitter, Reconstruction, pretraining
-from baselines.shared.codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
+from baselines.shared.autoencoder import (
+    AffineJitter,
+    Reconstruction,
+    codes_of,
+    pretraining,
+    set_posterior_noise,
+)
+from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
 from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.estimator import GMVAE
 from gmvae.model.gmvae import GMVAEModel, Noise
@@ -95,11 +101,11 @@ init_epochs, precision, device, verbose, random_state
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the model and yield both phases; see `NetworkClusterer.phases`."""
-        [training] = super().phases(samples, seed)
-        model = self.model_
+        [joint] = super().phases(samples, seed)
+        model, jitter = self.model_, AffineJitter(self.jitter) if self.jitter else None
         step = TrainingStep(
             model,
-            Reconstruction(reconstruction, AffineJitter(self.jitter) if self.jitter else None),
+            Reconstruction(reconstruction, jitter),
             samples,
             pretraining(self),
             noise_generator(samples.device),
@@ -109,7 +115,7 @@ init_epochs, precision, device, verbose, random_state
         codes = codes_of(lambda y: model.q_xw_given_y(y).q_x.mean, samples)
         start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
         set_posterior_noise(model.head, codes)
-        yield training
+        yield joint
 
 
 class _JitteredNoise(NamedTuple):

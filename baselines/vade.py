@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from baselines.shared.autoencoder import AutoencoderFirst
-from baselines.shared.codes import Mixture, codes_of, mixture_of_codes, set_posterior_noise
-from baselines.shared.vae import VAEModel
-from gmvae.clusterer.evaluation import evaluate
+from baselines.shared.autoencoder import AutoencoderFirst, set_posterior_noise
+from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
+from baselines.shared.vae import VAEModel, VAEObjective
 from gmvae.clusterer.parameters import Criterion
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
@@ -27,14 +23,6 @@ from gmvae.training.devices import noise_generator, seeded
 from gmvae.training.loop import finite_elbo
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
-
-
-class _Terms(NamedTuple):
-    """Bound of each sample in nats, shape (B,): reconstruction - conditional_prior - z_prior."""
-
-    reconstruction: Tensor
-    conditional_prior: Tensor
-    z_prior: Tensor
 
 
 class _VaDEModel(VAEModel):
@@ -69,7 +57,7 @@ class _VaDEModel(VAEModel):
         log_p_z = torch.log_softmax(self.weight_logits, dim=0)
         return log_p_z + self.p_x_given_z().log_prob(x.unsqueeze(-2))
 
-    def bound(self, y: Tensor, noise: Tensor) -> _Terms:
+    def terms(self, y: Tensor, noise: Tensor) -> dict[str, Tensor]:
         """Equation 9 of the paper, with one sample of x, and q(z | y) of equation 16."""
         q_x = self.q_x_given_y(y)
         x = q_x.rsample(noise)
@@ -77,11 +65,11 @@ class _VaDEModel(VAEModel):
         log_q_z = torch.log_softmax(self.log_p_xz(x), dim=-1)  # (B, K)
         q_z = log_q_z.exp()
         kl_x = q_x.unsqueeze(-2).kl(self.p_x_given_z())  # (B, K)
-        return _Terms(
-            self.p_y_given_x(x).log_prob(y),
-            (q_z * kl_x).sum(-1),
-            (q_z * (log_q_z - log_p_z)).sum(-1),
-        )
+        return {
+            "reconstruction": self.p_y_given_x(x).log_prob(y),
+            "conditional_prior": (q_z * kl_x).sum(-1),
+            "z_prior": (q_z * (log_q_z - log_p_z)).sum(-1),
+        }
 
     def elbo(self, y: Tensor, noise: Tensor) -> Tensor:
         """The bound with z summed out exactly, from one sample of x, shape (B,)."""
@@ -92,35 +80,7 @@ class _VaDEModel(VAEModel):
 
     def reconstruction(self, seen: Tensor, y: Tensor) -> Tensor:
         """Log p(y | x) at the mean of q(x | seen), shape (B,): the model as an autoencoder."""
-        return self.p_y_given_x(self.q_x_given_y(seen).mean).log_prob(y)
-
-    @property
-    def parts(self) -> tuple[nn.Module, ...]:
-        """Encoder and decoder."""
-        return self.trunk, self.head, self.p_y_given_x
-
-    @property
-    def neutral(self) -> Tensor:
-        """Values in place of masked ones, shape (y_dim,): 0, or the mean of real values."""
-        return self.p_y_given_x.mean
-
-    def probabilities(self, y: Tensor) -> Tensor:
-        """p(z | x) at the mean of q(x | y), shape (B, K)."""
-        return torch.softmax(self.log_p_xz(self.q_x_given_y(y).mean), dim=-1)
-
-
-class _VaDEObjective:
-    """The negative bound, in the form of `gmvae.training.step.Objective`."""
-
-    def draw_noise(self, network: _VaDEModel, n_rows: int, generator: torch.Generator) -> Tensor:
-        return network.draw_noise(n_rows, generator)
-
-    def __call__(
-        self, network: _VaDEModel, y: Tensor, noise: Tensor, progress: float
-    ) -> dict[str, Tensor]:
-        terms = _Terms(*(term.mean() for term in network.bound(y, noise)))
-        elbo = terms.reconstruction - terms.conditional_prior - terms.z_prior
-        return {"loss": -elbo, "elbo": elbo, **terms._asdict()}
+        return self.p_y_given_x(self.encode(seen)).log_prob(y)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -160,7 +120,7 @@ class VaDE(AutoencoderFirst):
         Mean bound of the training samples, nats per sample.
     model_, labels_, history_, records_
         As for `NetworkClusterer`. History, nats per sample: ``reconstruction`` in
-        both phases; ``prior``, ``cluster_prior`` and the resulting ``elbo`` in the second.
+        both phases; ``conditional_prior``, ``z_prior`` and the resulting ``elbo`` in the second.
 
     References
     ----------
@@ -179,22 +139,16 @@ class VaDE(AutoencoderFirst):
         model.p_y_given_x.set_units(samples)
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
-        yield self._autoencoder_phase(samples, generators[0])
-        codes = codes_of(lambda y: model.q_x_given_y(y).mean, samples)
+        codes = yield from self._codes_phase(samples, model.p_y_given_x.mean, generators[0])
         model.set_prior(mixture_of_codes(codes, self.n_clusters, seed))
         set_posterior_noise(model.head, codes)
         settings = TrainingSettings.of(self)
-        step = TrainingStep(model, _VaDEObjective(), samples, settings, generators[1])
+        step = TrainingStep(model, VAEObjective(), samples, settings, generators[1])
         yield Phase("joint", step)
         with seeded(seed, samples.device):  # whatever random numbers `on_epoch` has drawn
-            elbo = evaluate(
-                lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples, samples.device
-            )[0]
+            elbo = self._evaluate(lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples)[0]
         self.elbo_ = finite_elbo(elbo)
 
-    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
-        """Posterior means of x, shape (n_samples, x_dim)."""
-        return self._read(lambda y: (self.model_.q_x_given_y(y).mean,), Y)[0]
-
     def _probabilities(self, y: Tensor) -> Tensor:
-        return self.model_.probabilities(y)
+        """p(z | x) at the mean of q(x | y), shape (B, n_clusters)."""
+        return torch.softmax(self.model_.log_p_xz(self.model_.encode(y)), dim=-1)

@@ -17,13 +17,10 @@ class VAEGaussianMixture(VAEClusterer):
     starts from k-means. Parameters and attributes are those of `baselines.shared.vae.VAEClusterer`.
     """
 
-    def _clusterer(self, seed: int) -> GaussianMixture:
-        return GaussianMixture(self.n_clusters, reg_covar=1e-4, max_iter=300, random_state=seed)
-
-    def _fit_clusterer(self, clusterer: GaussianMixture, latent: NDArray) -> GaussianMixture:
-        return fit_mixture(clusterer, latent)
+    def _fit_clusterer(self, latent: NDArray, seed: int) -> GaussianMixture:
+        mixture = GaussianMixture(self.n_clusters, reg_covar=1e-4, max_iter=300, random_state=seed)
+        return fit_mixture(mixture, latent)
 
     def predict_proba(self, Y: ArrayLike) -> NDArray[np.float64]:
         """Posterior probability of each component, shape (n_samples, n_clusters)."""
-        latent = self.transform(Y)
-        return self.clusterer_.predict_proba(latent)
+        return self.clusterer_.predict_proba(self.transform(Y))

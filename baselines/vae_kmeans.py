@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from baselines.shared.vae import VAEClusterer
@@ -14,5 +15,5 @@ class VAEKMeans(VAEClusterer):
     Parameters and attributes are those of `baselines.shared.vae.VAEClusterer`.
     """
 
-    def _clusterer(self, seed: int) -> KMeans:
-        return KMeans(self.n_clusters, n_init=10, random_state=seed)
+    def _fit_clusterer(self, latent: NDArray, seed: int) -> KMeans:
+        return KMeans(self.n_clusters, n_init=10, random_state=seed).fit(latent)

@@ -44,10 +44,8 @@ class LogHandler(LogHandlerBase):
         event = str(getattr(record, "event", "") or "").rpartition(".")[2].lower()
         text = str(record.msg or "")
         if event == "job_info":
-            job = getattr(record, "jobid", None)
-            self._jobs[job] = getattr(record, "rule_msg", None) or str(
-                getattr(record, "rule_name", "a job")
-            )
+            name = getattr(record, "rule_msg", None) or getattr(record, "rule_name", "a job")
+            self._jobs[getattr(record, "jobid", None)] = str(name)
         elif event == "job_error":
             self._untold = ""
             yield from self._failure(record)

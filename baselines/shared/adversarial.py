@@ -9,13 +9,18 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from gmvae.clusterer.base import ProbabilisticClusterer
+from gmvae.clusterer.parameters import BatchSize, OnlyAgreement, Positive
 from gmvae.kernels.adam import FusedAdam
 from gmvae.model.networks import as_batch
-from gmvae.training.devices import autocast
+from gmvae.training.devices import autocast, noise_generator
+from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep, named, parameters_of
 
 BETAS = (0.5, 0.999)
 """Decay rates of Adam against an adversary (Radford et al., arXiv:1511.06434, section 4)."""
+Players = Mapping[str, Sequence[nn.Module]]
+"""The parts of a network that each player trains, in the order of their turns."""
 
 
 class Game(Protocol):
@@ -33,20 +38,6 @@ class Game(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Player:
-    """Part of a network with a loss of its own.
-
-    Attributes
-    ----------
-    name : str
-    parts : tuple of Module
-    """
-
-    name: str
-    parts: tuple[nn.Module, ...]
-
-
 class GameStep(TrainingStep):
     """One step of Adam for each player, on one batch.
 
@@ -57,8 +48,7 @@ class GameStep(TrainingStep):
     network, samples, settings, generator
         As for `gmvae.training.step.TrainingStep`.
     game : Game
-    players : sequence of Player
-        In the order of their turns.
+    players : Players
     """
 
     def __init__(
@@ -69,18 +59,20 @@ class GameStep(TrainingStep):
         generator: torch.Generator,
         *,
         game: Game,
-        players: Sequence[Player],
+        players: Players,
     ):
-        self.network, self.game, self.players, self.samples = network, game, players, samples
+        self.network, self.game, self.samples = network, game, samples
         self.settings, self.generator = settings, generator
         self.batch_size = min(settings.batch_size, len(samples))
-        self.optimizers = [FusedAdam(parameters_of(player.parts), BETAS) for player in players]
+        self.optimizers = {
+            player: FusedAdam(parameters_of(parts), BETAS) for player, parts in players.items()
+        }
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that a step changes, by name; not copies."""
         tensors = named("network", self.network.state_dict())
-        for player, optimizer in zip(self.players, self.optimizers, strict=True):
-            tensors |= named(f"optimizer.{player.name}", optimizer.state())
+        for player, optimizer in self.optimizers.items():
+            tensors |= named(f"optimizer.{player}", optimizer.state())
         return tensors
 
     def draw_noise(self, rows: Tensor) -> Any:
@@ -94,11 +86,25 @@ class GameStep(TrainingStep):
         learning_rate = self.settings.learning_rate_at(progress)
         logged: dict[str, Tensor] = {}
         rounds = self.game(self.network, y, noise, progress)
-        for player, optimizer in zip(self.players, self.optimizers, strict=True):
+        for player, optimizer in self.optimizers.items():
             with autocast(self.settings.precision, y.device):
                 values = dict(next(rounds))
             loss = values.pop("loss")
             torch.autograd.backward(loss, inputs=optimizer.parameters)
             optimizer.step(learning_rate)
-            logged |= {f"{player.name}_loss" if logged else "loss": loss, **values}
+            logged |= {f"{player}_loss" if logged else "loss": loss, **values}
         return {name: value.detach() for name, value in logged.items()}
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class AdversarialClusterer(ProbabilisticClusterer):
+    """A clusterer whose network learns in a game of several players."""
+
+    batch_size: BatchSize = 256
+    learning_rate: Positive = 2e-3
+    select_by: OnlyAgreement = "agreement"
+
+    def _game_phase(self, game: Game, players: Players, samples: Tensor) -> Phase:
+        settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
+        step = GameStep(self.model_, samples, settings, generator, game=game, players=players)
+        return Phase("training", step)

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.shared.mixture_of_codes import MIN_VARIANCE
 from gmvae.clusterer.base import ProbabilisticClusterer
+from gmvae.clusterer.evaluation import evaluate
 from gmvae.clusterer.parameters import Count, NetworkName, Positive, Share
 from gmvae.model.architectures import image_side
+from gmvae.training.loop import DivergenceError
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
+
+INITIAL_NOISE = 0.05
+"""Initial variance of q(x | y), as a share of the variance of the codes."""
 
 Score = Callable[[Any, Tensor, Tensor], Tensor]
 """Function of a network, the input of its encoder and the target of its decoder, both (B, y_dim).
 It returns the quality of the reconstruction of each sample, (B,)."""
-
-
-class Corruption(Protocol):
-    """Corruption of the input of a denoising autoencoder."""
-
-    def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-        """Draw random numbers for samples of `shape` (B, y_dim), first axis B."""
-
-    def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
-        """Input of the encoder for `y`, shape (B, y_dim)."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,11 @@ class Reconstruction:
     Attributes
     ----------
     score : Score
-    corruption : Corruption, optional
+    corruption : Masking or AffineJitter, optional
     """
 
     score: Score
-    corruption: Corruption | None = None
+    corruption: Masking | AffineJitter | None
 
     def draw_noise(self, network: Any, n_rows: int, generator: torch.Generator) -> Tensor | None:
         """Draw random numbers for the corruption of a batch."""
@@ -125,12 +123,47 @@ def pretraining(estimator: Any) -> TrainingSettings:
     )
 
 
+def codes_of(encode: Callable[[Tensor], Tensor], samples: Tensor) -> NDArray[np.float32]:
+    """Codes of all samples, shape (N, x_dim).
+
+    Raises
+    ------
+    DivergenceError
+        If they are not finite.
+    """
+    codes = evaluate(lambda y: (encode(y),), samples, samples.device)[0]
+    if not np.isfinite(codes).all():
+        raise DivergenceError(
+            "the autoencoder diverged in its last step: its codes are not finite; a lower "
+            "pretrain_learning_rate usually helps"
+        )
+    return codes
+
+
+@torch.no_grad()
+def set_posterior_noise(head: nn.Linear, codes: NDArray[np.floating]) -> None:
+    """Give q(x | y) one small variance for all y, after a phase without noise.
+
+    Parameters
+    ----------
+    head : Linear
+        Layer whose outputs are x_dim means, x_dim log variances, and possibly others.
+    codes : ndarray, shape (N, x_dim)
+        Codes of the training samples; the variance is `INITIAL_NOISE` times theirs.
+    """
+    x_dim = codes.shape[1]
+    rows = slice(x_dim, 2 * x_dim)
+    variances = np.maximum(INITIAL_NOISE * codes.var(axis=0), MIN_VARIANCE)
+    head.weight[rows] = 0
+    head.bias[rows] = torch.from_numpy(np.log(variances)).to(head.bias)
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class AutoencoderFirst(ProbabilisticClusterer):
     """A clusterer whose network begins as a denoising autoencoder.
 
-    The network has ``reconstruction``, a `Score`; ``neutral``, the values in place of masked ones;
-    and ``parts``, the modules of the autoencoder.
+    The network has ``encode``, which gives the codes of samples, and ``reconstruction``, a `Score`.
+    Its modules are those of the autoencoder; what it learns beyond that are parameters of its own.
     """
 
     network: NetworkName = "dec-fc"
@@ -139,15 +172,23 @@ class AutoencoderFirst(ProbabilisticClusterer):
     pretrain_epochs: Count = 15
     pretrain_learning_rate: Positive = 1e-3
 
-    def _autoencoder_phase(self, samples: Tensor, generator: torch.Generator) -> Phase:
+    def _codes_phase(
+        self, samples: Tensor, neutral: Tensor, generator: torch.Generator
+    ) -> Generator[Phase, None, NDArray[np.float32]]:
+        """Yield the autoencoder, with `neutral` in place of masked values; returns all codes."""
         model = self.model_
-        corruption = Masking(self.masked, model.neutral) if self.masked else None
+        corruption = Masking(self.masked, neutral) if self.masked else None
         step = TrainingStep(
             model,
             Reconstruction(type(model).reconstruction, corruption),
             samples,
             pretraining(self),
             generator,
-            modules=model.parts,
+            modules=list(model.children()),
         )
-        return Phase("autoencoder", step, has_clusters=False)
+        yield Phase("autoencoder", step, has_clusters=False)
+        return codes_of(model.encode, samples)
+
+    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+        """Codes, the space that is clustered, shape (n_samples, x_dim)."""
+        return self._read(lambda y: (self.model_.encode(y),), Y)[0]

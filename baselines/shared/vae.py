@@ -6,6 +6,7 @@ Kingma and Welling, arXiv:1312.6114; the clusterers on its latent means are ``va
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from gmvae.clusterer.base import NetworkClusterer
-from gmvae.clusterer.evaluation import evaluate
 from gmvae.clusterer.parameters import Count, ElboOrAgreement
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
@@ -52,10 +52,18 @@ class VAEModel(nn.Module):
         mean, log_var = head.chunk(2, dim=-1)
         return DiagonalNormal(mean, log_var)
 
-    def terms(self, y: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """Reconstruction and KL( q(x|y) || N(0, I) ), nats, shape (B,) each, from one sample."""
+    def encode(self, y: Tensor) -> Tensor:
+        """Mean of q(x | y), shape (B, x_dim)."""
+        return self.q_x_given_y(y).mean
+
+    def terms(self, y: Tensor, noise: Tensor) -> dict[str, Tensor]:
+        """Terms of the bound from one sample of x, nats, shape (B,) each.
+
+        The first is the reconstruction, from which the others are subtracted.
+        """
         q_x = self.q_x_given_y(y)
-        return self.p_y_given_x(q_x.rsample(noise)).log_prob(y), q_x.kl_from_standard()
+        reconstruction = self.p_y_given_x(q_x.rsample(noise)).log_prob(y)
+        return {"reconstruction": reconstruction, "kl": q_x.kl_from_standard()}
 
     def draw_noise(self, n_rows: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw noise for one sample of x per row, shape (n_rows, x_dim)."""
@@ -63,23 +71,20 @@ class VAEModel(nn.Module):
         return torch.randn((n_rows, self.x_dim), generator=generator, device=device)
 
 
-class _VAEObjective:
+class VAEObjective:
     """The negative bound, in the form of `gmvae.training.step.Objective`."""
 
     def draw_noise(self, network: VAEModel, n_rows: int, generator: torch.Generator) -> Tensor:
+        """Draw the noise of one batch."""
         return network.draw_noise(n_rows, generator)
 
     def __call__(
         self, network: VAEModel, y: Tensor, noise: Tensor, progress: float
     ) -> dict[str, Tensor]:
-        """Loss of a batch, and the means of both terms."""
-        reconstruction, kl = (term.mean() for term in network.terms(y, noise))
-        return {
-            "loss": kl - reconstruction,
-            "elbo": reconstruction - kl,
-            "reconstruction": reconstruction,
-            "kl": kl,
-        }
+        """Loss of a batch, and the means of all terms."""
+        means = {name: term.mean() for name, term in network.terms(y, noise).items()}
+        elbo = functools.reduce(torch.sub, means.values())
+        return {"loss": -elbo, "elbo": elbo, **means}
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -114,11 +119,8 @@ class VAEClusterer(NetworkClusterer):
     select_by: ElboOrAgreement = "elbo"
 
     @abstractmethod
-    def _clusterer(self, seed: int) -> Any:
-        """Make the unfitted clusterer for the latent means."""
-
-    def _fit_clusterer(self, clusterer: Any, latent: NDArray) -> Any:
-        return clusterer.fit(latent)
+    def _fit_clusterer(self, latent: NDArray, seed: int) -> Any:
+        """Make the clusterer for the latent means, and fit it to them."""
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the VAE and yield its only phase; see `NetworkClusterer.phases`."""
@@ -128,21 +130,20 @@ class VAEClusterer(NetworkClusterer):
         self.model_ = model
         generator = noise_generator(samples.device)
         settings = TrainingSettings.of(self)
-        step = TrainingStep(model, _VAEObjective(), samples, settings, generator)
+        step = TrainingStep(model, VAEObjective(), samples, settings, generator)
         yield Phase("training", step, has_clusters=False)
-        reconstruction, kl = evaluate(
-            lambda y: model.terms(y, model.draw_noise(len(y))), samples, samples.device
+        reconstruction, kl = self._evaluate(
+            lambda y: tuple(model.terms(y, model.draw_noise(len(y))).values()), samples
         )
         self.elbo_ = finite_elbo(reconstruction - kl)
-        latent = evaluate(self._latent, samples, samples.device)[0]
-        self.clusterer_ = self._fit_clusterer(self._clusterer(seed), latent)
+        self.clusterer_ = self._fit_clusterer(self._evaluate(self._latent, samples)[0], seed)
 
     def _latent(self, y: Tensor) -> tuple[Tensor]:
-        return (self.model_.q_x_given_y(y).mean,)
+        return (self.model_.encode(y),)
 
     def clusters_of(self, samples: Tensor) -> NDArray[np.intp]:
-        """Clusters of checked samples (N, y_dim), shape (N,), after the fit."""
-        return self.clusterer_.predict(evaluate(self._latent, samples, samples.device)[0])
+        """Clusters of checked samples (N, y_dim), shape (N,), after the training."""
+        return self.clusterer_.predict(self._evaluate(self._latent, samples)[0])
 
     def _learnt(self) -> dict[str, Tensor]:
         tensors = super()._learnt()

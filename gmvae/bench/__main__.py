@@ -11,16 +11,17 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmvae.bench.disk.errors import UserError
 
 if TYPE_CHECKING:
-    from gmvae.bench.grid.runs import Run
     from gmvae.bench.runs.record import Record
     from gmvae.bench.runs.train import Job
 
+Command = Callable[[argparse.Namespace], str]
 INTERRUPTED = 130
 
 
@@ -52,28 +53,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add(commands: Any, name: str, command: Command, what: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=what)
+    parser.set_defaults(command=command)
+    return parser
+
+
 def _add_steps(commands: Any) -> None:
     """Commands that the rules of the workflow call."""
-    config = commands.add_parser("config", help="write the complete config to its results folder")
+    config = _add(commands, "config", _config, "write the complete config to its results folder")
     config.add_argument("config", type=_json, help="the config as JSON")
-    config.set_defaults(command=_config)
 
-    data = commands.add_parser("data", help="prepare a data set for the workflow")
+    data = _add(commands, "data", _data, "prepare a data set for the workflow")
     data.add_argument("name", help="name of the data set")
     data.add_argument("--npz", help="path of your own .npz file")
     data.add_argument("--data-dir", help="local folder with data sets")
-    data.set_defaults(command=_data)
 
-    train = commands.add_parser("train", help="train one run on images, without labels")
+    train = _add(commands, "train", _train, "train one run on images, without labels")
     train.add_argument("run", type=_json, help="the run as JSON (see run.json of another)")
     train.add_argument("folder", type=Path, help="folder for the files of the run")
-    train.set_defaults(command=_train)
-    together = commands.add_parser(
-        "train-together", help="train runs that differ only in their seed as one computation"
-    )
+    what = "train runs that differ only in their seed as one computation"
+    together = _add(commands, "train-together", _train_together, what)
     together.add_argument("runs", type=_json, help="list of runs as JSON")
     together.add_argument("folders", type=Path, nargs="+", help="one for each run")
-    together.set_defaults(command=_train_together)
     for command in (train, together):
         command.add_argument("--train-images", type=Path, required=True)
         command.add_argument("--test-images", type=Path, required=True)
@@ -81,14 +83,10 @@ def _add_steps(commands: Any) -> None:
         command.add_argument("--time-limit", type=float, help="seconds")
         command.add_argument("--fresh", action="store_true", help="train again, no checkpoints")
 
-    score = commands.add_parser("score", help="compare the test clusters of all runs with labels")
-    score.set_defaults(command=_score)
-    tables = commands.add_parser("tables", help="make the tables of scored runs")
-    tables.set_defaults(command=_tables)
-    figure = commands.add_parser("figure", help="draw one figure")
-    figure.set_defaults(command=_figure)
-    page = commands.add_parser("page", help="make the page with all tables and figures")
-    page.set_defaults(command=_page)
+    score = _add(commands, "score", _score, "compare the test clusters of all runs with labels")
+    tables = _add(commands, "tables", _tables, "make the tables of scored runs")
+    figure = _add(commands, "figure", _figure, "draw one figure")
+    page = _add(commands, "page", _page, "make the page with all tables and figures")
     for command in (score, tables, figure, page):
         command.add_argument("results", type=Path, help="results folder")
     figure.add_argument("name", help="name of the figure")
@@ -97,40 +95,32 @@ def _add_steps(commands: Any) -> None:
 
 def _add_upkeep(commands: Any) -> None:
     """Commands for people."""
-    check = commands.add_parser("check", help="check a config and count its runs")
+    check = _add(commands, "check", _check, "check a config and count its runs")
     check.add_argument("config", type=Path)
-    check.set_defaults(command=_check)
 
-    status = commands.add_parser(
-        "status", help="runs that are done, running or failed, and the estimated time left"
-    )
+    what = "runs that are done, running or failed, and the estimated time left"
+    status = _add(commands, "status", _status, what)
     status.add_argument(
         "results", type=Path, nargs="?", default=Path("results"), help="folder; default: results"
     )
     status.add_argument("--watch", action="store_true", help="refresh until all runs are done")
-    status.set_defaults(command=_status)
 
-    report = commands.add_parser("report", help="score, tables, figures and page in one process")
+    report = _add(commands, "report", _report, "score, tables, figures and page in one process")
     report.add_argument("results", type=Path, help="results folder")
     report.add_argument(
         "--partial", action="store_true", help="finished runs only; written to RESULTS/partial"
     )
-    report.set_defaults(command=_report)
 
-    trace = commands.add_parser("trace", help="show the runs behind a row of the table")
+    trace = _add(commands, "trace", _trace, "show the runs behind a row of the table")
     trace.add_argument("table", type=Path, help="path of table1.csv")
     for name, kind in (("dataset", str), ("method", str), ("variant", str), ("K", int), ("M", int)):
         trace.add_argument(f"--{name}", type=kind)
-    trace.set_defaults(command=_trace)
 
-    verify = commands.add_parser(
-        "verify",
-        help="check all products against their checksums, and scores and tables against the stored "
-        "assignments",
-    )
+    what = "check all products against their checksums, and scores and tables against the stored "
+    what += "assignments"
+    verify = _add(commands, "verify", _verify, what)
     verify.add_argument("results", type=Path, help="results folder")
     verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the labels")
-    verify.set_defaults(command=_verify)
 
 
 def _json(text: str) -> Any:
@@ -199,17 +189,12 @@ def _outcome(record: Record) -> str:
     return f"{record.run.path}: {record.status}{reason} in {seconds}{elbo}"
 
 
-def _runs(results: Path) -> list[Run]:
+def _score(options: argparse.Namespace) -> str:
     from gmvae.bench.grid.config import read_resolved
     from gmvae.bench.grid.runs import make_runs
-
-    return make_runs(read_resolved(results))
-
-
-def _score(options: argparse.Namespace) -> str:
     from gmvae.bench.runs.score import score_runs
 
-    return score_runs(_runs(options.results), options.results)
+    return score_runs(make_runs(read_resolved(options.results)), options.results)
 
 
 def _tables(options: argparse.Namespace) -> str:
@@ -256,8 +241,8 @@ def _status(options: argparse.Namespace) -> str:
 def _trace(options: argparse.Namespace) -> str:
     from gmvae.bench.upkeep.trace import Cell, trace
 
-    names = ("dataset", "method", "variant", "K", "M")
-    return trace(options.table, Cell(**{name: getattr(options, name) for name in names}))
+    wanted = Cell(options.dataset, options.method, options.variant, options.K, options.M)
+    return trace(options.table, wanted)
 
 
 def _verify(options: argparse.Namespace) -> str:

@@ -23,8 +23,7 @@ def bernoulli_log_prob(logits: Tensor, value: Tensor) -> Tensor:
     Tensor, shape (...)
     """
     shape = np.broadcast_shapes(logits.shape, value.shape)
-    result: Tensor = _BernoulliLogProb.apply(logits.expand(shape), value)
-    return result
+    return _BernoulliLogProb.apply(logits.expand(shape), value)
 
 
 class _BernoulliLogProb(torch.autograd.Function):

@@ -27,8 +27,7 @@ def scaled_distances(
     distances, spreads : Tensor, shape (M, B, K)
         Distances of `x`, and their expectations under q.
     """
-    distances, spreads = _ScaledDistances.apply(x, q_mean, q_log_var, mean, log_var)
-    return distances, spreads
+    return _ScaledDistances.apply(x, q_mean, q_log_var, mean, log_var)
 
 
 class _ScaledDistances(torch.autograd.Function):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,17 +18,6 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
     of whole planes. Other devices use the library's own layer.
     """
 
-    def __init__(  # noqa: PLR0917, the order is that of torch's layer
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int,
-        padding: int,
-        output_padding: int = 0,
-    ):
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, output_padding)
-
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, C, h, w) -> (N, n_channels, height, width); bfloat16 gives float32 on a CPU."""
         if input.device.type != "cpu" or output_size is not None:
@@ -40,50 +28,34 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
         patches = (self.weight.flatten(1).t() @ pixels.t()).view(
             self.out_channels, *self.kernel_size, n, height, width
         )
-        geometry = _Geometry(
-            self.kernel_size[0],
-            self.stride[0],
-            int(self.padding[0]),
-            self.output_padding[0],
-            height,
-            width,
-        )
-        return _OverlapAdd.apply(patches, self.bias, geometry)
+        return _OverlapAdd.apply(patches, self.bias, _Geometry(self, height, width))
 
 
-@dataclass(frozen=True)
 class _Geometry:
     """Positions in an image of k x k patches, one patch per pixel of a height x width input.
 
     The image is stored as stride x stride planes, each with one pixel out of stride x stride, so
     that the part of a patch in a plane is a contiguous block.
+
+    Attributes
+    ----------
+    plane : list of int
+        Height and width of a plane.
+    inner : tuple of slice
+        Window of an image (N, C, ., .) without the padding.
+    shifts : list of pairs of tuples
+        Parts of patches (C, k, k, ...), each with its place in planes (s, s, C, N, ., .).
     """
 
-    kernel: int
-    stride: int
-    padding: int
-    extra: int
-    height: int
-    width: int
-
-    @property
-    def plane(self) -> tuple[int, int]:
-        """Height and width of a plane."""
-        height, width = (math.ceil(side / self.stride) for side in self._whole)
-        return height, width
-
-    @property
-    def inner(self) -> tuple[slice, ...]:
-        """Window of an image (N, C, ., .) without the padding."""
-        windows = (slice(self.padding, side - self.padding) for side in self._whole)
-        return slice(None), slice(None), *windows
-
-    @property
-    def shifts(self) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
-        """Parts of patches (C, k, k, ...), each with its place in planes (s, s, C, N, ., .)."""
-        kernel, stride = self.kernel, self.stride
+    def __init__(self, layer: nn.ConvTranspose2d, height: int, width: int):
+        kernel, stride, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
+        whole = [(side - 1) * stride + kernel + layer.output_padding[0] for side in (height, width)]
         everything = slice(None)
-        return [
+        self.stride = stride
+        self.plane = [math.ceil(side / stride) for side in whole]
+        windows = (slice(padding, side - padding) for side in whole)
+        self.inner = (everything, everything, *windows)
+        self.shifts = [
             (
                 (everything, slice(a, a + stride), slice(b, b + stride)),
                 (
@@ -91,22 +63,13 @@ class _Geometry:
                     slice(min(stride, kernel - b)),
                     everything,
                     everything,
-                    slice(a // stride, a // stride + self.height),
-                    slice(b // stride, b // stride + self.width),
+                    slice(a // stride, a // stride + height),
+                    slice(b // stride, b // stride + width),
                 ),
             )
             for a in range(0, kernel, stride)
             for b in range(0, kernel, stride)
         ]
-
-    @property
-    def _whole(self) -> tuple[int, int]:
-        """Height and width of an image with the padding."""
-        height, width = (
-            (side - 1) * self.stride + self.kernel + self.extra
-            for side in (self.height, self.width)
-        )
-        return height, width
 
 
 class _OverlapAdd(torch.autograd.Function):

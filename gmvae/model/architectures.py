@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Convolution:
-    """One convolution of a trunk, and its transpose in the decoder."""
+class Convolution(NamedTuple):
+    """One convolution of a trunk, and its transpose in the decoder; the order is that of torch."""
 
     channels: int
     kernel: int

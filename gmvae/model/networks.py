@@ -28,17 +28,8 @@ class Trunk(nn.Module):
         layers: list[nn.Module] = []
         channels = 1
         for conv in arch.convolutions:
-            layers += [
-                nn.Conv2d(
-                    channels,
-                    conv.channels,
-                    conv.kernel,
-                    conv.stride,
-                    conv.padding,
-                    bias=not arch.batch_norm,
-                ),
-                *activation_2d(arch, conv.channels),
-            ]
+            layers.append(nn.Conv2d(channels, *conv, bias=not arch.batch_norm))
+            layers += activation_2d(arch, conv.channels)
             channels = conv.channels
         self.convolutions = channels_last(nn.Sequential(*layers))
         width = channels * self.sides[-1] ** 2 if self.sides else y_dim
@@ -83,8 +74,7 @@ class Decoder(nn.Module):
     def output_bias(self) -> Tensor:
         """Last bias, shape (n_outputs,) with convolutions, else (n_outputs * y_dim,)."""
         last: Any = (self.convolutions if self.sides else self.dense)[-1]
-        bias: Tensor = last.bias
-        return bias
+        return last.bias
 
     def _mirrored(self, arch: Architecture, n_outputs: int) -> nn.Sequential:
         layers: list[nn.Module] = []

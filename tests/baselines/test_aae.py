@@ -8,7 +8,7 @@ from torch import distributions as reference
 from torch.nn import functional
 
 from baselines import aae
-from baselines.shared.adversarial import BETAS, GameStep, Player
+from baselines.shared.adversarial import BETAS, GameStep
 from gmvae.model.architectures import architecture
 from gmvae.training.step import TrainingSettings
 
@@ -68,7 +68,7 @@ def test_players_take_turns_as_in_a_textbook():
         "adversary_z": ("adversary_z",),
         "adversary_x": ("adversary_x",),
     }
-    players = [Player(n, tuple(getattr(ours, part) for part in p)) for n, p in parts.items()]
+    players = {n: [getattr(ours, part) for part in p] for n, p in parts.items()}
     game = aae._AAEGame(0.3, 10.0)
     step = GameStep(
         ours, samples, settings, torch.Generator().manual_seed(1), game=game, players=players

@@ -13,7 +13,7 @@ from gmvae.bench.report.build import make_page, make_report
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.runs.train import Job, train_run
 from gmvae.bench.upkeep.outdated import find_outdated
-from gmvae.bench.upkeep.repair import begin
+from gmvae.bench.upkeep.recovery import begin
 
 
 @pytest.fixture(scope="session")

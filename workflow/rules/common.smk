@@ -2,6 +2,7 @@
 import dataclasses
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -21,23 +22,20 @@ from gmvae.bench.disk.layout import (
     TRAIN_LIST,
 )
 from gmvae.bench.grid.config import parse_config
-from gmvae.bench.grid.runs import make_runs, summary
+from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report import figures
 from gmvae.bench.report.build import PAGE_NAME, TABLE_NAMES, shown_figures
 from gmvae.bench.upkeep.outdated import find_outdated
-from gmvae.bench.upkeep.repair import begin
+from gmvae.bench.upkeep.recovery import begin
 from gmvae.bench.upkeep.watch import narrate
 
 # The command that makes the results again, for the page.
-COMMAND = " ".join(
-    ["snakemake all --cores all"]
-    + [
-        f"--configfile {shlex.quote(os.path.relpath(path))}"
-        for path in workflow.overwrite_configfiles
-    ]
-    + (["--config"] if workflow.config_settings.config else [])
-    + [shlex.quote(f"{k}={v}") for k, v in workflow.config_settings.config.items()]
-)
+WORDS = ["snakemake", "all", "--cores", "all"]
+for path in workflow.overwrite_configfiles:
+    WORDS += ["--configfile", os.path.relpath(path)]
+if given := workflow.config_settings.config:
+    WORDS += ["--config", *(f"{key}={value}" for key, value in given.items())]
+COMMAND = shlex.join(WORDS)
 
 try:
     CONFIG = parse_config(config)
@@ -63,6 +61,8 @@ PYTHON = (
     if "conda" in map(str, workflow.deployment_settings.deployment_method)
     else shlex.quote(sys.executable)
 )
+# The results folder, as a word of a command.
+FOLDER = shlex.quote(RESULTS)
 BENCH = f"PYTHONPATH={shlex.quote(ROOT)}:${{{{PYTHONPATH:-}}}} {PYTHON} -m gmvae.bench"
 
 
@@ -81,6 +81,23 @@ def job_list(name):
 def figure_files(name):
     """Paths of the files of a figure."""
     return [f"{RESULTS}/{name}.{ending}" for ending in figures.endings(name)]
+
+
+def shown(paths, category, **labels):
+    """Products that stand in the report of Snakemake itself."""
+    return report(
+        paths, caption="../report/caption.rst", category=category, labels=labels
+    )
+
+
+def option(name, value):
+    """An option of a command, if it has a value."""
+    return f"--{name} {shlex.quote(str(value))}" if value else ""
+
+
+def one_of(words):
+    """Regular expression of any of these words; without a word, nothing matches."""
+    return "|".join(map(re.escape, words)) or "(?!)"
 
 
 def inputs(job, *paths):

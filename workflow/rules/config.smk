@@ -1,4 +1,5 @@
 # Every command reads the configuration there, also where `onstart` does not run: in a module.
+# The steps after the trainings are like this one: a command on the whole results folder.
 rule config:
     input:
         inputs(RESOLVED),
@@ -6,15 +7,12 @@ rule config:
         RESOLVED,
     log:
         f"{RESULTS}/{LOGS}/config.log",
+    localrule: True
     conda:
         "../../environment.yml"
     params:
-        config=json.dumps(dataclasses.asdict(CONFIG)),
+        command=f"config {shlex.quote(json.dumps(dataclasses.asdict(CONFIG)))}",
     message:
         "configuration"
     shell:
-        BENCH + " config {params.config:q} > {log:q} 2>&1"
-
-
-localrules:
-    config,
+        BENCH + " {params.command} > {log:q} 2>&1"

@@ -8,12 +8,8 @@ rule data:
     conda:
         "../../environment.yml"
     params:
-        npz=lambda wildcards: (
-            f"--npz {shlex.quote(NPZ[wildcards.dataset])}"
-            if NPZ.get(wildcards.dataset)
-            else ""
-        ),
-        data_dir=f"--data-dir {shlex.quote(CONFIG.data_dir)}" if CONFIG.data_dir else "",
+        npz=lambda wildcards: option("npz", NPZ.get(wildcards.dataset)),
+        data_dir=option("data-dir", CONFIG.data_dir),
     message:
         "data {wildcards.dataset}"
     # Standard error stays on the terminal: it may be the progress of a download.

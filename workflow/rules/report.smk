@@ -1,118 +1,72 @@
-rule tables:
+WITH_TABLE = {name for name in FIGURE_NAMES if "csv" in figures.endings(name)}
+
+
+use rule config as tables with:
     input:
         inputs(job_list("tables"), ALL_SCORES),
     output:
         job_list("tables"),
-        tables=report(
-            TABLES,
-            caption="../report/caption.rst",
-            category="Tables",
-            labels={"kind": "table"},
-        ),
+        tables=shown(TABLES, "Tables", kind="table"),
     log:
         f"{RESULTS}/{LOGS}/tables.log",
-    conda:
-        "../../environment.yml"
     params:
-        results=subpath(output[0], ancestor=2),
+        command=f"tables {FOLDER}",
         caption="One row per setting (table1), run (runs, times) or epoch (curves).",
     message:
         "tables"
-    shell:
-        f"{BENCH} tables {{params.results:q}} > {{log:q}} 2>&1"
 
 
-rule figure:
+use rule config as figure with:
     input:
         lambda wildcards: inputs(
             job_list(wildcards.figure), job_list("tables"), *ALL_DATA
         ),
     output:
         job_list("{figure}"),
-        svg=report(
-            f"{RESULTS}/{{figure}}.svg",
-            caption="../report/caption.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
-        ),
+        svg=shown(f"{RESULTS}/{{figure}}.svg", "Figures", figure="{figure}"),
         png=f"{RESULTS}/{{figure}}.png",
     log:
         f"{RESULTS}/{LOGS}/{{figure}}.log",
     wildcard_constraints:
-        figure="|".join(
-            name for name in FIGURE_NAMES if "csv" not in figures.endings(name)
-        )
-        or "(?!)",
-    conda:
-        "../../environment.yml"
+        figure=one_of(name for name in FIGURE_NAMES if name not in WITH_TABLE),
     params:
-        results=subpath(output[0], ancestor=2),
+        command=lambda wildcards: f"figure {FOLDER} {wildcards.figure}",
         caption=lambda wildcards: figures.caption(wildcards.figure),
     message:
         "figure {wildcards.figure}"
-    shell:
-        f"{BENCH} figure {{params.results:q}} {{wildcards.figure}} > {{log:q}} 2>&1"
 
 
 use rule figure as figure_with_table with:
     output:
         job_list("{figure}"),
-        svg=report(
-            f"{RESULTS}/{{figure}}.svg",
-            caption="../report/caption.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
-        ),
+        svg=shown(f"{RESULTS}/{{figure}}.svg", "Figures", figure="{figure}"),
         png=f"{RESULTS}/{{figure}}.png",
         csv=f"{RESULTS}/{{figure}}.csv",
     wildcard_constraints:
-        figure="|".join(
-            name for name in FIGURE_NAMES if "csv" in figures.endings(name)
-        )
-        or "(?!)",
+        figure=one_of(WITH_TABLE),
 
 
-rule page:
+use rule config as page with:
     input:
         inputs(job_list("page"), *TABLES, *FIGURES),
     output:
         job_list("page"),
-        page=report(
-            PAGE,
-            caption="../report/caption.rst",
-            category="Report",
-            labels={"kind": "page"},
-        ),
+        page=shown(PAGE, "Report", kind="page"),
     log:
         f"{RESULTS}/{LOGS}/page.log",
-    conda:
-        "../../environment.yml"
     params:
-        results=subpath(output[0], ancestor=2),
-        command=COMMAND,
+        command=f"page {FOLDER} --command {shlex.quote(COMMAND)}",
         caption="All tables, figures, methods and runs on one page.",
     message:
         "report {output.page}"
-    shell:
-        BENCH + " page {params.results:q} --command {params.command:q} > {log:q} 2>&1"
 
 
-if "synthetic" in FIGURE_NAMES:
+# Figures that can be asked for by their names.
+for name in ("synthetic", "generation"):
+    if name in FIGURE_NAMES:
 
-    rule synthetic:
-        input:
-            figure_files("synthetic"),
-
-
-if "generation" in FIGURE_NAMES:
-
-    rule generation:
-        input:
-            figure_files("generation"),
-
-
-localrules:
-    tables,
-    figure,
-    figure_with_table,
-    page,
+        rule:
+            name:
+                name
+            input:
+                figure_files(name),

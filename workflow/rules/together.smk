@@ -1,5 +1,4 @@
 # All seeds of a GMVAE setting as one computation; included only if a config asks for it.
-import re
 from collections import defaultdict
 
 from gmvae.bench.grid.methods import BUILT_IN
@@ -15,11 +14,16 @@ TOGETHER = [
 ]
 
 
-rule train_together:
+def seeds_of(wildcards):
+    """The runs of a setting, one for each seed."""
+    return SEEDS_OF["{0.dataset}/{0.method}/{0.setting}".format(wildcards)]
+
+
+use rule train as train_together with:
     input:
         lambda wildcards: [
             path
-            for run in SEEDS_OF["{0.dataset}/{0.method}/{0.setting}".format(wildcards)]
+            for run in seeds_of(wildcards)
             for path in inputs(
                 f"{RESULTS}/{run.path}/{TRAIN_LIST}",
                 f"{DATA}/{run.dataset}/{DATA_LIST}",
@@ -32,30 +36,15 @@ rule train_together:
     benchmark:
         f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}/benchmark.tsv"
     wildcard_constraints:
-        dataset=f"(?=(?:{'|'.join(map(re.escape, TOGETHER)) or '(?!)'})/)[^/]+",
-    conda:
-        "../../environment.yml"
-    threads: CONFIG.threads
+        dataset=f"(?=(?:{one_of(TOGETHER)})/)[^/]+",
     params:
-        runs=lambda wildcards: json.dumps(
-            [
-                run.as_dict()
-                for run in SEEDS_OF[
-                    "{0.dataset}/{0.method}/{0.setting}".format(wildcards)
-                ]
-            ],
-            sort_keys=True,
+        command="train-together",
+        run=lambda wildcards: json.dumps(
+            [run.as_dict() for run in seeds_of(wildcards)], sort_keys=True
         ),
-        folders=lambda wildcards, output: [str(Path(path).parent) for path in output],
-        threads=CONFIG.threads,
-        limit=f"--time-limit {CONFIG.time_limit}" if CONFIG.time_limit else "",
+        folder=lambda wildcards, output: [str(Path(path).parent) for path in output],
     message:
         "train {wildcards.method} {wildcards.setting}, all seeds together, on {wildcards.dataset}"
-    shell:
-        BENCH
-        + " train-together {params.runs:q} {params.folders:q}"
-        + IMAGES
-        + " --threads {params.threads} {params.limit} > {log:q} 2>&1"
 
 
 ruleorder: train_together > train

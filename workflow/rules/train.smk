@@ -4,6 +4,8 @@ IMAGES = "".join(
     f" --{split}-images {DATA}/{{wildcards.dataset:q}}/{split}-images.npy"
     for split in ("train", "test")
 )
+# Not {threads}, which fewer --cores would lower, and the results with it.
+LIMITS = f" --threads {CONFIG.threads} {option('time-limit', CONFIG.time_limit)}"
 
 
 rule train:
@@ -23,39 +25,30 @@ rule train:
         "../../environment.yml"
     threads: CONFIG.threads
     params:
+        command="train",
         run=lambda wildcards: json.dumps(run_of(wildcards).as_dict(), sort_keys=True),
         folder=subpath(output[0], parent=True),
-        # Not {threads}, which fewer --cores would lower, and the results with it.
-        threads=CONFIG.threads,
-        limit=f"--time-limit {CONFIG.time_limit}" if CONFIG.time_limit else "",
     message:
         "train {wildcards.method} {wildcards.setting} seed {wildcards.seed} on {wildcards.dataset}"
     shell:
         BENCH
-        + " train {params.run:q} {params.folder:q}"
+        + " {params.command} {params.run:q} {params.folder:q}"
         + IMAGES
-        + " --threads {params.threads} {params.limit} > {log:q} 2>&1"
+        + LIMITS
+        + " > {log:q} 2>&1"
 
 
-rule score:
+use rule config as score with:
     input:
         inputs(ALL_SCORES, RESOLVED, *TRAININGS, *ALL_DATA),
     output:
         ALL_SCORES,
     log:
         f"{RESULTS}/{LOGS}/score.log",
-    conda:
-        "../../environment.yml"
     params:
-        results=subpath(output[0], ancestor=2),
+        command=f"score {FOLDER}",
     message:
         "score all runs"
-    shell:
-        BENCH + " score {params.results:q} > {log:q} 2>&1"
-
-
-localrules:
-    score,
 
 
 # Settings of which all seeds are trained in one process.

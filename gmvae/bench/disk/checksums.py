@@ -16,7 +16,6 @@ from typing import Any
 from gmvae.bench.disk import files
 
 KEY = "# made from "
-LINE_PARTS = 2
 
 
 def write_manifest(path: Path, products: Iterable[Path], made_from: str = "") -> None:
@@ -41,12 +40,11 @@ def write_manifest(path: Path, products: Iterable[Path], made_from: str = "") ->
 
 def read_manifest(path: Path) -> dict[Path, str]:
     """SHA-256 by product; empty if there is no list or it cannot be read."""
-    parts = [line.split("  ", 1) for line in _lines(path) if not line.startswith("#")]
-    folder = str(path.parent)
+    parts = [line.partition("  ") for line in _lines(path) if not line.startswith("#")]
     return {
-        Path(os.path.normpath(os.path.join(folder, part[1]))): part[0]
-        for part in parts
-        if len(part) == LINE_PARTS
+        Path(os.path.normpath(path.parent / name)): checksum
+        for checksum, separator, name in parts
+        if separator
     }
 
 
@@ -86,15 +84,13 @@ def damaged(path: Path, *, thorough: bool = False) -> list[Path]:
     thorough : bool
         Read all of them, not only those that were written to after the list.
     """
-    found = []
-    for product, checksum in read_manifest(path).items():
-        try:
-            touched = product.stat().st_mtime_ns > path.stat().st_mtime_ns
-        except OSError:
-            continue
-        if (touched or thorough) and files.sha256(product) != checksum:
-            found.append(product)
-    return found
+    return [
+        product
+        for product, checksum in read_manifest(path).items()
+        if product.is_file()
+        and (thorough or product.stat().st_mtime_ns > path.stat().st_mtime_ns)
+        and files.sha256(product) != checksum
+    ]
 
 
 def _lines(path: Path) -> list[str]:

@@ -8,8 +8,8 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from gmvae.bench.disk.errors import DataError, StorageError
 
-CHUNK = 1 << 20
+MEGABYTE = 1 << 20
+NO_ARRAYS = "is not readable as arrays"
 REMEDIES = {
     errno.ENOSPC: "free some space and run the same command again, which goes on from there",
     errno.EDQUOT: "free some of your quota and run the same command again, to go on",
@@ -49,30 +50,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
         If the file system refuses to write.
     """
     path = Path(path)
-    try:
-        with _temporary(path) as temporary:
-            yield temporary
-    except OSError as error:
-        raise storage_error(path, error) from error
-
-
-@contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The ending stays, since savefig and NumPy choose the format by it.
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _to_disk(temporary)
+        # As the user wants it: safetensors lets nobody but the owner read its files.
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
         _to_disk(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _to_disk(path: Path) -> None:
@@ -86,7 +80,7 @@ def _to_disk(path: Path) -> None:
 def storage_error(path: str | Path, error: OSError) -> StorageError:
     """The error for a file that cannot be written: the cause and the remedy."""
     number = error.errno
-    if number is None and shutil.disk_usage(Path(path).parent).free < CHUNK:
+    if number is None and shutil.disk_usage(Path(path).parent).free < MEGABYTE:
         number = errno.ENOSPC  # NumPy says only how many values were written
     reason = os.strerror(number) if number in REMEDIES else str(error)
     remedy = REMEDIES.get(number or 0, "see to the cause and run the same command again")
@@ -109,10 +103,7 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} cannot be read as JSON ({error}); delete the file and run the same command "
-            "again"
-        ) from error
+        raise _unreadable(path, "cannot be read as JSON", error) from error
 
 
 def write_array(path: str | Path, array: NDArray[Any]) -> None:
@@ -134,7 +125,7 @@ def read_array(path: str | Path) -> NDArray[Any]:
     try:
         return np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, NO_ARRAYS, error) from error
 
 
 def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
@@ -143,14 +134,11 @@ def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, NO_ARRAYS, error) from error
 
 
-def _unreadable(path: str | Path, error: Exception) -> DataError:
-    return DataError(
-        f"{path} is not readable as arrays ({error}); delete the file and run the same command "
-        "again"
-    )
+def _unreadable(path: str | Path, problem: str, error: Exception) -> DataError:
+    return DataError(f"{path} {problem} ({error}); delete the file and run the same command again")
 
 
 def write_arrays(path: str | Path, **arrays: NDArray[Any]) -> None:
@@ -161,8 +149,5 @@ def write_arrays(path: str | Path, **arrays: NDArray[Any]) -> None:
 
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

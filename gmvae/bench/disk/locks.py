@@ -59,7 +59,7 @@ def waiting(path: Path, tell: str) -> Iterator[None]:
             if not _take(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 say(f"{tell} ({file.read().strip() or 'another process'})")
                 _take(file, fcntl.LOCK_EX)
-            if not _is_there(file, path):
+            if not os.fstat(file.fileno()).st_nlink:
                 continue  # it was removed meanwhile, and others do not see it any more
             _sign(file)
             yield
@@ -81,13 +81,6 @@ def _take(file: IO[str], operation: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _is_there(file: IO[str], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _sign(file: IO[str]) -> None:

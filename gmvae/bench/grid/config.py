@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -81,15 +79,11 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
     try:
         # Before version 0.5.0, entries had no data sets and seeds of their own.
         names = [spec["name"] for spec in values["datasets"]]
-        specs = [
-            {"datasets": names, "seeds": values["seeds"], **spec} for spec in values["methods"]
-        ]
-        for spec in specs:
-            spec.update({name: tuple(spec[name]) for name in ("datasets", "seeds", "K", "M")})
+        for_all = {"datasets": names, "seeds": values["seeds"]}
         read = {
             "datasets": tuple(DatasetSpec(**spec) for spec in values["datasets"]),
             "seeds": tuple(values["seeds"]),
-            "methods": tuple(MethodSpec(**spec) for spec in specs),
+            "methods": tuple(_method({**for_all, **spec}) for spec in values["methods"]),
         }
         return Config(**{**values, **read})
     except (KeyError, TypeError, AttributeError) as error:
@@ -105,22 +99,20 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
         If a value cannot be used. The message names every wrong key, with what was expected and
         what was found.
     """
-    whole = dict(raw) if isinstance(raw, Mapping) else raw
-    _refuse(_not_plain(whole))
-    _refuse(problems(_validator(), whole))
-    declared = tuple(map(_dataset, raw["datasets"]))
-    _refuse_doubles("data set", [spec.name for spec in declared])
-    for_all = {"datasets": [spec.name for spec in declared], "seeds": raw["seeds"]}
+    _refuse(_not_plain(raw))
+    _refuse(problems(_validator(), raw))
+    specs = {}
+    for spec in map(_dataset, raw["datasets"]):
+        if spec.name in specs:
+            raise ConfigError(f"data set {shortened(spec.name)} is given twice; remove one of them")
+        specs[spec.name] = spec
+    for_all = {"datasets": list(specs), "seeds": raw["seeds"]}
     methods = tuple(_method({**for_all, **entry}) for entry in raw["methods"])
-    named = dict.fromkeys(name for spec in methods for name in spec.datasets)
-    more = tuple(
-        _dataset(name, "methods[].datasets", for_all["datasets"])
-        for name in named
-        if name not in for_all["datasets"]
-    )
-    config = Config(
-        **{**raw, "datasets": declared + more, "seeds": tuple(raw["seeds"]), "methods": methods}
-    )
+    for name in (name for entry in methods for name in entry.datasets):
+        if name not in specs:
+            specs[name] = _dataset(name, "methods[].datasets", for_all["datasets"])
+    read = {"datasets": tuple(specs.values()), "seeds": tuple(raw["seeds"]), "methods": methods}
+    config = Config(**{**raw, **read})
     n_runs = sum(
         len(spec.datasets) * len(spec.seeds) * len(spec.K) * len(spec.M) for spec in methods
     )
@@ -142,9 +134,7 @@ def write_resolved(config: Config) -> Path:
 def is_resolved(config: Config) -> bool:
     """Whether the results folder has this configuration."""
     try:
-        return read_resolved(Path(config.results)) == config_from_dict(
-            json.loads(json.dumps(asdict(config)))
-        )
+        return read_resolved(Path(config.results)) == config
     except (ConfigError, DataError):
         return False
 
@@ -311,19 +301,7 @@ def _dataset(
 
 
 def _method(raw: Mapping[str, Any]) -> MethodSpec:
-    return MethodSpec(
-        name=raw["name"],
-        datasets=tuple(raw["datasets"]),
-        seeds=tuple(raw["seeds"]),
-        class_path=raw.get("class"),
-        variant=raw.get("variant"),
-        K=tuple(raw.get("K", (None,))),
-        M=tuple(raw.get("M", (None,))),
-        parameters=raw.get("parameters", {}),
-    )
-
-
-def _refuse_doubles(what: str, names: list[str]) -> None:
-    double = next((name for name, count in Counter(names).items() if count > 1), None)
-    if double is not None:
-        raise ConfigError(f"{what} {shortened(double)} is given twice; remove one of them")
+    """An entry, as in a config, where ``class`` is its path, or as in ``config.json``."""
+    values = {"class_path" if name == "class" else name: value for name, value in raw.items()}
+    lists = {name: tuple(values[name]) for name in values.keys() & {"datasets", "seeds", "K", "M"}}
+    return MethodSpec(**{**values, **lists})

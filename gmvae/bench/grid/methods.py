@@ -83,10 +83,8 @@ def find(name: str, class_path: str | None = None) -> Method:
             f"unknown method {name!r}{did_you_mean(name, names)}; choose from {', '.join(names)}, "
             "or name a clusterer by its dotted path: {name: birch, class: sklearn.cluster.Birch}"
         )
-    if name in BUILT_IN:
-        module, class_name = BUILT_IN[name].rsplit(".", 1)
-        return _own(name, module, class_name)
-    return _own(name, f"baselines.{name}", None)
+    module = BUILT_IN[name].rpartition(".")[0] if name in BUILT_IN else f"baselines.{name}"
+    return _own(name, module)
 
 
 def import_class(class_path: str) -> type:
@@ -101,9 +99,8 @@ def import_class(class_path: str) -> type:
     try:
         found = getattr(importlib.import_module(module), class_name)
     except Exception as error:  # a user's module can raise anything when it is imported
-        kind = (
-            "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
-        )
+        is_told = isinstance(error, ImportError | AttributeError)  # by the message itself
+        kind = "" if is_told else f"{type(error).__name__}: "
         raise ConfigError(f"class {class_path!r} cannot be imported: {kind}{error}") from error
     if not isinstance(found, type):
         raise ConfigError(f"{class_path!r} is not a class")
@@ -121,13 +118,11 @@ def _foreign(name: str, class_path: str) -> Method:
     return Method(name, class_path, _signature(cls))
 
 
-def _own(name: str, module: str, class_name: str | None) -> Method:
+def _own(name: str, module: str) -> Method:
     path = module_path(module)
     assert path is not None
-    classes = [node for node in syntax_tree(path).body if isinstance(node, ast.ClassDef)]
+    classes = (node for node in syntax_tree(path).body if isinstance(node, ast.ClassDef))
     public = [node for node in classes if not node.name.startswith("_")]
-    if class_name is not None:
-        public = [node for node in public if node.name == class_name]
     if len(public) != 1:
         raise ConfigError(
             f"{path.relative_to(ROOT)} should define exactly one public class, the method, but "
@@ -135,18 +130,13 @@ def _own(name: str, module: str, class_name: str | None) -> Method:
         )
     class_path = f"{module}.{public[0].name}"
     arguments = _init_arguments(path, public[0])
-    if arguments is not None:
-        return Method(name, class_path, arguments)
-    fields = _fields(path, public[0])
-    if not fields:
-        return Method(name, class_path, _signature(import_class(class_path)))
+    fields = _fields(path, public[0]) if arguments is None else {}
+    if arguments is None:
+        defaults = {argument: default for argument, (_, default) in fields.items()}
+        arguments = defaults or _signature(import_class(class_path))
     known = vars(parameters)
-    return Method(
-        name,
-        class_path,
-        arguments={name: default for name, (_, default) in fields.items()},
-        annotations={name: eval(text, dict(known)) for name, (text, _) in fields.items()},
-    )
+    annotations = {argument: eval(text, {}, known) for argument, (text, _) in fields.items()}
+    return Method(name, class_path, arguments, annotations)
 
 
 def _init_arguments(path: Path, node: ast.ClassDef) -> dict[str, Any] | None:
@@ -156,15 +146,13 @@ def _init_arguments(path: Path, node: ast.ClassDef) -> dict[str, Any] | None:
     if init is None:
         inherited = (_init_arguments(*base) for base in _own_bases(path, node))
         return next((found for found in inherited if found is not None), None)
-    if init.args.kwarg is not None or init.args.vararg is not None:
+    if init.args.kwarg or init.args.vararg:
         return None
     plain, keyword_only = init.args.args[1:], init.args.kwonlyargs
     padding = [None] * (len(plain) - len(init.args.defaults))
     defaults = [*padding, *init.args.defaults, *init.args.kw_defaults]
-    return {
-        argument.arg: default.value if isinstance(default, ast.Constant) else None
-        for argument, default in zip([*plain, *keyword_only], defaults, strict=True)
-    }
+    arguments = zip([*plain, *keyword_only], defaults, strict=True)
+    return {argument.arg: _constant(default) for argument, default in arguments}
 
 
 def _fields(path: Path, node: ast.ClassDef) -> dict[str, tuple[str, Any]]:
@@ -174,9 +162,12 @@ def _fields(path: Path, node: ast.ClassDef) -> dict[str, tuple[str, Any]]:
         found |= _fields(*base)
     for line in node.body:
         if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value:
-            default = line.value.value if isinstance(line.value, ast.Constant) else None
-            found[line.target.id] = ast.unparse(line.annotation), default
+            found[line.target.id] = ast.unparse(line.annotation), _constant(line.value)
     return found
+
+
+def _constant(node: ast.expr | None) -> Any:
+    return node.value if isinstance(node, ast.Constant) else None
 
 
 def _own_bases(path: Path, node: ast.ClassDef) -> list[tuple[Path, ast.ClassDef]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,13 +134,12 @@ def is_finished(run: Run, folder: Path) -> bool:
         return False
 
 
-def summary(runs: Iterable[Run], results: Path) -> str:
+def summary(runs: Collection[Run], results: Path) -> str:
     """One sentence: the number of runs by method, and how many of them are there already."""
-    listed = list(runs)
-    by_method = Counter(run.method for run in listed)
-    done = sum(is_finished(run, results / run.path) for run in listed)
+    by_method = Counter(run.method for run in runs)
+    done = sum(is_finished(run, results / run.path) for run in runs)
     parts = ", ".join(f"{method} {n}" for method, n in by_method.items())
-    return f"grid: {len(listed)} runs ({parts}); {done} there, {len(listed) - done} to do"
+    return f"grid: {len(runs)} runs ({parts}); {done} there, {len(runs) - done} to do"
 
 
 def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list[Run]:
@@ -170,35 +168,32 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
 
 
 def _check(method: Method, spec: MethodSpec, place: str) -> None:
-    for argument, value in spec.parameters.items():
-        _check_argument(method, argument, value, f"{place}.parameters.{argument}")
+    for argument in spec.parameters:
+        if argument in methods.SET_BY_THE_RUN:
+            raise ConfigError(
+                f"{place}.parameters.{argument}: is set by the benchmark; use K, M and seeds"
+            )
+        if argument not in method.arguments:
+            valid = [name for name in method.arguments if name not in methods.SET_BY_THE_RUN]
+            raise ConfigError(
+                f"{place}.parameters.{argument}: {method.class_path} has no such argument"
+                f"{did_you_mean(argument, valid)}; it has: {', '.join(valid) or 'none'}"
+            )
     try:
         check_parameters(method.annotations, spec.parameters)
     except ValueError as error:
         raise ConfigError(f"{place}.parameters: {error}") from error
-    takes_K = method.clusters_argument is not None
-    if takes_K and spec.K == (None,):
-        raise ConfigError(f"{place}.K: is missing; give a list like [10]")
-    if not takes_K and spec.K != (None,):
-        raise ConfigError(f"{place}.K: {method.class_path} takes no n_clusters; remove K")
-    takes_M = methods.M_ARGUMENT in method.arguments
-    if takes_M and spec.M == (None,):
-        raise ConfigError(f"{place}.M: is missing; give a list like [1]")
-    if not takes_M and spec.M != (None,):
-        raise ConfigError(f"{place}.M: {method.class_path} does not take M; remove it")
-
-
-def _check_argument(method: Method, argument: str, value: Any, place: str) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{place}: should be finite; found {value}")
-    if argument in methods.SET_BY_THE_RUN:
-        raise ConfigError(f"{place}: is set by the benchmark; use K, M and seeds")
-    if argument not in method.arguments:
-        valid = [name for name in method.arguments if name not in methods.SET_BY_THE_RUN]
-        raise ConfigError(
-            f"{place}: {method.class_path} has no such argument"
-            f"{did_you_mean(argument, valid)}; it has: {', '.join(valid) or 'none'}"
-        )
+    for name, is_taken, values, example in (
+        ("K", method.clusters_argument is not None, spec.K, "[10]"),
+        ("M", methods.M_ARGUMENT in method.arguments, spec.M, "[1]"),
+    ):
+        is_given = values != (None,)
+        if is_taken and not is_given:
+            raise ConfigError(f"{place}.{name}: is missing; give a list like {example}")
+        if is_given and not is_taken:
+            raise ConfigError(
+                f"{place}.{name}: {method.class_path} does not take {name}; remove it"
+            )
 
 
 def _variant(method: Method, spec: MethodSpec) -> str | None:

@@ -21,6 +21,7 @@ TYPE_NAMES = {
     "boolean": "true or false",
     "null": "nothing (null)",
 }
+LIMITS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
 
 
 def validator(schema: Mapping[str, Any]) -> Any:
@@ -116,12 +117,10 @@ def _explain(error: jsonschema.ValidationError, whole: str) -> list[str]:
             choices = ", ".join(map(str, schema["enum"]))
             hint = did_you_mean(shortened(error.instance), list(map(str, schema["enum"])))
             return [f"{place}: should be one of {choices}; {found}{hint}"]
-        case "minimum":
-            return [f"{place}: should be at least {schema['minimum']}; {found}"]
-        case "exclusiveMinimum":
-            return [f"{place}: should be above {schema['exclusiveMinimum']}; {found}"]
-        case "maximum":
-            return [f"{place}: should be at most {schema['maximum']}; {found}"]
+        case "minimum" | "exclusiveMinimum" | "maximum":
+            return [
+                f"{place}: should be {LIMITS[error.validator]} {error.validator_value}; {found}"
+            ]
         case "minItems" | "minLength":
             return [f"{place}: is empty; give at least one value"]
         case "uniqueItems":

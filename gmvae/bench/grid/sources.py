@@ -12,6 +12,7 @@ import io
 import tokenize
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.util import resolve_name
 from pathlib import Path
 
 from gmvae.bench.disk import files
@@ -101,8 +102,7 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
         node = waiting.pop()
         yield node
         for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            below = getattr(node, name, ())
-            waiting += below if isinstance(below, list) else ()
+            waiting += getattr(node, name, ())
 
 
 def _comments(text: str) -> Iterable[Span]:
@@ -164,10 +164,8 @@ def _imports(path: Path) -> list[str]:
 
 def _absolute(node: ast.ImportFrom, path: Path) -> str:
     """Full name of the module that a from-import names, relative imports included."""
-    if not node.level:
-        return node.module or ""
-    package = path.relative_to(ROOT).parts[: -node.level]
-    return ".".join([*package, *([node.module] if node.module else [])])
+    package = ".".join(path.relative_to(ROOT).parts[:-1])
+    return resolve_name("." * node.level + (node.module or ""), package)
 
 
 def data_key(name: str, npz: str | None) -> str:

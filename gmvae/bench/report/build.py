@@ -75,11 +75,15 @@ def make_page(results: Path, command: str) -> None:
     command : str
         The command that makes the results again, shown on the page.
     """
+    from gmvae.bench.report.drawing.source import Source
+    from gmvae.bench.report.page import write_page
+
     config = read_resolved(results)
     names = shown_figures(make_runs(config))
-    page = _write_page(results, results, names, command=command, mark=config.mark)
+    path = results / PAGE_NAME
+    write_page(Source(results, results), names, path, command=command, mark=config.mark)
     key = page_key(results, names, command, config.mark)
-    write_manifest(results / LOGS / "page.sha256", [page], key)
+    write_manifest(results / LOGS / "page.sha256", [path], key)
 
 
 def make_report(results: Path, *, partial: bool) -> str:
@@ -105,14 +109,14 @@ def make_report(results: Path, *, partial: bool) -> str:
     config = read_resolved(results)
     runs = make_runs(config)
     command = f"gmvae-bench report {results}"
-    if not partial:
-        score_runs(runs, results)
-        make_tables(results)
-        for name in shown_figures(runs):
-            make_figure(results, name)
-        make_page(results, command)
-        return f"{results}: {len(runs)} runs"
-    return _make_partial(config, runs, results, f"{command} --partial")
+    if partial:
+        return _make_partial(config, runs, results, f"{command} --partial")
+    score_runs(runs, results)
+    make_tables(results)
+    for name in shown_figures(runs):
+        make_figure(results, name)
+    make_page(results, command)
+    return f"{results}: {len(runs)} runs"
 
 
 def shown_figures(runs: Iterable[Run]) -> list[str]:
@@ -155,6 +159,9 @@ def _checksum(path: Path) -> str:
 
 
 def _make_partial(config: Config, runs: list[Run], results: Path, command: str) -> str:
+    from gmvae.bench.report.drawing.source import Source
+    from gmvae.bench.report.page import write_page
+
     finished = [run for run in runs if is_finished(run, results / run.path)]
     if not finished:
         raise DataError(f"none of the {len(runs)} runs of this grid has finished yet")
@@ -164,13 +171,12 @@ def _make_partial(config: Config, runs: list[Run], results: Path, command: str) 
             score_run(folder, labels).write(folder)
     target, count = results / PARTIAL, f"{len(finished)} of {len(runs)} runs"
     _write_tables(finished, results, target, config.mark, count)
-    from gmvae.bench.report.drawing.source import Source
-
     mark = f"{config.mark}; {count}" if config.mark else count
     source, names = Source(target, results), shown_figures(finished)
     for name in names:
         figures.write_figure(name, source, target, mark)
-    _write_page(target, results, names, command=command, mark=config.mark, note=count)
+    path = target / PAGE_NAME
+    write_page(source, names, path, command=command, mark=config.mark, note=count)
     return f"{target}: {count}"
 
 
@@ -182,20 +188,3 @@ def _write_tables(
 
     tables = build(ScoredRun.read(results / run.path) for run in runs)
     return write_tables(tables, target, mark, note)
-
-
-def _write_page(
-    tables: Path,
-    results: Path,
-    names: Sequence[str],
-    *,
-    command: str,
-    mark: str | None,
-    note: str | None = None,
-) -> Path:
-    from gmvae.bench.report.drawing.source import Source
-    from gmvae.bench.report.page import Frame, write_page
-
-    config = files.read_json(results / RESOLVED_CONFIG)
-    frame = Frame(names, command, mark, note, config)
-    return write_page(Source(tables, results), frame, tables / PAGE_NAME)

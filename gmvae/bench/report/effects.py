@@ -6,6 +6,7 @@ higher accuracy and less spread between runs.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -23,18 +24,10 @@ RESAMPLES = 9999
 SEED = 0
 LEAST_SEEDS = 5
 ALL = "all"
+STATISTICS = {"mean": np.mean, "std": functools.partial(np.std, ddof=1)}
 COLUMNS = [
-    "dataset",
-    "variant",
-    "factor",
-    "from",
-    "to",
-    "at",
-    "quantity",
-    "effect",
-    "effect_low",
-    "effect_high",
-    "n_runs",
+    *("dataset", "variant", "factor", "from", "to", "at", "quantity"),
+    *("effect", "effect_low", "effect_high", "n_runs"),
 ]
 
 
@@ -111,7 +104,7 @@ def _of_factor(group: pd.DataFrame, factor: str, other: str) -> Iterator[dict[st
     pairs = {}
     for level in sorted(group[other].unique()):
         here = group[group[other] == level]
-        pair = [_accuracies(here, factor, value) for value in (low, high)]
+        pair = [here.loc[here[factor] == value, METRIC].to_numpy(float) for value in (low, high)]
         if all(map(len, pair)):
             pairs[f"{other} = {int(level)}"] = pair
     if not pairs:
@@ -119,26 +112,17 @@ def _of_factor(group: pd.DataFrame, factor: str, other: str) -> Iterator[dict[st
     enough = [pair for pair in pairs.values() if min(map(len, pair)) >= LEAST_SEEDS]
     chosen = {**{at: [pair] for at, pair in pairs.items()}, ALL: enough or list(pairs.values())}
     for at, pairs_here in chosen.items():
-        for quantity in ("mean", "std"):
+        for quantity in STATISTICS:
             known = {"factor": factor, "from": low, "to": high, "at": at}
             yield {**known, "quantity": quantity, **_difference(pairs_here, quantity)}
 
 
-def _accuracies(group: pd.DataFrame, factor: str, value: int) -> NDArray[np.float64]:
-    return group.loc[group[factor] == value, METRIC].to_numpy(float)
-
-
 def _difference(
     pairs: Sequence[Sequence[NDArray[np.float64]]], quantity: str
-) -> dict[str, float | int | None]:
+) -> dict[str, float | int]:
     """Effect and interval, averaged over pairs of samples at the low and high values."""
     samples = list(itertools.chain.from_iterable(pairs))
-    found: dict[str, float | int | None] = {
-        "effect": None,
-        "effect_low": None,
-        "effect_high": None,
-        "n_runs": sum(map(len, samples)),
-    }
+    found: dict[str, float | int] = {"n_runs": sum(map(len, samples))}
     enough = min(map(len, samples)) >= LEAST_SEEDS
     if enough or quantity == "mean":
         found["effect"] = round(float(_statistic(quantity)(*samples, axis=-1)), 2)
@@ -163,13 +147,10 @@ def _expanded(n_seeds: int) -> float:
 
 
 def _statistic(quantity: str) -> Any:
-    def of(sample: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-        if quantity == "mean":
-            return sample.mean(axis=axis)
-        return sample.std(axis=axis, ddof=1)
+    of: Any = STATISTICS[quantity]
 
     def difference(*samples: NDArray[np.float64], axis: int) -> Any:
         each: Iterable[Any] = zip(samples[::2], samples[1::2], strict=True)
-        return np.mean([of(high, axis) - of(low, axis) for low, high in each], axis=0)
+        return np.mean([of(high, axis=axis) - of(low, axis=axis) for low, high in each], axis=0)
 
     return difference

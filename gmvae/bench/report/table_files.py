@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def as_csv(tables: Tables, mark: str | None) -> dict[str, str]:
     table = tables.table1.copy()
     if mark:
         table["variant"] = [f"{v} ({mark})" if isinstance(v, str) else mark for v in table.variant]
-    frames = {"runs": tables.runs, "curves": tables.curves, "table1": table, "times": tables.times}
+    frames = {**vars(tables), "table1": table}
     return {f"{name}.csv": csv_text(frame) for name, frame in frames.items()}
 
 
@@ -84,15 +85,13 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 def read_tables(folder: Path, mark: str | None) -> Tables:
     """Read the CSV files that `write_tables` wrote with the same mark."""
-    runs, curves, table, times = (
-        read_table(folder / f"{name}.csv") for name in ("runs", "curves", "table1", "times")
-    )
+    tables = Tables(*(read_table(folder / f"{field.name}.csv") for field in fields(Tables)))
     if mark:
-        table["variant"] = [
+        tables.table1["variant"] = [
             None if variant == mark else variant.removesuffix(f" ({mark})")
-            for variant in table["variant"]
+            for variant in tables.table1["variant"]
         ]
-    return Tables(runs, curves, table, times)
+    return tables
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -105,12 +104,8 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     try:
         # Otherwise pandas takes a variant named "None" or "1" for a missing value or a number.
-        frame = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(TEXT, str),
-            keep_default_na=False,
-            na_values=[""],
-        )
+        text = dict.fromkeys(TEXT, str)
+        frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
         return frame.astype({name: "Int64" for name in WHOLE if name in frame})
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
@@ -139,9 +134,15 @@ def markdown(tables: Tables, mark: str) -> str:
     for dataset, rows in for_people(tables):
         shown = pd.DataFrame([row for _, row in rows])
         shown = shown.loc[:, (shown != "").any()]
-        table = shown.to_markdown(index=False, disable_numparse=True, colalign=_alignment(shown))
+        sides = ["left" if name in ("method", "variant") else "right" for name in shown]
+        table = shown.to_markdown(index=False, disable_numparse=True, colalign=sides)
         parts.append(f"## {dataset}\n\n{table}\n")
-    parts += _failures(tables.runs)
+    failed = [
+        f"- `{run.path}`: {run.status.replace('_', ' ')}, {run.reason}\n"
+        for run in tables.runs[tables.runs["status"] != "finished"].itertuples()
+    ]
+    if failed:
+        parts.append("## Failed runs\n\n" + "".join(failed))
     sources = tables.table1["published_source"].dropna().unique()
     if len(sources):
         parts.append("## Sources\n\n" + "".join(f"- {source}\n" for source in sources))
@@ -155,28 +156,15 @@ def for_people(tables: Tables) -> Iterator[tuple[str, list[tuple[dict[str, Any],
     ----------
     tables : Tables
     """
-    seconds = _median_seconds(tables)
-    for dataset, rows in tables.table1.groupby("dataset", sort=False):
-        yield dataset, [(row, _shown(row, seconds)) for row in rows.to_dict("records")]
-
-
-def _alignment(shown: pd.DataFrame) -> tuple[str, ...]:
-    return tuple("left" if name in ("method", "variant") else "right" for name in shown)
-
-
-def _median_seconds(tables: Tables) -> dict[tuple, float]:
-    """Median training time of the finished runs of each setting."""
     finished = tables.times[(tables.runs["status"] == "finished").to_numpy()]
-    groups = finished.groupby(SETTING, sort=False, dropna=False)["train_seconds"]
-    return {_key(setting): float(times.median()) for setting, times in groups}
+    seconds = finished.groupby(SETTING, dropna=False)["train_seconds"].median().reset_index()
+    table = tables.table1.merge(seconds, on=SETTING, how="left")
+    for dataset, rows in table.groupby("dataset", sort=False):
+        yield dataset, [(row, _shown(row)) for row in rows.to_dict("records")]
 
 
-def _key(setting: Iterable[Any]) -> tuple:
-    return tuple(None if pd.isna(value) else value for value in setting)
-
-
-def _shown(row: dict[str, Any], seconds: dict[tuple, float]) -> dict[str, str]:
-    time = seconds.get(_key(row[name] for name in SETTING))
+def _shown(row: dict[str, Any]) -> dict[str, str]:
+    seconds = number(row["train_seconds"])
     return {
         "method": row["method"],
         "variant": _text(row["variant"]),
@@ -194,7 +182,7 @@ def _shown(row: dict[str, Any], seconds: dict[tuple, float]) -> dict[str, str]:
         "used": _range(row["clusters_used_min"], row["clusters_used_max"]),
         "published": _spread(row, "published"),
         "published best": number(row["published_best"]),
-        "time": f"{time:.1f} s" if time is not None else "",
+        "time": f"{seconds} s" if seconds else "",
     }
 
 
@@ -211,14 +199,3 @@ def _range(least: Any, most: Any) -> str:
 def _spread(row: dict[str, Any], name: str) -> str:
     mean, std = row[f"{name}_mean"], row[f"{name}_std"]
     return number(mean) + ("" if pd.isna(mean) or pd.isna(std) else f" ± {std:.1f}")
-
-
-def _failures(runs: pd.DataFrame) -> list[str]:
-    failed = runs[runs["status"] != "finished"]
-    if failed.empty:
-        return []
-    lines = [
-        f"- `{row.path}`: {row.status.replace('_', ' ')}, {row.reason}\n"
-        for row in failed.itertuples()
-    ]
-    return ["## Failed runs\n\n" + "".join(lines)]

@@ -82,10 +82,13 @@ def time_limit(seconds: float | None, spent_before: Callable[[], float]) -> Iter
     # Looks often, since the time spent before may become known on the way.
     interval = max(min(seconds, 1.0), SHORTEST)
     try:
-        signal.setitimer(signal.ITIMER_REAL, interval, interval)
-        yield
+        try:
+            signal.setitimer(signal.ITIMER_REAL, interval, interval)
+            yield
+        finally:
+            _disarm(previous)
     finally:
-        _disarm(previous)
+        _disarm(previous)  # an alarm may have kept the first attempt from beginning
 
 
 def _disarm(previous: Any) -> None:

@@ -5,7 +5,7 @@ C[k, c] counts the test samples of class c in cluster k.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,6 @@ class Metrics:
     accuracy_majority: float | None = None
     nmi: float | None = None
     ari: float | None = None
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """The scores by name."""
-        return asdict(self)
 
 
 def contingency(clusters: Labels, labels: Labels) -> NDArray[np.int64]:

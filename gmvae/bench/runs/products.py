@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import errno
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from gmvae.bench.runs.record import Record
 FIT = Path(__file__).with_name("fit.py")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """A fitted estimator, or the reason why there is none.
 
@@ -43,26 +43,22 @@ class Outcome:
     """
 
     estimator: Any
-    status: str = "finished"
-    reason: str | None = None
-    history: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-    resumed: int = 0
-
-    def fail(self, status: str, reason: str) -> None:
-        """Note that there is no usable result."""
-        self.status, self.reason = status, reason
+    status: str
+    reason: str | None
+    history: dict[str, Any]
+    seconds: float
+    resumed: int
 
     @property
     def has_clusters(self) -> bool:
         """Whether there are clusters to look at: a collapsed run has one."""
         return self.status in ("finished", "collapsed")
 
-    @property
-    def training_clusters(self) -> int | None:
-        """Number of clusters with training samples, if the method says."""
-        labels = getattr(self.estimator, "labels_", None)
-        return len(np.unique(labels)) if self.has_clusters and labels is not None else None
+
+def training_clusters(estimator: Any) -> int | None:
+    """Number of clusters with training samples, if the method says."""
+    labels = getattr(estimator, "labels_", None)
+    return None if labels is None else len(np.unique(labels))
 
 
 @cache
@@ -106,7 +102,7 @@ def write_run(
         train_seconds=outcome.seconds,
         elbo=_finite(getattr(estimator, "elbo_", None)),
         n_parameters=_n_parameters(estimator),
-        training_clusters=outcome.training_clusters,
+        training_clusters=training_clusters(estimator) if outcome.has_clusters else None,
         peak_memory_mb=round(environment.peak_memory_mb(), 1),
         resumed=outcome.resumed,
         finished=now(),
@@ -146,8 +142,8 @@ def _save_model(estimator: Any | None, path: Path) -> None:
 
 
 def _n_parameters(estimator: Any) -> int | None:
-    model = getattr(estimator, "model_", None)
-    if model is None or not hasattr(model, "parameters"):
+    model: Any = getattr(estimator, "model_", None)
+    if not hasattr(model, "parameters"):
         return None
     return sum(parameter.numel() for parameter in model.parameters())
 

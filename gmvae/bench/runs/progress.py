@@ -133,10 +133,8 @@ def _lives(start: dict[str, Any]) -> bool:
         return True
     try:
         os.kill(start["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

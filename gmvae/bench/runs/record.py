@@ -271,8 +271,7 @@ def _checked(path: Path, value: Any, kind: str) -> dict[str, Any]:
         raise DataError(
             f"{path} is damaged or incomplete: {'; '.join(found[:MAX_PROBLEMS])}{more}; {AGAIN}"
         )
-    checked: dict[str, Any] = value
-    return checked
+    return value
 
 
 @cache

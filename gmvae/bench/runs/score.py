@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.disk.errors import DataError
@@ -77,7 +74,8 @@ def score_run(folder: Path, labels_path: Path) -> Scores:
     clusters = test["clusters"]
     if not len(clusters):
         return Scores(record.run.path, record.status, None, {}, made_from)
-    labels = read_labels(labels_path)
+    known = files.read_array(labels_path)
+    labels = known if len(known) else None  # a data set may have none
     if labels is not None and len(labels) != len(clusters):
         raise DataError(
             f"{folder} holds {len(clusters)} test samples, but {labels_path} {len(labels)} labels: "
@@ -86,22 +84,16 @@ def score_run(folder: Path, labels_path: Path) -> Scores:
     history = files.read_arrays(folder / "epochs.npz")
     pairs = history["exemplars"]
     epochs = [
-        metrics.evaluate(assigned, pairs[pairs[:, 0] == epoch, 1:], labels).as_dict()
+        vars(metrics.evaluate(assigned, pairs[pairs[:, 0] == epoch, 1:], labels))
         for epoch, assigned in enumerate(history["clusters"])
     ]
     return Scores(
         run=record.run.path,
         status=record.status,
-        final=metrics.evaluate(clusters, test.get("exemplars"), labels).as_dict(),
+        final=vars(metrics.evaluate(clusters, test.get("exemplars"), labels)),
         epochs={name: [epoch[name] for epoch in epochs] for name in (epochs or [{}])[0]},
         made_from=made_from,
     )
-
-
-def read_labels(path: Path) -> NDArray[np.int64] | None:
-    """Read labels as the data step writes them; None if the data set has none."""
-    labels = files.read_array(path)
-    return labels if len(labels) else None
 
 
 @cache

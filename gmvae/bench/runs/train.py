@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,13 @@ from gmvae.bench.grid.runs import Run, is_finished
 from gmvae.bench.runs import environment
 from gmvae.bench.runs.environment import TimeLimitError, time_limit
 from gmvae.bench.runs.fit import EpochRecorder, as_taken, build
-from gmvae.bench.runs.products import Outcome, now, training_sources, write_run
+from gmvae.bench.runs.products import (
+    Outcome,
+    now,
+    training_clusters,
+    training_sources,
+    write_run,
+)
 from gmvae.bench.runs.progress import ProgressLog
 from gmvae.bench.runs.record import Record
 
@@ -79,7 +84,7 @@ def train_run(run: Run, job: Job, folder: Path) -> Record:
         The content of ``run.json``. A run that diverges, collapses or exceeds its time limit is a
         result, with that status and a reason; any other exception is a fault and passes through.
     """
-    [record] = _train([run], job, [folder], _fit)
+    [record] = _train([run], job, [folder], together=False)
     return record
 
 
@@ -112,7 +117,7 @@ def train_runs_together(runs: Sequence[Run], job: Job, folders: Sequence[Path]) 
         )
     if len(set(folders)) < len(folders):
         raise ConfigError("each run needs a folder of its own, but one is named twice")
-    return _train(runs, job, folders, _fit_together)
+    return _train(runs, job, folders, together=True)
 
 
 def is_current(run: Run, folder: Path, job: Job, data_sha256: dict[str, str]) -> bool:
@@ -139,18 +144,8 @@ def may_go_on(record: Record, time_limit: float | None) -> bool:
     return time_limit is None or time_limit > (record.time_limit or 0)
 
 
-class _NoCheckpoints:
-    """Stands in for the checkpoints of a method that keeps none."""
-
-    restored_seconds = 0.0
-    resumed = 0
-
-
 def _train(
-    runs: Sequence[Run],
-    job: Job,
-    folders: Sequence[Path],
-    fit: Callable[[_Trial], list[Outcome]],
+    runs: Sequence[Run], job: Job, folders: Sequence[Path], *, together: bool
 ) -> list[Record]:
     place, data_sha256 = folders[0] / CHECKPOINTS, job.data_sha256()
     with locks.waiting(place / "lock", f"{runs[0].path} is being trained; waiting for it"):
@@ -165,109 +160,90 @@ def _train(
                 "threads": job.threads,
                 "time_limit": job.time_limit,
                 "data_sha256": data_sha256,
-                "seeds_together": [run.seed for run in runs] if fit is _fit_together else None,
+                "seeds_together": [run.seed for run in runs] if together else None,
             }
-            trial = _trial(runs, job, place, log)
-            outcomes = _timed(trial, fit)
+            outcomes, test = _outcomes(runs, job, place, log, together=together)
             written = zip(runs, outcomes, folders, strict=True)
-            records = [
-                write_run(run, one, trial.test, folder, context) for run, one, folder in written
-            ]
+            records = [write_run(run, one, test, folder, context) for run, one, folder in written]
         # A run that ran out of time can go on from its checkpoints with a higher limit.
         if all(record.status != "timed_out" for record in records):
             shutil.rmtree(place)
         return records
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """Everything that a fit is given."""
-
-    runs: Sequence[Run]
-    job: Job
-    estimators: list[Any]
-    train: NDArray[Any]
-    test: NDArray[Any]
-    recorder: EpochRecorder
-    log: ProgressLog
-    checkpoints: Checkpoints | _NoCheckpoints
-
-    @property
-    def offered(self) -> dict[str, Any]:
-        """Optional arguments of ``fit``, of which a method takes those that it knows."""
-        kept = None if isinstance(self.checkpoints, _NoCheckpoints) else self.checkpoints
-        return {"on_epoch": self.recorder, "progress": self.log, "checkpoint": kept}
-
-    def limited(self) -> contextlib.AbstractContextManager[None]:
-        """Context that ends by TimeLimitError when the time of the job is over."""
-        return time_limit(self.job.time_limit, lambda: self.checkpoints.restored_seconds)
-
-
-def _trial(runs: Sequence[Run], job: Job, place: Path, log: ProgressLog) -> _Trial:
+def _outcomes(
+    runs: Sequence[Run], job: Job, place: Path, log: ProgressLog, *, together: bool
+) -> tuple[list[Outcome], NDArray[Any]]:
+    """Fit the estimators of the runs; returns what came of each, and the test samples."""
     estimators = [build(run) for run in runs]
+    if together and not callable(getattr(estimators[0], "fit_together", None)):
+        raise ConfigError(
+            f"{runs[0].class_path} cannot train several seeds together; leave seeds_together out"
+        )
     train, test = job.samples(estimators[0])
-    checkpoints = _checkpoints(runs[0], place, job, estimators[0])
-    return _Trial(runs, job, estimators, train, test, EpochRecorder(test), log, checkpoints)
+    recorder, checkpoints = EpochRecorder(test), _checkpoints(runs[0], place, job, estimators[0])
+    offered = {"on_epoch": recorder, "progress": log, "checkpoint": checkpoints}
 
+    def spent_before() -> float:
+        return checkpoints.restored_seconds if checkpoints else 0.0
 
-def _timed(trial: _Trial, fit: Callable[[_Trial], list[Outcome]]) -> list[Outcome]:
+    errors: Sequence[BaseException | None]
     started = time.perf_counter()
     try:
-        outcomes = fit(trial)
+        with time_limit(job.time_limit, spent_before):
+            if together:
+                errors = estimators[0].fit_together(estimators, train, **offered)
+            else:
+                errors = [_failure(estimators[0], train, offered)]
+    except TimeLimitError as error:
+        errors = [error] * len(runs)
     except ValueError as error:
-        raise _refusal(trial.runs[0], error) from error
-    spent = time.perf_counter() - started - trial.recorder.seconds
-    for run, outcome in zip(trial.runs, outcomes, strict=True):
-        outcome.seconds = (spent + trial.checkpoints.restored_seconds) / len(outcomes)
-        outcome.resumed = trial.checkpoints.resumed
-        _note_collapse(run, outcome)
-    return outcomes
+        raise RunError(
+            f"{runs[0].class_path} refused to train ({runs[0].path}): {error}\n"
+            f"its parameters: {dict(runs[0].parameters)}; set GMVAE_DEBUG=1 to see the traceback"
+        ) from error
+    seconds = time.perf_counter() - started - recorder.seconds + spent_before()
+    outcomes = [
+        Outcome(
+            estimator,
+            *_status(run, job, estimator, error),
+            seconds=seconds / len(runs),
+            resumed=checkpoints.resumed if checkpoints else 0,
+        )
+        for run, estimator, error in zip(runs, estimators, errors, strict=True)
+    ]
+    return outcomes, test
 
 
-def _fit(trial: _Trial) -> list[Outcome]:
-    [estimator] = trial.estimators
-    outcome = Outcome(estimator)
+def _failure(estimator: Any, train: NDArray[Any], offered: dict[str, Any]) -> Exception | None:
+    """Fit an estimator, with those optional arguments that it knows; returns why it diverged."""
     accepted = inspect.signature(estimator.fit).parameters
     try:
-        with trial.limited():
-            taken = {name: value for name, value in trial.offered.items() if name in accepted}
-            estimator.fit(trial.train, **taken)
-        outcome.history = getattr(estimator, "history_", {})
+        estimator.fit(train, **{name: offered[name] for name in offered if name in accepted})
     except (FloatingPointError, np.linalg.LinAlgError) as error:
-        outcome.fail("diverged", str(error))
-        outcome.history = getattr(error, "history", {})
-    except TimeLimitError:
-        outcome.history = getattr(estimator, "history_", {})
-        outcome.fail("timed_out", _out_of_time(trial.job, outcome.history))
-    return [outcome]
+        return error
+    return None
 
 
-def _fit_together(trial: _Trial) -> list[Outcome]:
-    estimators = trial.estimators
-    if not callable(getattr(estimators[0], "fit_together", None)):
-        raise ConfigError(
-            f"{trial.runs[0].class_path} cannot train several seeds together; leave "
-            "seeds_together out"
-        )
-    outcomes = [Outcome(estimator) for estimator in estimators]
-    try:
-        with trial.limited():
-            errors = estimators[0].fit_together(estimators, trial.train, **trial.offered)
-        for outcome, failure in zip(outcomes, errors, strict=True):
-            if failure is not None:
-                outcome.fail("diverged", str(failure))
-    except TimeLimitError:
-        for outcome in outcomes:
-            reached = getattr(outcome.estimator, "history_", {})
-            outcome.fail("timed_out", _out_of_time(trial.job, reached))
-    for outcome in outcomes:
-        outcome.history = getattr(outcome.estimator, "history_", {})
-    return outcomes
+def _status(
+    run: Run, job: Job, estimator: Any, error: BaseException | None
+) -> tuple[str, str | None, dict[str, Any]]:
+    """Status of a run, the reason why it has not finished, and its history."""
+    history = getattr(estimator, "history_", {})
+    if isinstance(error, TimeLimitError):
+        epochs = len(history.get("epoch", ()))
+        reached = f", after {epochs} whole epochs" if epochs else ""
+        return "timed_out", f"the time limit of {job.time_limit:g} s was reached{reached}", history
+    if error is not None:
+        return "diverged", str(error), getattr(error, "history", {})
+    if run.K is not None and run.K > 1 and training_clusters(estimator) == 1:
+        return "collapsed", f"one cluster of {run.K} holds all training samples", history
+    return "finished", None, history
 
 
-def _checkpoints(run: Run, place: Path, job: Job, estimator: Any) -> Checkpoints | _NoCheckpoints:
+def _checkpoints(run: Run, place: Path, job: Job, estimator: Any) -> Checkpoints | None:
     if "checkpoint" not in inspect.signature(estimator.fit).parameters or job.fresh:
-        return _NoCheckpoints()
+        return None
     # Late, since it loads torch, which other methods do not need.
     from gmvae.training.checkpoints import SECONDS, Checkpoints
 
@@ -279,22 +255,3 @@ def _checkpoints(run: Run, place: Path, job: Job, estimator: Any) -> Checkpoints
     }
     seconds = float(os.environ.get(environment.CHECKPOINT_VARIABLE) or SECONDS)
     return Checkpoints(place, identity, seconds=seconds)
-
-
-def _note_collapse(run: Run, outcome: Outcome) -> None:
-    n_clusters = run.K or 1
-    if outcome.status == "finished" and n_clusters > 1 and outcome.training_clusters == 1:
-        outcome.fail("collapsed", f"one cluster of {n_clusters} holds all training samples")
-
-
-def _out_of_time(job: Job, history: dict[str, Any]) -> str:
-    epochs = len(history.get("epoch", ()))
-    reached = f", after {epochs} whole epochs" if epochs else ""
-    return f"the time limit of {job.time_limit:g} s was reached{reached}"
-
-
-def _refusal(run: Run, error: ValueError) -> RunError:
-    return RunError(
-        f"{run.class_path} refused to train ({run.path}): {error}\n"
-        f"its parameters: {dict(run.parameters)}; set GMVAE_DEBUG=1 to see the traceback"
-    )

@@ -1,1 +1,1 @@
-"""Care for a folder of results: repair, verify, trace and status."""
+"""Care for a folder of results: recovery, verify, trace and status."""

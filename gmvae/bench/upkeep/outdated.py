@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -89,13 +89,13 @@ def _name(job: Path) -> str:
     return f"{job.parents[1]}: {job.stem}" if is_of_report else str(job.parent)
 
 
-def find_outdated(config: Config, runs: Iterable[Run], command: str) -> Outdated:
+def find_outdated(config: Config, runs: Collection[Run], command: str) -> Outdated:
     """Judge every job of a grid.
 
     Parameters
     ----------
     config : Config
-    runs : iterable of Run
+    runs : collection of Run
     command : str
         The command that makes the results, which the page shows.
 
@@ -104,30 +104,27 @@ def find_outdated(config: Config, runs: Iterable[Run], command: str) -> Outdated
     DataError
         If the folder holds runs of another version of this project, which would be lost.
     """
-    found, results, listed = Outdated(), Path(config.results), list(runs)
-    resolved = results / RESOLVED_CONFIG
-    found.judge(resolved, None if is_resolved(config) else "the configuration has changed")
+    found, results = Outdated(), Path(config.results)
+    changed = None if is_resolved(config) else "the configuration has changed"
+    found.judge(results / RESOLVED_CONFIG, changed)
     for spec in config.datasets:
         found.judge(DATA / spec.name / DATA_LIST, _reason_of_data(spec, found))
-    others = []
-    for run in listed:
+    trainings, others = [results / run.path / TRAIN_LIST for run in runs], []
+    for run, training in zip(runs, trainings, strict=True):
         try:
-            reason = _reason_of_run(config, run, found)
+            found.judge(training, _reason_of_run(config, run, found))
         except OtherFormatError:
-            others.append(results / run.path)
-            continue
-        found.judge(results / run.path / TRAIN_LIST, reason)
+            others.append(training.parent)
     if others:
         raise DataError(
             f"{len(others)} runs of another version of this project are here, like {others[0]}, "
             "and would be overwritten; move the folder away, or choose another by 'results' in "
             "the config"
         )
-    trainings = [results / run.path / TRAIN_LIST for run in listed]
     _note_damage(results / SCORES, found)
     again = "runs were made again" if found.any(trainings) else None
-    found.judge(results / SCORES, again or _reason_of_scores(results, listed, found))
-    _judge_report(config, listed, command, found)
+    found.judge(results / SCORES, again or _reason_of_scores(results, runs, found))
+    _judge_report(config, runs, command, found)
     return found
 
 
@@ -157,7 +154,7 @@ def _reason_of_run(config: Config, run: Run, found: Outdated) -> str | None:
     except DataError as error:
         found.damaged[folder / "run.json"] = str(error).partition(" ")[2]
         return "run.json is damaged"
-    if json.loads(json.dumps(run.as_dict())) != record.run.as_dict():
+    if run != record.run:
         return "its parameters have changed"
     if record.sources_sha256 != training_sources(run.class_path):
         return "the code of its method has changed"
@@ -168,18 +165,21 @@ def _reason_of_run(config: Config, run: Run, found: Outdated) -> str | None:
     if lost := incomplete(manifest, RUN_PRODUCTS):
         return f"{lost[0].name} is missing"
     data = DATA / run.dataset / DATA_LIST
-    known = {path.stem: checksum for path, checksum in read_manifest(data).items()}
+    known = _checksums(data)
     if any(known.get(name, checksum) != checksum for name, checksum in record.data_sha256.items()):
         return "its data have changed"
-    source_changed = data in found.reasons and "source" in found.reasons[data]
+    source_changed = "source" in found.reasons.get(data, "")
     return "the source of its data has changed" if source_changed else None
 
 
-def _reason_of_scores(results: Path, runs: list[Run], found: Outdated) -> str | None:
-    listed = read_manifest(results / SCORES)
-    if list(listed) != [results / run.path / METRICS for run in runs]:
+def _checksums(manifest: Path) -> dict[str, str]:
+    """Checksums of a list by the names of its products, without their endings."""
+    return {path.stem: checksum for path, checksum in read_manifest(manifest).items()}
+
+
+def _reason_of_scores(results: Path, runs: Collection[Run], found: Outdated) -> str | None:
+    if list(read_manifest(results / SCORES)) != [results / run.path / METRICS for run in runs]:
         return "the grid has other runs"
-    labels = {run.dataset: _labels(run.dataset) for run in runs}
     for run in runs:
         folder = results / run.path
         if folder / METRICS in found.damaged:
@@ -187,13 +187,12 @@ def _reason_of_scores(results: Path, runs: list[Run], found: Outdated) -> str | 
         made_from = _made_from(folder / METRICS)
         if made_from is None:
             return "scores are missing"
-        trained = {
-            path.stem: checksum for path, checksum in read_manifest(folder / TRAIN_LIST).items()
-        }
+        trained = _checksums(folder / TRAIN_LIST)
+        labels = _checksums(DATA / run.dataset / DATA_LIST).get("test-labels")
         now = {
             "test": trained.get("test"),
             "epochs": trained.get("epochs"),
-            "labels": labels[run.dataset] or made_from.get("labels"),
+            "labels": labels or made_from.get("labels"),
             "sources": scoring_sources(),
         }
         if made_from != now:
@@ -208,35 +207,28 @@ def _made_from(path: Path) -> Mapping[str, Any] | None:
         return None
 
 
-def _labels(dataset: str) -> str | None:
-    manifest = DATA / dataset / DATA_LIST
-    return read_manifest(manifest).get(manifest.with_name("test-labels.npy"))
-
-
-def _judge_report(config: Config, runs: list[Run], command: str, found: Outdated) -> None:
+def _judge_report(config: Config, runs: Collection[Run], command: str, found: Outdated) -> None:
     results, mark = Path(config.results), config.mark
     names = build.shown_figures(runs)
-    # Functions, since a key takes time that products which are not there yet need not take.
-    keys: dict[str, Callable[[], str]] = {"tables": lambda: build.tables_key(results, mark)}
-    for name in names:
-        keys[name] = partial(build.figure_key, results, name, mark)
-    keys["page"] = lambda: build.page_key(results, names, command, mark)
-    made_from = {
-        "tables": [SCORES],
-        "page": [RESOLVED_CONFIG, *(f"{LOGS}/{name}.sha256" for name in keys)],
-    }
-    for name, key in keys.items():
-        before = made_from.get(name, [f"{LOGS}/tables.sha256"])
+
+    # The key is a function, since it takes time that products not there yet need not take.
+    def judge(name: str, key: Callable[[], str], *before: Path) -> Path:
         job = results / LOGS / f"{name}.sha256"
-        found.judge(job, _reason_of_product(job, key, [results / path for path in before], found))
+        found.judge(job, _reason_of_product(job, key, before, found))
+        return job
+
+    tables = judge("tables", partial(build.tables_key, results, mark), results / SCORES)
+    drawn = [judge(name, partial(build.figure_key, results, name, mark), tables) for name in names]
+    page_key = partial(build.page_key, results, names, command, mark)
+    judge("page", page_key, results / RESOLVED_CONFIG, tables, *drawn)
 
 
 def _reason_of_product(
-    job: Path, key: Callable[[], str], before: list[Path], found: Outdated
+    job: Path, key: Callable[[], str], before: Iterable[Path], found: Outdated
 ) -> str | None:
     _note_damage(job, found)
     products = read_manifest(job)
-    if found.any(path for path in before if path != job):
+    if found.any(before):
         return "what it is made from was made again"
     if any(product in found.damaged for product in products):
         return "it is damaged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from gmvae.bench.runs.progress import LastAttempt, last_attempt
 from gmvae.bench.runs.record import Record
 
 STATES = ("done", "running", "failed", "stopped", "waiting")
-OBJECTIVES = ("elbo", "loss")
+OBJECTIVES = {"elbo": "ELBO", "loss": "loss"}
+"""Objectives of an epoch by name, with words for people; the first that is there is shown."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,11 @@ class Status:
         None as long as a method that is still to be run has no finished run on its data: the times
         of other methods say nothing about it.
         """
-        measured: dict[tuple[object, ...], list[float]] = {}
+        measured: dict[tuple[str, ...], list[float]] = defaultdict(list)
         for one in self.runs:
             if one.state == "done" and one.seconds is not None:
                 for key in _keys(one.run):
-                    measured.setdefault(key, []).append(one.seconds)
+                    measured[key].append(one.seconds)
         each = []
         for one in self.runs:
             if one.state in ("done", "failed"):
@@ -101,9 +103,14 @@ class Status:
         return f"{line}; {duration(left)} left with {self.at_a_time} at a time"
 
     @property
+    def n_over(self) -> int:
+        """Number of runs that are done or have failed."""
+        return self.count("done") + self.count("failed")
+
+    @property
     def is_over(self) -> bool:
         """Whether every run is done or has failed."""
-        return self.count("done") + self.count("failed") == len(self.runs)
+        return self.n_over == len(self.runs)
 
 
 def read_status(results: Path) -> Status:
@@ -134,7 +141,7 @@ def as_text(status: Status) -> str:
     return "\n".join(lines)
 
 
-def _keys(run: Run) -> list[tuple[object, ...]]:
+def _keys(run: Run) -> list[tuple[str, ...]]:
     """Groups of runs with similar times, the nearest first: the setting, the method."""
     return [(run.dataset, run.method, run.setting), (run.dataset, run.method)]
 
@@ -153,8 +160,8 @@ def _state(run: Run, folder: Path) -> RunState:
         return RunState(run, "failed", record.train_seconds, reason)
     if attempt is None:
         return RunState(run, "waiting")
-    left = attempt.epoch.get("left")
     if attempt.is_running:
+        left = attempt.epoch.get("left")
         return RunState(run, "running", attempt.seconds, _detail(attempt), left)
     return RunState(run, "stopped", detail=attempt.error or _detail(attempt))
 
@@ -167,9 +174,8 @@ def _detail(attempt: LastAttempt) -> str:
     parts = [] if epoch["phase"] == "training" else [epoch["phase"]]
     parts.append(f"epoch {epoch['epoch']}/{epoch['epochs']}")
     values = epoch["values"]
-    name = next((name for name in OBJECTIVES if name in values), None)
-    if name is not None:
-        parts.append(f"{'ELBO' if name == 'elbo' else name} {values[name]:.4g}")
+    shown = [f"{word} {values[name]:.4g}" for name, word in OBJECTIVES.items() if name in values]
+    parts += shown[:1]
     if attempt.is_running:
         parts.append(f"{duration(epoch['left'])} left")
     return ", ".join(parts)

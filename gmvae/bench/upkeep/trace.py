@@ -14,18 +14,11 @@ import pandas as pd
 from gmvae.bench.disk.checksums import damaged, read_manifest
 from gmvae.bench.disk.errors import DataError, did_you_mean
 from gmvae.bench.disk.layout import DATA, TRAIN_LIST
-from gmvae.bench.report.tables import RUN_COLUMNS, SETTING
+from gmvae.bench.report.table_files import read_table
+from gmvae.bench.report.tables import RUN_COLUMNS, SCORES, SETTING
 from gmvae.bench.runs.record import Record
 
-FIGURES = [
-    "accuracy_hungarian",
-    "accuracy_exemplar",
-    "accuracy_majority",
-    "nmi",
-    "ari",
-    "clusters_used",
-    "elbo",
-]
+FIGURES = [*SCORES, "clusters_used", "elbo"]
 
 
 @dataclass(frozen=True)
@@ -73,12 +66,11 @@ def trace(table: Path, cell: Cell) -> str:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        runs = pd.read_csv(path, dtype={"K": "Int64", "M": "Int64", "clusters_used": "Int64"})
-        return runs[RUN_COLUMNS]
-    except (OSError, ValueError, KeyError) as error:
+        return read_table(path)[RUN_COLUMNS]
+    except (DataError, KeyError) as error:
         raise DataError(
-            f"{path} cannot be read ({error}); give the path of a table1.csv with its runs.csv "
-            "beside it"
+            f"{path} cannot be read ({error.__cause__ or error}); give the path of a table1.csv "
+            "with its runs.csv beside it"
         ) from error
 
 
@@ -88,20 +80,15 @@ def _matching(runs: pd.DataFrame, cell: Cell) -> pd.DataFrame:
         wanted = getattr(cell, name)
         if wanted is None:
             continue
-        there = found[name].dropna().unique().tolist()
-        if isinstance(wanted, str):
-            # In table1.csv a variant can carry the mark of its config in brackets.
-            plain = wanted.lower().partition(" (")[0]
-            chosen = found[found[name].astype(str).str.lower() == plain]
-        else:
-            chosen = found[found[name] == wanted]
-        if chosen.empty:
-            near = did_you_mean(str(wanted).lower(), map(str, there))
+        words = found[name].astype(str)
+        there = words[found[name].notna()].unique()
+        # In table1.csv a variant can carry the mark of its config in brackets.
+        found = found[words.str.lower() == str(wanted).lower().partition(" (")[0]]
+        if found.empty:
             raise DataError(
-                f"no run of this table has {name} {wanted}{near}; "
-                f"there is: {', '.join(map(str, there)) or 'none'}"
+                f"no run of this table has {name} {wanted}{did_you_mean(wanted, there)}; "
+                f"there is: {', '.join(there) or 'none'}"
             )
-        found = chosen
     return found
 
 
@@ -172,17 +159,14 @@ def _how_to_repeat(results: Path, runs: pd.DataFrame) -> list[str]:
         there = there[there["status"] == "finished"]
     path = Path(there.iloc[0]["path"])
     record = Record.read(results / path)
-    seeds = record.seeds_together
-    repeated = [
-        ({**record.run.as_dict(), "seed": seed}, results / "repeated" / path.parent / f"seed{seed}")
-        for seed in seeds or [record.run.seed]
-    ]
-    described = [run for run, _ in repeated] if seeds else repeated[0][0]
+    together = record.seeds_together
+    seeds = together or [record.run.seed]
+    described = [{**record.run.as_dict(), "seed": seed} for seed in seeds]
     data = DATA / record.run.dataset
     words = [
-        *("python", "-m", "gmvae.bench", "train-together" if seeds else "train"),
-        json.dumps(described, sort_keys=True),
-        *(str(folder) for _, folder in repeated),
+        *("python", "-m", "gmvae.bench", "train-together" if together else "train"),
+        json.dumps(described if together else described[0], sort_keys=True),
+        *(str(results / "repeated" / path.parent / f"seed{seed}") for seed in seeds),
         *("--train-images", str(data / "train-images.npy")),
         *("--test-images", str(data / "test-images.npy")),
         *("--threads", str(record.threads), "--fresh"),

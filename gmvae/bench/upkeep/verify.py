@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -109,27 +110,26 @@ def _check_tables(results: Path, scored: list[ScoredRun], mark: str | None) -> I
     for name, text in {**as_csv(tables, mark), "table1.md": markdown(tables, mark or "")}.items():
         path = results / name
         stored = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        expected = text.splitlines()
+        pairs = enumerate(zip_longest(stored, text.splitlines()), start=1)
         lines = [
-            f"  {path}, line {number}: is {_line(stored, number)}, recomputed "
-            f"{_line(expected, number)}"
-            for number in range(1, max(len(stored), len(expected)) + 1)
-            if _line(stored, number) != _line(expected, number)
+            f"  {path}, line {number}: is {_shown(was)}, recomputed {_shown(is_now)}"
+            for number, (was, is_now) in pairs
+            if was != is_now
         ]
         yield from lines[:SHOWN]
         if len(lines) > SHOWN:
             yield f"  {path}: {len(lines) - SHOWN} more lines differ"
 
 
-def _line(lines: list[str], number: int) -> str:
-    return repr(lines[number - 1]) if number <= len(lines) else "missing"
+def _shown(line: str | None) -> str:
+    return "missing" if line is None else repr(line)
 
 
 def _check_lists(results: Path) -> Iterator[str]:
     """Differences between the scores, tables and figures and the checksums of their jobs."""
     for path in sorted((results / LOGS).glob("*.sha256")):
-        missing = [product for product in read_manifest(path) if not product.is_file()]
-        for product in missing:
-            yield f"  {product} is missing"
+        for product in read_manifest(path):
+            if not product.is_file():
+                yield f"  {product} is missing"
         for product in damaged(path, thorough=True):
             yield f"  {product} does not have the content that was written"

@@ -7,14 +7,13 @@ import statistics
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmvae.bench.disk.errors import UserError
 from gmvae.bench.report.numbers import duration
-from gmvae.bench.upkeep.status import STATES, RunState, Status, as_text, read_status
+from gmvae.bench.upkeep.status import STATES, Status, as_text, read_status
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,18 +42,11 @@ def show(results: Path, *, watch: bool) -> str:
                 print(status.headline(), flush=True)
                 status = _changed(status)
         return as_text(status)
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console()
-    if not watch:
-        console.print(as_table(status))
-        return status.headline()
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        Live(as_table(status), console=console, auto_refresh=False) as live,
-    ):
-        while not status.is_over:
+    live = Live(as_table(status), auto_refresh=False)
+    with contextlib.suppress(KeyboardInterrupt), live:
+        while watch and not status.is_over:
             time.sleep(SECONDS)
             status = read_status(results)
             live.update(as_table(status), refresh=True)
@@ -94,8 +86,7 @@ def narrate(results: Path) -> None:
 
 def _line(status: Status) -> str:
     """Runs done of all, the time left, and the runs that are at work."""
-    over = status.count("done") + status.count("failed")
-    done = f"{over} of {len(status.runs)} runs done"
+    done = f"{status.n_over} of {len(status.runs)} runs done"
     if status.is_over:
         return f"{done}; scores, tables and figures follow"
     left = status.seconds_left()
@@ -121,31 +112,23 @@ def as_table(status: Status) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for name in ("data", "method", "setting"):
-        table.add_column(name)
+    table = Table("data", "method", "setting", box=None, pad_edge=False)
     for name in (*STATES, "a run"):
         table.add_column(name, justify="right", style=COLOURS.get(name))
-    for (dataset, method, setting), runs in _by_setting(status.runs).items():
+    by_setting = defaultdict(list)
+    for one in status.runs:
+        by_setting[one.run.dataset, one.run.method, one.run.setting].append(one)
+    for setting, runs in by_setting.items():
         counts = Counter(one.state for one in runs)
         times = [one.seconds for one in runs if one.state == "done" and one.seconds is not None]
         cells = [str(counts[state] or "") for state in STATES]
         median = duration(statistics.median(times)) if times else ""
-        table.add_row(dataset, method, setting, *cells, median)
-    over = status.count("done") + status.count("failed")
+        table.add_row(*setting, *cells, median)
     lines = [
         Text(f"{one.state}: {one.run.path}: {one.detail}", style=COLOURS[one.state])
         for one in status.runs
         if one.state in ("running", "failed", "stopped")
     ]
-    bar = ProgressBar(total=len(status.runs), completed=over, width=60)
+    bar = ProgressBar(total=len(status.runs), completed=status.n_over, width=60)
     # The runs at work come first: a table that is too long for the window is cut at its end.
     return Group(Text(status.headline(), style="bold"), bar, *lines, table)
-
-
-def _by_setting(runs: Iterable[RunState]) -> dict[tuple[str, str, str], list[RunState]]:
-    found: dict[tuple[str, str, str], list[RunState]] = {}
-    for one in runs:
-        key = (one.run.dataset, one.run.method, one.run.setting)
-        found.setdefault(key, []).append(one)
-    return found

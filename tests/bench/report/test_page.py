@@ -16,9 +16,9 @@ from gmvae.bench.report.page import cards, curves
 
 def test_a_run_that_diverged_has_a_curve_of_what_was_finite():
     curve = curves._curve("loss", pd.Series([3.0, 2.0, 1.0]))
-    assert curve.points == "0.0,0.0 120.0,28.0 240.0,56.0"
+    assert curve["points"] == "0.0,0.0 120.0,28.0 240.0,56.0"
     values = pd.Series([3.0, 2.0, -np.inf, np.nan])
-    assert curves._curve("loss", values[np.isfinite(values)]).points == "0.0,0.0 240.0,56.0"
+    assert curves._curve("loss", values[np.isfinite(values)])["points"] == "0.0,0.0 240.0,56.0"
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,10 @@ def test_a_run_that_diverged_has_a_curve_of_what_was_finite():
 )
 def test_cards_of_methods_by_any_name(path, title, arxiv):
     card = cards._card("name", path)
-    assert card.title.startswith(title)
-    assert card.arxiv == arxiv
-    assert len(card.text) > 50
-    assert "`" not in card.text
+    assert card["title"].startswith(title)
+    assert card["arxiv"] == arxiv
+    assert len(card["text"]) > 50
+    assert "`" not in card["text"]
 
 
 def test_page_holds_everything_and_nothing_of_the_outside(page, source):

@@ -15,7 +15,7 @@ from gmvae.bench.report.build import make_tables
 from gmvae.bench.runs.score import score_runs
 from gmvae.bench.runs.train import Job, train_run
 from gmvae.bench.upkeep.outdated import find_outdated
-from gmvae.bench.upkeep.repair import begin
+from gmvae.bench.upkeep.recovery import begin
 
 CONFIG = {
     "datasets": ["digits"],

@@ -52,19 +52,16 @@ def mosaic(rows: Sequence[NDArray[np.float32]], gap_after: Sequence[int] = ()) -
     ndarray
         Grey values, NaN in the gaps.
     """
-    n_columns = len(rows[0])
-    height, width = rows[0].shape[1:]
-    gap = max(1, height // 14)
-    starts, at = [], 0
-    for column in range(n_columns):
-        starts.append(at)
-        at += width + gap * (4 if column + 1 in gap_after else 1)
-    canvas = np.full((len(rows) * (height + gap) - gap, starts[-1] + width), np.nan, np.float32)
-    for number, row in enumerate(rows):
-        top = number * (height + gap)
-        for start, image in zip(starts, row, strict=True):
-            canvas[top : top + height, start : start + width] = image
-    return canvas
+    gap = max(1, rows[0].shape[1] // 14)
+    spaces = [gap * (4 if column in gap_after else 1) for column in range(1, len(rows[0]) + 1)]
+    spaced = [
+        [
+            np.pad(image, ((0, gap), (0, space)), constant_values=np.nan)
+            for image, space in zip(row, spaces, strict=True)
+        ]
+        for row in rows
+    ]
+    return np.block(spaced)[:-gap, :-gap]
 
 
 def show(axes: Axes, canvas: NDArray, labels: Sequence[str] = ()) -> None:

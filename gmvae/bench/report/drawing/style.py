@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -33,6 +34,7 @@ def apply_style() -> None:
             "axes.labelsize": 9,
             "axes.titlesize": 9,
             "legend.fontsize": 8,
+            "legend.title_fontsize": 8,
             "xtick.labelsize": 8,
             "ytick.labelsize": 8,
             "grid.color": "0.9",
@@ -54,6 +56,17 @@ def colours(values: list[Any]) -> dict[Any, tuple[float, float, float]]:
 def finish(axes: Axes) -> None:
     """Remove the top and right spines."""
     sns.despine(ax=axes)
+
+
+def panels(heights: Sequence[float], per_row: int) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel for each height in inches; a row is as high as its highest panel."""
+    starts = range(0, len(heights), per_row)
+    rows = [max(heights[start : start + per_row]) for start in starts]
+    size = (WIDTH, sum(rows))
+    figure, axes = plt.subplots(len(rows), per_row, figsize=size, height_ratios=rows, squeeze=False)
+    for place in axes.flat[len(heights) :]:
+        place.axis("off")
+    return figure, list(axes.flat[: len(heights)])
 
 
 def notice(text: str) -> Figure:

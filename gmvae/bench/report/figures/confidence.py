@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gmvae.bench.report.drawing.mosaic import as_images, mosaic, show
 from gmvae.bench.report.drawing.source import Shown, Source, majority_class, title_of
-from gmvae.bench.report.drawing.style import WIDTH, notice
+from gmvae.bench.report.drawing.style import notice, panels
 
 PANELS_PER_ROW = 2
 N_EACH = 6
 ROW_HEIGHT = 0.21
 BACKGROUND = 0.22  # grey level behind a mistake
+_Row = tuple[int, int, NDArray[np.float32]]
+"""Class of a cluster, minus its size, and its images, shape (2 * N_EACH, height, width)."""
 
 
 def draw(source: Source) -> Figure:
@@ -37,51 +36,33 @@ def draw(source: Source) -> Figure:
     -------
     Figure
     """
-    panels = list(_panels(source))
-    if not panels:
+    shown = list(_panels(source))
+    if not shown:
         return notice("no finished run on images that gives probabilities is in this table")
-    starts = range(0, len(panels), PANELS_PER_ROW)
-    tallest = [max(len(p.rows) for p in panels[at : at + PANELS_PER_ROW]) for at in starts]
-    heights = [ROW_HEIGHT * n + 0.4 for n in tallest]
-    figure, axes = plt.subplots(
-        len(tallest),
-        PANELS_PER_ROW,
-        figsize=(WIDTH, sum(heights)),
-        squeeze=False,
-        height_ratios=heights,
-    )
-    for axis in axes.flat[len(panels) :]:
-        axis.axis("off")
-    for axis, panel in zip(axes.flat, panels, strict=False):
-        _draw_panel(axis, panel)
+    figure, axes = panels([ROW_HEIGHT * len(rows) + 0.4 for _, rows in shown], PANELS_PER_ROW)
+    for panel, (one, rows) in zip(axes, shown, strict=True):
+        labels = [str(label) for label, _, _ in rows]
+        show(panel, mosaic([row for _, _, row in rows], gap_after=[N_EACH]), labels)
+        panel.set_title(f"{title_of(one)}: most certain | least certain", fontsize=8)
+        panel.set_ylabel("class", fontsize=8)  # short, since a panel can have two rows
+        panel.set_anchor("N")
     return figure
 
 
-@dataclass(frozen=True)
-class _Panel:
-    one: Shown
-    rows: list[NDArray[np.float32]]  # each (2 * N_EACH, height, width)
-    labels: list[str]
-
-
-def _panels(source: Source) -> Iterator[_Panel]:
+def _panels(source: Source) -> Iterator[tuple[Shown, list[_Row]]]:
     for one in source.one_of_each_method():
         arrays = source.assignments(one.path)
         images = as_images(source.images(one.dataset))
-        if "probabilities" not in arrays or images is None:
-            continue
-        yield _panel(one, arrays, images, source.labels(one.dataset))
+        if "probabilities" in arrays and images is not None:
+            rows = _rows(arrays, images, source.labels(one.dataset))
+            yield one, sorted(rows, key=lambda row: row[:2])
 
 
-def _panel(
-    one: Shown,
-    arrays: dict[str, NDArray],
-    images: NDArray[np.float32],
-    labels: NDArray[np.integer],
-) -> _Panel:
+def _rows(
+    arrays: dict[str, NDArray], images: NDArray[np.float32], labels: NDArray[np.integer]
+) -> Iterator[_Row]:
     clusters = arrays["clusters"]
     certainty = arrays["probabilities"].max(axis=1)
-    rows = []
     for cluster in np.unique(clusters):
         members = np.flatnonzero(clusters == cluster)
         label = majority_class(labels[members])
@@ -90,18 +71,9 @@ def _panel(
         most, least = order[:N_EACH], order[N_EACH:][-N_EACH:]
         row[: len(most)] = _marked(images[most], labels[most] != label)
         row[2 * N_EACH - len(least) :] = _marked(images[least], labels[least] != label)
-        rows.append((label, -len(members), row))
-    rows.sort(key=lambda row: row[:2])
-    return _Panel(one, [row for _, _, row in rows], [str(label) for label, _, _ in rows])
+        yield label, -len(members), row
 
 
 def _marked(images: NDArray[np.float32], wrong: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Images, with a grey background for those that are not of their cluster's class."""
     return np.where(wrong[:, None, None], np.maximum(images, BACKGROUND), images)
-
-
-def _draw_panel(axes: Axes, panel: _Panel) -> None:
-    show(axes, mosaic(panel.rows, gap_after=[N_EACH]), panel.labels)
-    axes.set_title(f"{title_of(panel.one)}: most certain | least certain", fontsize=8)
-    axes.set_ylabel("class", fontsize=8)  # short, since a panel can have two rows
-    axes.set_anchor("N")

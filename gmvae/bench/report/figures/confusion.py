@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
+from sklearn.metrics.cluster import contingency_matrix
 
 from gmvae.bench.report.drawing.source import Source, title_of
-from gmvae.bench.report.drawing.style import WIDTH, notice
+from gmvae.bench.report.drawing.style import notice, panels
 
 COLUMNS = 3
 LEAST_ROWS = 5  # a panel with fewer clusters would have no room for its labels
@@ -35,35 +35,21 @@ def draw(source: Source) -> Figure:
     shown = source.one_of_each_method()
     if not shown:
         return notice("no finished run with labels is in this table")
-    classes = [np.unique(source.labels(one.dataset)) for one in shown]
     counts = [
         _counts(source.assignments(one.path)["clusters"], source.labels(one.dataset))
         for one in shown
     ]
-    n_rows = -(-len(shown) // COLUMNS)
-    tallest = [
-        max(len(c) for c in counts[row * COLUMNS : (row + 1) * COLUMNS]) for row in range(n_rows)
-    ]
-    heights = [0.13 * max(n, LEAST_ROWS) + 0.75 for n in tallest]
-    figure, axes = plt.subplots(
-        n_rows, COLUMNS, figsize=(WIDTH, sum(heights)), squeeze=False, height_ratios=heights
-    )
-    for panel in axes.flat[len(shown) :]:
-        panel.axis("off")
-    for panel, one, matrix, names in zip(axes.flat, shown, counts, classes, strict=False):
-        image = _draw_panel(panel, title_of(one), matrix, names)
-    figure.colorbar(
-        image, ax=axes, location="bottom", shrink=0.4, aspect=40, label="share of a cluster (%)"
-    )
+    figure, axes = panels([0.13 * max(len(n), LEAST_ROWS) + 0.75 for n in counts], COLUMNS)
+    for panel, one, matrix in zip(axes, shown, counts, strict=True):
+        image = _draw_panel(panel, title_of(one), matrix, np.unique(source.labels(one.dataset)))
+    bar = figure.colorbar(image, ax=figure.axes, location="bottom", shrink=0.4, aspect=40)
+    bar.set_label("share of a cluster (%)")
     return figure
 
 
 def _counts(clusters: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArray[np.int64]:
     """Counts of samples, shape (clusters in use, classes), ordered by the most frequent class."""
-    used, rows = np.unique(clusters, return_inverse=True)
-    classes, columns = np.unique(labels, return_inverse=True)
-    counts = np.zeros((len(used), len(classes)), np.int64)
-    np.add.at(counts, (rows, columns), 1)
+    counts: NDArray[np.int64] = contingency_matrix(clusters, labels)
     # Among the clusters of a class, the largest comes first.
     return counts[np.lexsort((-counts.max(axis=1), counts.argmax(axis=1)))]
 

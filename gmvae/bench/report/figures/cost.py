@@ -35,12 +35,11 @@ def draw(source: Source) -> Figure:
     all_k = sorted(settings["K"].dropna().unique())
     shapes = {k: MARKERS[index % len(MARKERS)] for index, k in enumerate(all_k)}
     palette = colours(list(settings["method"].unique()))
-    names = list(settings["dataset"].unique())
+    groups = settings.groupby("dataset", sort=False)
     figure, axes = plt.subplots(
-        len(names), 2, figsize=(WIDTH, 3.0 * len(names) + 0.9), squeeze=False, sharex=True
+        len(groups), 2, figsize=(WIDTH, 3.0 * len(groups) + 0.9), squeeze=False, sharex=True
     )
-    for row, dataset in zip(axes, names, strict=True):
-        chosen = settings[settings["dataset"] == dataset]
+    for row, (dataset, chosen) in zip(axes, groups, strict=True):
         for panel, metric in zip(row, METRIC_LABELS, strict=True):
             _draw_panel(panel, chosen, metric, palette, shapes)
             panel.set_title(dataset)
@@ -98,5 +97,4 @@ def _draw_legend(figure: Figure, palette: dict, shapes: dict, *, has_open: bool)
         loc="outside lower center",
         ncols=5,
         title="mean over seeds, bars: ± standard deviation",
-        title_fontsize=8,
     )

@@ -63,13 +63,11 @@ class _Component:
     number: int
     share: float
     label: int | None
-    purity: float | None
+    purity: float
 
     def __str__(self) -> str:
-        if self.label is None or not self.share:
-            return f"{100 * self.share:.1f} %"
-        assert self.purity is not None
-        return f"{self.label}: {100 * self.share:.1f} %, {100 * self.purity:.0f} %"
+        share = f"{100 * self.share:.1f} %"
+        return share if self.label is None else f"{self.label}: {share}, {100 * self.purity:.0f} %"
 
 
 @dataclass(frozen=True)
@@ -92,23 +90,18 @@ def _blocks(source: Source) -> Iterator[_Block]:
     shown = runs[
         (runs["status"] == "finished") & runs["elbo"].notna() & (runs["dataset"] != SYNTHETIC)
     ]
-    images: dict[str, NDArray[np.float32] | None] = {}
     for (dataset, method, k), group in shown.groupby(["dataset", "method", "K"], sort=False):
         run = source.representative(group)
-        if source.record(run["path"]).run.class_path not in GENERATIVE:
+        samples = source.images(dataset)
+        pictures = as_images(samples)
+        if pictures is None or source.record(run["path"]).run.class_path not in GENERATIVE:
             continue
-        if dataset not in images:
-            images[dataset] = as_images(source.images(dataset))
-        pictures = images[dataset]
-        if pictures is None:
-            continue
-        samples = source.images(dataset).reshape(len(pictures), -1)
         choice = "the only run, ELBO" if len(group) == 1 else f"best ELBO of {len(group)} runs,"
         yield _Block(
             title=f"{dataset}, {method} {run['variant']}, K = {k}, M = {run['M']}: seed "
             f"{run['seed']} ({choice} {run['elbo']:.1f} nats)",
             estimator=source.estimator(run["path"]),
-            samples=samples,
+            samples=samples.reshape(len(samples), -1),
             shape=pictures.shape[1:],
             components=_components(source, run, k),
         )
@@ -116,13 +109,12 @@ def _blocks(source: Source) -> Iterator[_Block]:
 
 def _components(source: Source, run: pd.Series, n_clusters: int) -> list[_Component]:
     clusters = source.assignments(run["path"])["clusters"]
-    has_labels = pd.notna(run["accuracy_hungarian"])
-    labels = source.labels(run["dataset"]) if has_labels else None
+    labels = source.labels(run["dataset"])
     found = []
     for number in range(n_clusters):
         members = clusters == number
-        label = purity = None
-        if labels is not None and members.any():
+        label, purity = None, 0.0
+        if len(labels) and members.any():
             label = majority_class(labels[members])
             purity = float((labels[members] == label).mean())
         found.append(_Component(number, float(members.mean()), label, purity))

@@ -44,9 +44,8 @@ def draw(source: Source) -> Figure:
         n_rows, 2 * METHODS_PER_ROW, figsize=(WIDTH, 1.95 * n_rows + 0.5), squeeze=False
     )
     pairs = axes.reshape(-1, 2)
-    for pair in pairs[len(shown) :]:
-        for panel in pair:
-            panel.axis("off")
+    for panel in axes.flat[2 * len(shown) :]:
+        panel.axis("off")
     n_classes = 0
     for pair, one in zip(pairs, shown, strict=False):
         _draw_pair(pair, source, one)
@@ -61,7 +60,6 @@ def draw(source: Source) -> Figure:
         loc="outside lower center",
         ncols=min(n_classes, 10),
         title="class; each cluster has the colour of its most frequent class",
-        title_fontsize=8,
         columnspacing=0.8,
         handletextpad=0.2,
     )

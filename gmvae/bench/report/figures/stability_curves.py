@@ -39,20 +39,17 @@ def draw(source: Source) -> Figure:
         shown = shown.merge(finished, on=run)
     if shown.empty:
         return notice("no GMVAE run with labels is in this table")
-    rows = list(shown[["dataset", "variant", "M"]].drop_duplicates().itertuples(index=False))
+    rows = shown.groupby(["dataset", "variant", "M"], sort=False)
     all_k = sorted(shown["K"].unique())
     figure, axes = plt.subplots(
         len(rows),
         len(all_k),
         figsize=(max(WIDTH, 2.2 * len(all_k)), 2.1 * len(rows) + 0.6),
         squeeze=False,
-        sharex=len({row.dataset for row in rows}) == 1,
+        sharex=shown["dataset"].nunique() == 1,
         sharey=True,
     )
-    for row_axes, (dataset, variant, m) in zip(axes, rows, strict=True):
-        chosen = shown[
-            (shown["dataset"] == dataset) & (shown["variant"] == variant) & (shown["M"] == m)
-        ]
+    for row_axes, ((dataset, variant, m), chosen) in zip(axes, rows, strict=True):
         for panel, k in zip(row_axes, all_k, strict=True):
             group = chosen[chosen["K"] == k]
             if group.empty:

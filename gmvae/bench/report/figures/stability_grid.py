@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -53,12 +52,10 @@ def draw(source: Source, table: pd.DataFrame) -> Figure:
     grid = figure.add_gridspec(
         len(groups) + 1, 2, height_ratios=[*[3.1] * len(groups), below or 0.01]
     )
-    axes = [
-        [figure.add_subplot(grid[row, column]) for column in (0, 1)] for row in range(len(groups))
-    ]
     all_m = sorted(shown["M"].unique())
-    for row, ((dataset, variant), group) in zip(axes, groups, strict=True):
-        for panel, metric in zip(row, METRIC_LABELS, strict=True):
+    for row, ((dataset, variant), group) in enumerate(groups):
+        for column, metric in enumerate(METRIC_LABELS):
+            panel = figure.add_subplot(grid[row, column])
             _draw_panel(panel, group, metric, all_m)
             panel.set_title(f"{dataset}, GMVAE {variant}")
             if metric == "accuracy_exemplar" and dataset == PUBLISHED_DATASET:
@@ -112,10 +109,11 @@ def _draw_effects(axes: Axes, rows: list[list[str]]) -> None:
 
 def _draw_legend(figure: Figure) -> None:
     """One entry per label, the values of M first."""
-    handles: dict[str, Artist] = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
+    handles = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
     order = sorted(handles, key=lambda label: not label.startswith("M ="))
     chosen = [handles[label] for label in order]
     figure.legend(chosen, order, loc="outside lower center", ncols=len(order))

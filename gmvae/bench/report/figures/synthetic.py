@@ -24,6 +24,8 @@ N_POINTS = 1000
 POINT_SIZE = 3.0
 LATENT_DIM = 2
 USUAL_K = 8
+MEANS = {"accuracy_majority": 2, "clusters_used": 1, "elbo": 3, "z_prior": 3}
+"""Columns of the table that are means over runs, with their decimals."""
 FOUND = 95.0
 """Majority accuracy in percent; with five arcs of equal size, missing one leaves at most 80."""
 
@@ -50,6 +52,7 @@ def table(source: Source) -> pd.DataFrame:
         # The denominator counts runs without a result, which have not found the arcs.
         interval = binomtest(n_found, len(group)).proportion_ci(method="wilson")
         last = [source.history(path)["z_prior"].iloc[-1] for path in shown["path"]]
+        shown = shown.assign(z_prior=np.array(last, float))
         rows.append(
             {
                 **setting._asdict(),
@@ -58,15 +61,14 @@ def table(source: Source) -> pd.DataFrame:
                 "found": round(n_found / len(group), 3),
                 "found_low": round(interval.low, 3),
                 "found_high": round(interval.high, 3),
-                "accuracy_majority": _mean(shown["accuracy_majority"], 2),
-                "clusters_used": _mean(shown["clusters_used"], 1),
-                "elbo": _mean(shown["elbo"], 3),
-                "z_prior": _mean(pd.Series(last, dtype=float), 3),
+                **{
+                    name: round(float(shown[name].astype(float).mean()), decimals)
+                    for name, decimals in MEANS.items()
+                },
             }
         )
     columns = ["n_runs", "n_found", "found", "found_low", "found_high"]
-    means = ["accuracy_majority", "clusters_used", "elbo", "z_prior"]
-    return pd.DataFrame(rows, columns=[*Variant._fields, *columns, *means])
+    return pd.DataFrame(rows, columns=[*Variant._fields, *columns, *MEANS])
 
 
 def sentences(found: pd.DataFrame) -> list[str]:
@@ -184,7 +186,6 @@ def _draw_training(
         loc="outside lower center",
         ncols=min(len(names), 8),
         title="mean over seeds; bands: ± standard error",
-        title_fontsize=8,
     )
 
 
@@ -206,10 +207,6 @@ def _groups(source: Source) -> dict[Variant, pd.DataFrame]:
 def _with_clusters(group: pd.DataFrame) -> pd.DataFrame:
     """Runs with a model, including collapsed ones, which this figure is about."""
     return group[group["status"].isin(WITH_CLUSTERS) & group["elbo"].notna()]
-
-
-def _mean(values: pd.Series, decimals: int) -> float | None:
-    return round(float(values.astype(float).mean()), decimals) if len(values) else None
 
 
 def _draw_points(

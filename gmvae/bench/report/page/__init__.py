@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 
 import gmvae
 from gmvae.bench.disk import files
+from gmvae.bench.disk.layout import RESOLVED_CONFIG
 from gmvae.bench.report import effects, figures
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.figures import synthetic
@@ -44,47 +45,33 @@ SHOWN_OF_RECORD = (
 )
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Frame of a page.
+def write_page(
+    source: Source,
+    shown: Sequence[str],
+    path: Path,
+    *,
+    command: str,
+    mark: str | None,
+    note: str | None = None,
+) -> None:
+    """Write the page from the tables and figures in the tables folder of a source.
 
-    Attributes
+    Parameters
     ----------
+    source : Source
     shown : sequence of str
         Names of the figures.
+    path : Path
+        File to write.
     command : str
         The command that makes the results again.
     mark : str or None
         Remark at the top, such as "smoke, not comparable"; the tables carry it, too.
     note : str or None
         Another remark at the top, such as "18 of 19 runs"; ``table1.csv`` does not carry it.
-    config : mapping
-        The whole configuration.
     """
-
-    shown: Sequence[str]
-    command: str
-    mark: str | None
-    note: str | None
-    config: Mapping[str, Any]
-
-
-def write_page(source: Source, frame: Frame, path: Path) -> Path:
-    """Write the page from the tables and figures in the tables folder of a source.
-
-    Parameters
-    ----------
-    source : Source
-    frame : Frame
-    path : Path
-        File to write.
-
-    Returns
-    -------
-    Path
-        The same path.
-    """
-    tables = read_tables(source.tables, frame.mark)
+    tables = read_tables(source.tables, mark)
+    failed = tables.runs[tables.runs["status"] != "finished"]
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=jinja2.select_autoescape(["html"]),
@@ -93,59 +80,38 @@ def write_page(source: Source, frame: Frame, path: Path) -> Path:
         undefined=jinja2.StrictUndefined,
     )
     page = templates.get_template("page.html").render(
-        mark="; ".join(part for part in (frame.mark, frame.note) if part),
-        command=frame.command,
+        mark="; ".join(part for part in (mark, note) if part),
+        command=command,
         version=gmvae.__version__,
         machine=environment.machine(),
         libraries=environment.libraries(),
         program=environment.program(),
         n_runs=len(tables.runs),
-        n_failed=int((tables.runs["status"] != "finished").sum()),
+        n_failed=len(failed),
         training_time=duration(float(tables.times["train_seconds"].sum())),
-        findings=list(_findings(source, frame, tables)),
+        findings=list(_findings(source, shown, tables)),
         explanation=EXPLANATION,
         tables=[(dataset, _with_difference(rows)) for dataset, rows in for_people(tables)],
         sources=list(tables.table1["published_source"].dropna().unique()),
-        failures=tables.runs[tables.runs["status"] != "finished"].to_dict("records"),
-        figures=[_Product.read(source.tables, name) for name in frame.shown],
+        failures=failed.to_dict("records"),
+        figures=[_figure(source.tables, name) for name in shown],
         cards=cards.cards_of(source),
         settings=list(_settings(source)),
-        config=_as_json(frame.config),
+        config=_as_json(files.read_json(source.results / RESOLVED_CONFIG)),
         curve_width=curves.WIDTH,
         curve_height=curves.HEIGHT,
     )
     files.write_text(path, page)
-    return path
 
 
-@dataclass(frozen=True)
-class _Product:
+def _figure(results: Path, name: str) -> dict[str, str]:
     """A figure, its SVG as a data URI."""
-
-    name: str
-    caption: str
-    svg: str
-
-    @classmethod
-    def read(cls, results: Path, name: str) -> _Product:
-        svg = (results / f"{name}.svg").read_bytes()
-        uri = "data:image/svg+xml;base64," + base64.b64encode(svg).decode("ascii")
-        return cls(name, figures.caption(name), uri)
+    svg = base64.b64encode((results / f"{name}.svg").read_bytes()).decode("ascii")
+    uri = f"data:image/svg+xml;base64,{svg}"
+    return {"name": name, "caption": figures.caption(name), "svg": uri}
 
 
-@dataclass(frozen=True)
-class _RunDetails:
-    """Details of one run."""
-
-    title: str
-    status: str
-    path: str
-    parameters: str
-    provenance: str
-    curves: list[curves.Curve]
-
-
-def _findings(source: Source, frame: Frame, tables: Tables) -> Iterator[str]:
+def _findings(source: Source, shown: Sequence[str], tables: Tables) -> Iterator[str]:
     """Sentences made from the numbers: the best rows, effects of K and M, the synthetic data."""
     rows = tables.table1[tables.table1["dataset"] != SYNTHETIC]
     for dataset, group in rows.groupby("dataset", sort=False):
@@ -161,7 +127,7 @@ def _findings(source: Source, frame: Frame, tables: Tables) -> Iterator[str]:
                     f"{'run' if runs == 1 else 'runs'})."
                 )
     for name, sentences in SENTENCES.items():
-        if name in frame.shown:
+        if name in shown:
             yield from sentences(read_table(source.tables / f"{name}.csv"))
 
 
@@ -180,25 +146,24 @@ def _with_difference(
     found = []
     for row, shown in rows:
         ours = f"accuracy_{protocols.get(row['method'])}"
-        difference = ""
-        for kind in ("mean", "best"):
-            both = [row.get(f"{ours}_{kind}"), row[f"published_{kind}"]]
-            if not any(map(pd.isna, both)):
-                difference = f"{both[0] - both[1]:+.1f} ({kind})"
-                break
-        found.append({**shown, "ours − published": difference})
+        differences = {
+            kind: row.get(f"{ours}_{kind}", math.nan) - row[f"published_{kind}"]
+            for kind in ("mean", "best")
+        }
+        known = [f"{value:+.1f} ({kind})" for kind, value in differences.items() if pd.notna(value)]
+        found.append({**shown, "ours − published": known[0] if known else ""})
     names = [name for name in found[0] if any(row[name] for row in found)]
     return [{name: row[name] for name in names} for row in found]
 
 
-def _settings(source: Source) -> Iterator[tuple[str, list[_RunDetails]]]:
+def _settings(source: Source) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     for setting, runs in source.runs.groupby(SETTING, sort=False, dropna=False):
         row = pd.Series(dict(zip(SETTING, setting, strict=True)))
         details = [_details(source, run) for run in runs.to_dict("records")]
         yield f"{row['dataset']}: {_setting(row)}", details
 
 
-def _details(source: Source, run: dict[str, Any]) -> _RunDetails:
+def _details(source: Source, run: dict[str, Any]) -> dict[str, Any]:
     record = source.record(run["path"])
     figures_of_run = {
         "exemplar": number(run["accuracy_exemplar"]),
@@ -206,16 +171,15 @@ def _details(source: Source, run: dict[str, Any]) -> _RunDetails:
         "ELBO": number(run["elbo"], 2),
     }
     parts = [f"{name} {value}" for name, value in figures_of_run.items() if value]
-    return _RunDetails(
-        title=", ".join([f"seed {run['seed']}", *parts, f"{run['train_seconds']:.1f} s"]),
-        status=run["status"]
-        if run["status"] == "finished"
-        else f"{run['status']}: {run['reason']}",
-        path=run["path"],
-        parameters=_as_json(dict(record.run.parameters)),
-        provenance=_as_json({name: getattr(record, name) for name in SHOWN_OF_RECORD}),
-        curves=curves.curves_of(source, run["path"]),
-    )
+    reason = "" if run["status"] == "finished" else f": {run['reason']}"
+    return {
+        "title": ", ".join([f"seed {run['seed']}", *parts, f"{run['train_seconds']:.1f} s"]),
+        "status": f"{run['status']}{reason}",
+        "path": run["path"],
+        "parameters": _as_json(dict(record.run.parameters)),
+        "provenance": _as_json({name: getattr(record, name) for name in SHOWN_OF_RECORD}),
+        "curves": curves.curves_of(source, run["path"]),
+    }
 
 
 def _as_json(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass
+from typing import Any
 
 from gmvae.bench.grid import methods
 from gmvae.bench.grid.sources import is_own
@@ -14,49 +14,28 @@ ARXIV = re.compile(r"arXiv:\d{4}\.\d{4,5}(v\d+)?")
 MAX_LETTERS = 900
 
 
-@dataclass(frozen=True)
-class Card:
-    """Card of one method.
-
-    Attributes
-    ----------
-    name, class_path : str
-    title : str
-        The first paragraph of the file, with the citation.
-    text : str
-        The prose of the class.
-    arxiv : str or None
-        Number of the paper in the title.
-    """
-
-    name: str
-    class_path: str
-    title: str
-    text: str
-    arxiv: str | None
-
-
-def cards_of(source: Source) -> list[Card]:
+def cards_of(source: Source) -> list[dict[str, Any]]:
     """A card for each method, in the order of the runs."""
     first = source.runs.drop_duplicates("method")
     paths = {row.method: source.record(row.path).run.class_path for row in first.itertuples()}
     return [_card(name, path) for name, path in paths.items()]
 
 
-def _card(name: str, class_path: str) -> Card:
+def _card(name: str, class_path: str) -> dict[str, Any]:
+    """Title and number of the paper from a method's file, and the prose of its class."""
     cls = methods.import_class(class_path)
     doc = inspect.getdoc(cls) or ""
     own = is_own(cls.__module__)
     about = inspect.getdoc(inspect.getmodule(cls)) or "" if own else class_path
     # Where the file has a title, its class may name papers that only a detail is from.
     found = ARXIV.search(about if own else doc)
-    return Card(
-        name=name,
-        class_path=class_path,
-        title=_plain(about.split("\n\n")[0]),
-        text=_plain(_prose(doc)),
-        arxiv=found.group(0).removeprefix("arXiv:") if found else None,
-    )
+    return {
+        "name": name,
+        "class_path": class_path,
+        "title": _plain(about.split("\n\n")[0]),
+        "text": _plain(_prose(doc)),
+        "arxiv": found.group(0).removeprefix("arXiv:") if found else None,
+    }
 
 
 def _prose(doc: str) -> str:

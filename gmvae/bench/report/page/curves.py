@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,27 +13,7 @@ WIDTH, HEIGHT = 240, 56
 OBJECTIVES = ("elbo", "loss")
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A line over epochs.
-
-    Attributes
-    ----------
-    name, points : str
-        The points are those of an SVG polyline in a box of `WIDTH` by `HEIGHT`.
-    first, last : str
-        Values at its ends.
-    epochs : int
-    """
-
-    name: str
-    points: str
-    first: str
-    last: str
-    epochs: int
-
-
-def curves_of(source: Source, path: str) -> list[Curve]:
+def curves_of(source: Source, path: str) -> list[dict[str, Any]]:
     """Training objective and test accuracy of a run by epoch; none for a method without epochs."""
     history = source.history(path)
     found = [(name, history[name]) for name in OBJECTIVES if name in history][:1]
@@ -46,7 +26,8 @@ def curves_of(source: Source, path: str) -> list[Curve]:
     return [_curve(name, values) for name, values in finite if len(values) > 1]
 
 
-def _curve(name: str, values: pd.Series) -> Curve:
+def _curve(name: str, values: pd.Series) -> dict[str, Any]:
+    """A line over epochs in a box of `WIDTH` by `HEIGHT`, and the values at its ends."""
     low, high = values.min(), values.max()
     span = (high - low) or 1.0
     step = WIDTH / (len(values) - 1)
@@ -55,4 +36,4 @@ def _curve(name: str, values: pd.Series) -> Curve:
         for index, value in enumerate(values)
     )
     first, last = f"{values.iloc[0]:.1f}", f"{values.iloc[-1]:.1f}"
-    return Curve(name, points, first, last, len(values))
+    return {"name": name, "points": points, "first": first, "last": last, "epochs": len(values)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from gmvae.bench.disk import files, locks
@@ -22,14 +22,14 @@ ASIDE = ".damaged"
 LEFT_OVER_SECONDS = 600
 
 
-def begin(config: Config, runs: Iterable[Run], outdated: Outdated) -> list[str]:
+def begin(config: Config, runs: Collection[Run], outdated: Outdated) -> list[str]:
     """Take the folder for this run of the workflow alone, and set damaged files aside.
 
     Parameters
     ----------
     config : Config
         Its results folder is prepared.
-    runs : iterable of Run
+    runs : collection of Run
     outdated : Outdated
 
     Returns
@@ -44,7 +44,7 @@ def begin(config: Config, runs: Iterable[Run], outdated: Outdated) -> list[str]:
     StorageError
         If the results folder cannot be written.
     """
-    results, listed = Path(config.results), list(runs)
+    results = Path(config.results)
     _require_writable(results)
     for lock in (LOCK, results / ".lock"):
         locks.hold(lock, f"a run of this workflow in {lock.parent.resolve()}")
@@ -53,18 +53,17 @@ def begin(config: Config, runs: Iterable[Run], outdated: Outdated) -> list[str]:
         path.replace(path.with_name(path.name + ASIDE))
         lines.append(f"{path} {reason}; it is now {path.name}{ASIDE} and will be made again")
     lines += outdated.lines()
-    folders = [results / run.path for run in listed]
+    folders = [results / run.path for run in runs]
     checkpoints = [folder / CHECKPOINTS for folder in folders]
     data = [DATA / spec.name for spec in config.datasets]
     _remove_left_overs([*data, results, results / LOGS, *folders, *checkpoints])
-    return [*lines, summary(listed, results)]
+    return [*lines, summary(runs, results)]
 
 
 def _require_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise files.storage_error(folder, error) from error
 
