@@ -27,7 +27,7 @@ from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.estimator import GMVAE
 from gmvae.model.gmvae import GMVAEModel, Noise
 from gmvae.model.objective import GMVAEObjective, Terms, terms
-from gmvae.training.devices import noise_generator
+from gmvae.training.devices import noise_generator, seeded
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingStep
 
@@ -103,12 +103,15 @@ init_epochs, precision, device, verbose, random_state
         """Make the model and yield both phases; see `NetworkClusterer.phases`."""
         [joint] = super().phases(samples, seed)
         model, jitter = self.model_, AffineJitter(self.jitter) if self.jitter else None
+        with seeded(seed, samples.device):
+            # The second one: the first would begin with the numbers that initialised the network.
+            _, generator = (noise_generator(samples.device) for _ in range(2))
         step = TrainingStep(
             model,
             Reconstruction(reconstruction, jitter),
             samples,
             pretraining(self),
-            noise_generator(samples.device),
+            generator,
             modules=(model.trunk, model.head, model.observation_model),
         )
         yield Phase("autoencoder", step, has_clusters=False)
