@@ -19,16 +19,10 @@ N_COMPARED = 10_000
 """Training samples on which the clusters of restarts are compared, at most."""
 
 
-def compared(samples: Tensor) -> Tensor:
-    """At most `N_COMPARED` samples, evenly spread over all of them; the same ones every time.
-
-    Parameters
-    ----------
-    samples : Tensor, shape (N, ...)
-    """
-    n_samples = len(samples)
+def compared_rows(n_samples: int) -> NDArray[np.intp]:
+    """Rows of at most `N_COMPARED` samples, evenly spread; the same ones every time."""
     n_compared = min(n_samples, N_COMPARED)
-    return samples[np.arange(n_compared) * n_samples // n_compared]
+    return np.arange(n_compared) * n_samples // n_compared
 
 
 def agreement(clusters: Sequence[NDArray[np.integer]]) -> NDArray[np.float64]:
@@ -75,7 +69,7 @@ def ranked(
     if len(candidates) < 2:
         return list(candidates)
     if select_by == "agreement":
-        chosen = compared(samples)
+        chosen = samples[compared_rows(len(samples))]
         indices = agreement([restart.estimator.clusters_of(chosen) for restart in everyone])
         quality = dict(zip(everyone, indices.mean(axis=1), strict=True))
     else:

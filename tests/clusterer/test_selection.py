@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 from gmvae.clusterer import selection
-from gmvae.clusterer.selection import agreement, compared, ranked
+from gmvae.clusterer.selection import agreement, compared_rows, ranked
 
 
 class Ended:
@@ -18,9 +18,8 @@ class Ended:
 
 def test_samples_that_are_compared_are_spread_over_all(monkeypatch):
     monkeypatch.setattr(selection, "N_COMPARED", 4)
-    samples = torch.arange(10).unsqueeze(1)
-    assert compared(samples).flatten().tolist() == [0, 2, 5, 7]
-    assert compared(samples[:3]).flatten().tolist() == [0, 1, 2]
+    assert compared_rows(10).tolist() == [0, 2, 5, 7]
+    assert compared_rows(3).tolist() == [0, 1, 2]
 
 
 def test_agreement_is_the_adjusted_rand_index_of_each_pair():

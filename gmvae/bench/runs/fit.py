@@ -17,6 +17,7 @@ from gmvae.bench.disk.errors import ConfigError
 from gmvae.bench.grid.methods import import_class
 from gmvae.bench.grid.runs import Run
 from gmvae.bench.grid.sources import is_own
+from gmvae.clusterer.selection import compared_rows
 
 
 def build(run: Run) -> Any:
@@ -135,13 +136,27 @@ def by_epoch(records: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray
 def final(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """Arrays of ``test.npz``: clusters, and probabilities, exemplars and codes if there are any.
 
+    ``train_clusters`` are those of at most `N_COMPARED` training samples, by which runs are
+    compared without labels.
+
     Parameters
     ----------
     estimator : object
         Fitted.
     test : ndarray, shape (N, n_features)
     """
-    return {**_assignment(estimator, test), **_codes(estimator, test)}
+    return {
+        **_assignment(estimator, test),
+        **_codes(estimator, test),
+        **_training_assignment(estimator),
+    }
+
+
+def _training_assignment(estimator: Any) -> dict[str, NDArray[np.int32]]:
+    if not hasattr(estimator, "labels_"):
+        return {}
+    clusters = np.asarray(estimator.labels_, dtype=np.int32)
+    return {"train_clusters": clusters[compared_rows(len(clusters))]}
 
 
 def _assignment(estimator: Any, test: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmvae.bench.disk import files
 from gmvae.bench.grid.sources import syntax_tree
-from gmvae.bench.report.selection import GENERATIVE, SYNTHETIC
+from gmvae.bench.report.selection import FEWEST_TO_CHOOSE_FROM, GENERATIVE, SYNTHETIC
 
 if TYPE_CHECKING:
     from gmvae.bench.grid.runs import Run
@@ -42,6 +43,10 @@ def shown_runs(name: str, runs: Iterable[Run]) -> list[Run]:
         return [run for run in runs if run.dataset == SYNTHETIC and run.class_path in GENERATIVE]
     if name == "generation":
         return [run for run in runs if run.dataset != SYNTHETIC and run.class_path in GENERATIVE]
+    if name == "selection":
+        listed = list(runs)
+        seeds = Counter((run.dataset, run.method, run.setting) for run in listed)
+        return listed if max(seeds.values(), default=0) >= FEWEST_TO_CHOOSE_FROM else []
     return list(runs)
 
 
