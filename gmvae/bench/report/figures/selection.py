@@ -1,7 +1,7 @@
 """Choosing a restart without labels: accuracy of the run that a criterion picks out of n.
 
-The runs of one setting, which differ in their seeds, stand for restarts of one fit. The criteria are
-the training ELBO, the conditional prior (a term of the objective; the lowest is best) and the
+The runs of a setting, which differ only in their seeds, stand for restarts of one fit. The criteria
+are the training ELBO, the conditional prior (a term of the objective; the lowest is best) and the
 agreement with the other runs on training samples, which needs three runs.
 """
 
