@@ -11,7 +11,10 @@ rule config:
     conda:
         "../../environment.yml"
     params:
-        command=f"config {shlex.quote(json.dumps(dataclasses.asdict(CONFIG)))}",
+        # From a function, whose result may hold words in braces.
+        command=lambda wildcards: (
+            f"config {shlex.quote(json.dumps(dataclasses.asdict(CONFIG)))}"
+        ),
     message:
         "configuration"
     shell:

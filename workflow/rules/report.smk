@@ -55,7 +55,7 @@ use rule config as page with:
     log:
         f"{RESULTS}/{LOGS}/page.log",
     params:
-        command=f"page {FOLDER} --command {shlex.quote(COMMAND)}",
+        command=lambda wildcards: (f"page {FOLDER} --command {shlex.quote(COMMAND)}"),
         caption="All tables, figures, methods and runs on one page.",
     message:
         "report {output.page}"

@@ -131,4 +131,4 @@ def as_table(status: Status) -> RenderableType:
     ]
     bar = ProgressBar(total=len(status.runs), completed=status.n_over, width=60)
     # The runs at work come first: a table that is too long for the window is cut at its end.
-    return Group(Text(status.headline(), style="bold"), bar, *lines, table)
+    return Group(Text(status.headline(), style="bold"), bar, Text(), *lines, table)

@@ -101,9 +101,11 @@ def test_status_of_no_grid(folder, tmp_path):
 def test_status_on_a_terminal(folder):
     from rich.console import Console
 
-    console = Console(force_terminal=True, width=120, no_color=True)
+    console = Console(force_terminal=True, width=120, color_system=None)
     with console.capture() as captured:
         console.print(watch.as_table(status.read_status(folder / "results")))
     text = captured.get()
     assert "gmvae" in text
     assert "timed out" in text
+    header = next(line for line in text.splitlines() if "setting" in line)
+    assert header.split() == ["data", "method", "setting", *status.STATES, "a", "run"]
