@@ -131,3 +131,8 @@ onstart:
     except UserError as error:
         raise WorkflowError(str(error)) from None
     narrate(Path(RESULTS))
+
+
+onsuccess:
+    if os.path.exists(PAGE):
+        print(f"finished; the page with all results is {PAGE}", file=sys.stderr)
