@@ -227,9 +227,12 @@ def _report(options: argparse.Namespace) -> str:
 def _check(options: argparse.Namespace) -> str:
     from gmvae.bench.grid.config import load_config
     from gmvae.bench.grid.runs import make_runs, summary
+    from gmvae.bench.upkeep.outdated import find_outdated
 
     config = load_config(options.config)
-    return summary(make_runs(config), Path(config.results))
+    runs = make_runs(config)
+    n_done = find_outdated(config, runs, "").n_done(Path(config.results), runs)
+    return summary(runs, n_done)
 
 
 def _status(options: argparse.Namespace) -> str:

@@ -81,6 +81,7 @@ def test_an_edited_source_is_run_again_and_the_others_are_kept(project):
         result = snakemake(project, "all", "--cores", "2", "--configfile", SMOKE)
         assert result.returncode == 0, output(result)
         assert "kmeans/K10/seed0 and 1 more: the code of its method has changed" in output(result)
+        assert "; 17 there, 2 to do\n" in output(result)
         assert "Nothing to be done" in output(snakemake(project, "all", "--configfile", SMOKE))
     assert {path for path in times if path.stat().st_mtime_ns != times[path]} == repeated
     assert (project / "results/smoke/table1.csv").read_bytes() == table

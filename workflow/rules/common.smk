@@ -10,7 +10,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 ROOT = os.path.realpath(os.path.join(workflow.current_basedir, "..", ".."))
-sys.path.insert(0, ROOT)
+# A user's own method is a file in the folder that the workflow runs in.
+sys.path[:0] = [ROOT, os.getcwd()]
 
 from gmvae.bench.disk.errors import UserError
 from gmvae.bench.disk.layout import (
@@ -130,3 +131,8 @@ onstart:
     except UserError as error:
         raise WorkflowError(str(error)) from None
     narrate(Path(RESULTS))
+
+
+onsuccess:
+    if os.path.exists(PAGE):
+        print(f"finished; the page with all results is {PAGE}", file=sys.stderr)

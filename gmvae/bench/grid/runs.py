@@ -134,12 +134,11 @@ def is_finished(run: Run, folder: Path) -> bool:
         return False
 
 
-def summary(runs: Collection[Run], results: Path) -> str:
-    """One sentence: the number of runs by method, and how many of them are there already."""
+def summary(runs: Collection[Run], n_done: int) -> str:
+    """One sentence: the number of runs by method, and how many of them need not be done again."""
     by_method = Counter(run.method for run in runs)
-    done = sum(is_finished(run, results / run.path) for run in runs)
     parts = ", ".join(f"{method} {n}" for method, n in by_method.items())
-    return f"grid: {len(runs)} runs ({parts}); {done} there, {len(runs) - done} to do"
+    return f"grid: {len(runs)} runs ({parts}); {n_done} there, {len(runs) - n_done} to do"
 
 
 def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list[Run]:

@@ -1,4 +1,6 @@
-"""The project's own source files behind a method or a product, found by following imports.
+"""Source files behind a method or a product, found by following imports.
+
+They are files of this project, and a user's own in the folder that the workflow runs in.
 
 The files are read, never imported. Their checksum leaves out comments and docstrings, so that
 mending a word makes no result out of date.
@@ -32,18 +34,17 @@ def is_own(dotted: str) -> bool:
 
 @cache
 def source_files(module: str) -> tuple[Path, ...]:
-    """Files of this project that a module is made of, itself included.
+    """Files of this project, and the user's own, that a module is made of, itself included.
 
     Parameters
     ----------
     module : str
-        Dotted path. A module of another project has no files here: its version is recorded
-        instead.
+        Dotted path. A module of an installed package has no files here.
 
     Returns
     -------
     tuple of Path
-        Relative to the root of the project, sorted.
+        Relative to the folder that the module is imported from, sorted.
     """
     found: set[Path] = set()
     waiting = [module]
@@ -52,7 +53,7 @@ def source_files(module: str) -> tuple[Path, ...]:
         if path is not None and path not in found:
             found.add(path)
             waiting += _imports(path)
-    return tuple(sorted(path.relative_to(ROOT) for path in found))
+    return tuple(sorted(path.relative_to(_folder_of(path)) for path in found))
 
 
 @cache
@@ -68,7 +69,8 @@ def source_checksum(*modules: str, more: tuple[Path, ...] = ()) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted({path for module in modules for path in source_files(module)}):
-        digest.update(f"{name.as_posix()}\0{code_of(ROOT / name)}\0".encode())
+        path = _import_folder(name.parts[0].removesuffix(".py")) / name
+        digest.update(f"{name.as_posix()}\0{code_of(path)}\0".encode())
     for path in more:
         digest.update(code_of(path).encode() if path.suffix == ".py" else path.read_bytes())
     return digest.hexdigest()
@@ -117,7 +119,7 @@ def _comments(text: str) -> Iterable[Span]:
 
 
 def imported_from(path: Path, name: str) -> Path | None:
-    """File of this project that the file at `path` imports `name` from."""
+    """File that the file at `path` imports `name` from, if it is ours or the user's."""
     for node in syntax_tree(path).body:
         if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
             return module_path(_absolute(node, path))
@@ -125,12 +127,21 @@ def imported_from(path: Path, name: str) -> Path | None:
 
 
 def module_path(module: str) -> Path | None:
-    """File of a module of this project, if it is one."""
-    if not is_own(module):
-        return None
-    path = ROOT.joinpath(*module.split("."))
+    """File of a module of this project or of the user, if it is one."""
+    path = _import_folder(module).joinpath(*module.split("."))
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _import_folder(module: str) -> Path:
+    """The folder from which a module is imported, unless it is installed."""
+    return ROOT if is_own(module) else Path.cwd()
+
+
+def _folder_of(path: Path) -> Path:
+    """The folder from which the module in a file is imported."""
+    is_ours = any(path.is_relative_to(ROOT / name) for name in OWN_PACKAGES)
+    return ROOT if is_ours else Path.cwd()
 
 
 @cache
@@ -159,12 +170,12 @@ def _imports(path: Path) -> list[str]:
             modules = [f"{origin}.{alias.name}" for alias in node.names]
             # A name that is not a module is in the module that it is imported from.
             names += [name if module_path(name) else origin for name in modules]
-    return [name for name in names if is_own(name)]
+    return [name for name in names if module_path(name)]
 
 
 def _absolute(node: ast.ImportFrom, path: Path) -> str:
     """Full name of the module that a from-import names, relative imports included."""
-    package = ".".join(path.relative_to(ROOT).parts[:-1])
+    package = ".".join(path.relative_to(_folder_of(path)).parts[:-1])
     return resolve_name("." * node.level + (node.module or ""), package)
 
 

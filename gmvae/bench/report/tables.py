@@ -142,7 +142,7 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a row has in common with the published result of the same setting."""
+    """Values that a row shares with the published result of the same setting."""
     names = ("dataset", "method", "K", "M")
     return tuple(None if pd.isna(row[name]) else row[name] for name in names)
 

@@ -91,7 +91,11 @@ def _line(status: Status) -> str:
         return f"{done}; scores, tables and figures follow"
     left = status.seconds_left()
     running = [one.run for one in status.runs if one.state == "running"]
-    names = ", ".join(f"{run.method} {run.setting} seed {run.seed}" for run in running)
+    several = len({one.run.dataset for one in status.runs}) > 1
+    names = ", ".join(
+        f"{run.method} {run.setting} seed {run.seed}{f' on {run.dataset}' if several else ''}"
+        for run in running
+    )
     time_left = "" if left is None else f", about {duration(left)} left"
     return f"{done}{time_left}; running: {names or 'none yet'}"
 

@@ -1,7 +1,6 @@
 """The runs of a grid, and the methods that they name."""
 
 import copy
-import json
 from pathlib import Path
 
 import pytest
@@ -116,16 +115,10 @@ def test_a_new_file_in_baselines_is_a_new_method(tmp_path, monkeypatch):
         methods.find("two")
 
 
-def test_summary_counts_what_is_there(tmp_path):
+def test_summary_counts_what_is_there():
     runs = make_runs(parse_config(changed()))
-    assert summary(runs, tmp_path) == "grid: 2 runs (gmvae 2); 0 there, 2 to do"
-    folder = tmp_path / runs[0].path
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps({"run": runs[0].as_dict()}))
-    assert summary(runs, tmp_path).endswith("1 there, 1 to do")
-    other = {**runs[0].as_dict(), "parameters": {"epochs": 9}}
-    (folder / "run.json").write_text(json.dumps({"run": other}))
-    assert summary(runs, tmp_path).endswith("0 there, 2 to do"), "another result is none of ours"
+    assert summary(runs, 0) == "grid: 2 runs (gmvae 2); 0 there, 2 to do"
+    assert summary(runs, 1).endswith("1 there, 1 to do")
 
 
 def test_the_rivals_are_the_same_in_the_main_config_and_alone():

@@ -106,3 +106,24 @@ def test_checksums_follow_imports_and_count_other_files_by_the_byte(tmp_path):
     sources.source_checksum.cache_clear()
     assert before != source_checksum("gmvae.model.objective", more=(template,))
     assert source_checksum("gmvae.model.objective") != source_checksum("gmvae.model.gmvae")
+
+
+def test_a_users_own_method_is_followed_through_the_files_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/__init__.py").write_text("")
+    (tmp_path / "parts/inner.py").write_text("from . import deep\n")
+    (tmp_path / "parts/deep.py").write_text("DEPTH = 1\n")
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\nimport parts.inner\nfrom baselines.kmeans import KMeansClusterer\n"
+    )
+    for cached in (source_files, source_checksum, sources.code_of):
+        cached.cache_clear()
+    found = {path.as_posix() for path in source_files("mine")}
+    assert found >= {"mine.py", "parts/inner.py", "parts/deep.py", "baselines/kmeans.py"}
+    assert not any("numpy" in name for name in found)
+    before = source_checksum("mine")
+    (tmp_path / "parts/deep.py").write_text("DEPTH = 2\n")
+    for cached in (source_files, source_checksum, sources.code_of, sources.syntax_tree):
+        cached.cache_clear()
+    assert source_checksum("mine") != before

@@ -72,14 +72,7 @@ def write_page(
     """
     tables = read_tables(source.tables, mark)
     failed = tables.runs[tables.runs["status"] != "finished"]
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=jinja2.select_autoescape(["html"]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = templates.get_template("page.html").render(
+    page = _template().render(
         mark="; ".join(part for part in (mark, note) if part),
         command=command,
         version=gmvae.__version__,
@@ -102,6 +95,17 @@ def write_page(
         curve_height=curves.HEIGHT,
     )
     files.write_text(path, page)
+
+
+def _template() -> jinja2.Template:
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=jinja2.select_autoescape(["html"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return templates.get_template("page.html")
 
 
 def _figure(results: Path, name: str) -> dict[str, str]:
