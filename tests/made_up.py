@@ -1,6 +1,10 @@
 """A record and scores of a run that never was, and a small grid, for tests to change."""
 
+from gmvae.bench.report import figures
 from gmvae.bench.runs.record import FORMAT
+
+FIGURES = [name for name in figures.available() if name != "selection"]
+"""Figures of grids with two seeds, which are too few to choose one of them."""
 
 RECORD = {
     "format": FORMAT,

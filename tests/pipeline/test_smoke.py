@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import FIGURES
 from running import ROOT, SMOKE, bench, output, snakemake
 
 from gmvae.bench.grid import methods
@@ -37,7 +38,7 @@ def test_products(project, runs):
     assert (table["n_failed"] == 0).all()
     assert table["variant"].str.contains("smoke, not comparable").all()
     assert "smoke, not comparable" in (results / "table1.md").read_text()
-    for name in figures.available():
+    for name in FIGURES:
         for ending in figures.endings(name):
             assert (results / f"{name}.{ending}").stat().st_size > 200
     assert all(run.path in (results / "report/index.html").read_text() for run in runs)
@@ -113,7 +114,7 @@ def test_report_of_snakemake_itself(project):
     assert result.returncode == 0, output(result)
     with zipfile.ZipFile(project / "report.zip") as archive:
         page = archive.read("report/report.html").decode()
-    assert all(f"{name}.svg" in page for name in figures.available())
+    assert all(f"{name}.svg" in page for name in FIGURES)
     assert "every seed visible" in page, "the caption of stability_grid"
     assert "Figures" in page
 
@@ -139,7 +140,7 @@ def test_partial_takes_what_is_finished_and_trains_nothing(project, runs):
         partial = project / "results" / "smoke" / "partial"
         assert pd.read_csv(partial / "table1.csv")["n_runs"].sum() == len(runs) - 1
         assert "18 of 19 runs" in (partial / "table1.md").read_text()
-        assert all((partial / f"{name}.svg").exists() for name in figures.available())
+        assert all((partial / f"{name}.svg").exists() for name in FIGURES)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         kept.rename(folder)

@@ -9,8 +9,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import FIGURES
 
-from gmvae.bench.report import figures
 from gmvae.bench.report.page import cards, curves
 
 
@@ -44,7 +44,7 @@ def test_page_holds_everything_and_nothing_of_the_outside(page, source):
     for run in source.runs["path"]:
         assert run in text
     assert "the time limit of 1e-06 s was reached" in text
-    assert text.count("data:image/svg+xml;base64,") == len(figures.available())
+    assert text.count("data:image/svg+xml;base64,") == len(FIGURES)
     first = re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', text)
     ET.fromstring(base64.b64decode(first[1]))
     loaded = re.findall(r'(?:src|href)="(https?://[^"]+)"', text)
@@ -89,7 +89,7 @@ def test_page_in_a_browser(opened, page):
     images = tab.evaluate(
         "[...document.images].filter(i => i.src).map(i => [i.complete, i.naturalWidth])"
     )
-    assert len(images) == len(figures.available())
+    assert len(images) == len(FIGURES)
     assert all(complete and natural > 0 for complete, natural in images)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width, "nothing sticks out"
     ground = tab.evaluate("getComputedStyle(document.body).backgroundColor")
