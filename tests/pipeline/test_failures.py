@@ -67,7 +67,7 @@ def test_failures_are_results_with_a_reason_and_the_others_go_on(folder):
 def test_a_run_out_of_time_goes_on_with_a_longer_limit(folder):
     slow = {"name": "gmvae", "K": [3], "M": [1], "parameters": {"epochs": 30}}
     write_config(folder, time_limit=0.5, methods=[slow])
-    assert run(folder, TABLE, GMVAE_CHECKPOINT_SECONDS="0.2").returncode == 0
+    assert run(folder, TABLE, GMVAE_CHECKPOINT_SECONDS="0.05").returncode == 0
     path = "results/test/runs/digits/gmvae/fast-fc-K3-M1/seed0/train.sha256"
     record = (folder / path).with_name("run.json")
     assert json.loads(record.read_text())["status"] == "timed_out"
