@@ -156,9 +156,9 @@ def best_first(
     ranked: Callable[[list[Restart], list[Restart]], list[Restart]],
     on_epoch: OnEpoch,
 ) -> Iterator[Restart]:
-    """Compare restarts in stages; yield the best one, fully trained.
+    """Compare restarts in stages; yield the best one, fully trained, and then the next best.
 
-    Each further item is the next best, which is fully trained only when it is asked for.
+    The next one is trained to the end only when it is asked for.
 
     Parameters
     ----------
@@ -168,8 +168,7 @@ def best_first(
     epochs : int
         Number of epochs of a full training.
     ranked : callable
-        Orders the restarts of its first argument, the best first; the second holds all that have
-        not failed.
+        Orders the restarts of its first argument, best first; the second holds all sound ones.
     on_epoch : callable
         As for `Restart.run`.
 
@@ -179,17 +178,16 @@ def best_first(
         The last error, if a restart diverged and there is no further one to yield.
     """
 
+    errors: list[DivergenceError] = []
+
     def run(restart: Restart, until: int) -> bool:
-        try:
-            restart.run(until, on_epoch)
-        except DivergenceError as error:
+        error = _failure(restart, until, on_epoch)
+        if error is not None:
             errors.append(error)
             if len(restarts) > 1:
                 warn_of_failure(restart.number, len(restarts), error)
-            return False
-        return True
+        return error is None
 
-    errors: list[DivergenceError] = []
     ahead, behind = list(restarts), list[Restart]()
     for until, n_ahead in stages:
         ahead = [restart for restart in ahead if run(restart, until)]
@@ -200,6 +198,15 @@ def best_first(
             yield restart
     if errors:
         raise errors[-1]
+
+
+def _failure(restart: Restart, until: int, on_epoch: OnEpoch) -> DivergenceError | None:
+    """Train a restart; returns the reason why it failed."""
+    try:
+        restart.run(until, on_epoch)
+    except DivergenceError as error:
+        return error
+    return None
 
 
 def stages_of(n_restarts: int, compared_after: int | Sequence[int]) -> list[tuple[int, int]]:

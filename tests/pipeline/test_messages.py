@@ -113,10 +113,11 @@ def test_a_run_prints_little_and_snakemake_prints_more_if_asked(folder):
     result = snakemake(folder, "all", "--cores", "2", "--configfile", config)
     seconds = time.monotonic() - started
     assert result.returncode == 0, output(result)
-    first, *others = lines_of(result)
+    first, *others, last = lines_of(result)
     assert first == "grid: 3 runs (kmeans 3); 0 there, 3 to do"
     assert len(others) <= 2 + seconds / 10
     assert all("of 3 runs done" in line for line in others)
+    assert last == "finished; the page with all results is results/quiet/report/index.html"
     (folder / "results/quiet/table1.csv").unlink()
     result = snakemake(folder, "all", "--cores", "2", "--configfile", config, "--quiet", "host")
     assert result.returncode == 0, output(result)

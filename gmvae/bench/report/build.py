@@ -150,7 +150,7 @@ def page_key(results: Path, names: Sequence[str], command: str, mark: str | None
 
 
 def _figure_sources(name: str) -> str:
-    modules = ("gmvae.bench.report.figures", f"gmvae.bench.report.figures.{name}")
+    modules = ("gmvae.bench.report.figures", figures.module_of(name))
     return source_checksum(*modules, more=(PUBLISHED,))
 
 

@@ -81,7 +81,7 @@ def worth(criteria: Criteria, scores: Floats, size: int) -> dict[str, Floats]:
     Parameters
     ----------
     criteria : Criteria
-        Of S runs.
+        Those of S runs.
     scores : ndarray, shape (S,)
     size : int
         Number of runs to pick from, from 1 to S.

@@ -10,7 +10,7 @@ from drawn import drawn, drawn_texts, source_of
 
 from gmvae.bench.report import figures
 from gmvae.bench.report.drawing.style import apply_style
-from gmvae.bench.report.figures import cost, stability_curves, stability_grid
+from gmvae.bench.report.figures.settings import cost, stability_curves, stability_grid
 from gmvae.bench.report.tables import CURVE_COLUMNS, RUN_COLUMNS
 
 

@@ -15,7 +15,7 @@ from gmvae.bench.report import figures
 from gmvae.bench.report.build import shown_figures
 from gmvae.bench.report.drawing import mosaic
 from gmvae.bench.report.drawing.source import Source
-from gmvae.bench.report.figures import confidence, confusion, generation, latent, synthetic
+from gmvae.bench.report.figures.runs import confidence, confusion, generation, latent, synthetic
 
 
 def test_every_figure_is_a_picture_with_text_that_can_be_read(page, folder):

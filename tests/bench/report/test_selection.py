@@ -10,7 +10,7 @@ from gmvae.bench.grid.config import parse_config
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report import figures
 from gmvae.bench.report.drawing.source import Source
-from gmvae.bench.report.figures import selection
+from gmvae.bench.report.figures.settings import selection
 from gmvae.bench.report.tables import RUN_COLUMNS
 
 SEEDS = 5

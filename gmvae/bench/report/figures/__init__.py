@@ -1,7 +1,7 @@
 """Figures, one file each, found by the name of the file.
 
-A file ``NAME.py`` in this folder defines ``draw(source) -> Figure``; the pipeline then makes
-``results/NAME.svg`` and ``results/NAME.png`` from it. A file that also defines
+A file ``NAME.py`` in one of the folders here defines ``draw(source) -> Figure``; the pipeline then
+makes ``results/NAME.svg`` and ``results/NAME.png`` from it. A file that also defines
 ``table(source) -> DataFrame`` has ``draw(source, table) -> Figure`` and a third product,
 ``results/NAME.csv``. Captions are the docstrings of the file and of ``draw``. The class
 `gmvae.bench.report.drawing.source.Source` gives access to tables and runs.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import pkgutil
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,13 +27,19 @@ if TYPE_CHECKING:
 FIRST = ("stability_grid", "stability_curves", "synthetic", "generation", "confusion", "confidence")
 """Figures at the head of the report; the others follow by name."""
 PNG_DPI = 200
+FILES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*/[!_]*.py"))}
+"""File of each figure, by name."""
 
 
 def available() -> list[str]:
     """Names of the figures, in the order of the report."""
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    others = sorted(name for name in names if name not in FIRST)
-    return [*(name for name in FIRST if name in names), *others]
+    others = sorted(name for name in FILES if name not in FIRST)
+    return [*(name for name in FIRST if name in FILES), *others]
+
+
+def module_of(name: str) -> str:
+    """Dotted path of the file of figure `name`."""
+    return f"{__name__}.{FILES[name].parent.name}.{name}"
 
 
 def shown_runs(name: str, runs: Iterable[Run]) -> list[Run]:
@@ -90,7 +95,7 @@ def write_figure(name: str, source: Source, folder: Path, mark: str | None = Non
     from gmvae.bench.report.table_files import csv_text
 
     apply_style()
-    module: Any = importlib.import_module(f"{__name__}.{name}")
+    module: Any = importlib.import_module(module_of(name))
     tables = [module.table(source)] if hasattr(module, "table") else []
     figure = module.draw(source, *tables)
     if mark:
@@ -105,7 +110,7 @@ def write_figure(name: str, source: Source, folder: Path, mark: str | None = Non
 
 
 def _tree(name: str) -> ast.Module:
-    return syntax_tree(Path(__file__).parent / f"{name}.py")
+    return syntax_tree(FILES[name])
 
 
 def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:

@@ -17,7 +17,7 @@ from gmvae.bench.disk import files
 from gmvae.bench.disk.layout import RESOLVED_CONFIG
 from gmvae.bench.report import effects, figures
 from gmvae.bench.report.drawing.source import Source
-from gmvae.bench.report.figures import synthetic
+from gmvae.bench.report.figures.runs import synthetic
 from gmvae.bench.report.numbers import duration, number
 from gmvae.bench.report.page import cards, curves
 from gmvae.bench.report.selection import SYNTHETIC

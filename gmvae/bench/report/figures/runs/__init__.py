@@ -1,0 +1,1 @@
+"""Figures about single runs, drawn from their files."""

@@ -1,0 +1,1 @@
+"""Figures about the settings of a grid, drawn from its tables."""
