@@ -177,7 +177,6 @@ def best_first(
     DivergenceError
         The last error, if a restart diverged and there is no further one to yield.
     """
-
     errors: list[DivergenceError] = []
 
     def run(restart: Restart, until: int) -> bool:
