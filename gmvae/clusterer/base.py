@@ -122,11 +122,6 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
             Called with a `gmvae.training.progress.EpochReport` after each epoch, instead of what
             `verbose` shows.
 
-        Returns
-        -------
-        object
-            The estimator itself.
-
         Raises
         ------
         ValueError
