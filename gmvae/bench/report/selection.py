@@ -8,7 +8,7 @@ PUBLISHED_DATASET = "mnist"
 """The only data set with published results."""
 WITH_CLUSTERS = ("finished", "collapsed")
 """Statuses of runs that have assignments and a model."""
-FEWEST_TO_CHOOSE_FROM = 3
+FEWEST_TO_CHOOSE_FROM = 5
 """Runs of a setting that the figure about choosing one of them needs."""
 GENERATIVE = ("gmvae.estimator.GMVAE", "gmvae.GMVAE", "baselines.gmvae_warm.WarmGMVAE")
 """Classes with the ``load``, ``sample`` and ``reconstruct`` of GMVAE."""

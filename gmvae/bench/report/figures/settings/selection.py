@@ -35,6 +35,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 MOST = 8
 """Largest number of runs to pick from."""
+SPARE = 2
+"""Runs that are never all taken: out of nearly all runs there is only one choice, and no spread."""
 PER_ROW = 3
 
 
@@ -93,7 +95,7 @@ def _rows(source: Source, runs: pd.DataFrame) -> Iterator[dict[str, object]]:
     criteria = _criteria(source, runs)
     for score in SCORES:
         values = runs[score].to_numpy(dtype=float)
-        for n in range(1, min(len(runs), MOST) + 1) if np.isfinite(values).all() else ():
+        for n in range(1, min(len(runs) - SPARE, MOST) + 1) if np.isfinite(values).all() else ():
             for criterion, samples in worth(criteria, values, n).items():
                 low, high = interval(samples)
                 yield {
