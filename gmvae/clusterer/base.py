@@ -202,7 +202,7 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
 
     def _stages(self) -> list[tuple[int, int]]:
         """Epochs after which restarts are compared, and the numbers that go on."""
-        return stages_of(self.n_init, self.epochs)
+        return stages_of(self.n_init, self.epochs, self.epochs)
 
     def _ranked(
         self, candidates: Sequence[Any], everyone: Sequence[Any], samples: Tensor
@@ -308,7 +308,7 @@ class ProbabilisticClusterer(NetworkClusterer):
         return probabilities.argmax(axis=1)
 
     def _stages(self) -> list[tuple[int, int]]:
-        return stages_of(self.n_init, self.init_epochs or self.epochs)
+        return stages_of(self.n_init, self.init_epochs or self.epochs, self.epochs)
 
     def _all_probabilities(self, samples: Tensor) -> NDArray[np.float32]:
         """Cluster probabilities of checked samples, shape (N, n_clusters)."""

@@ -208,7 +208,9 @@ def _failure(restart: Restart, until: int, on_epoch: OnEpoch) -> DivergenceError
     return None
 
 
-def stages_of(n_restarts: int, compared_after: int | Sequence[int]) -> list[tuple[int, int]]:
+def stages_of(
+    n_restarts: int, compared_after: int | Sequence[int], epochs: int
+) -> list[tuple[int, int]]:
     """Epoch and number of restarts that go on, for each comparison; none for a single restart.
 
     The number falls by the same factor each time: 9 restarts, compared twice, are 9, 3 and 1.
@@ -217,15 +219,18 @@ def stages_of(n_restarts: int, compared_after: int | Sequence[int]) -> list[tupl
     ----------
     n_restarts : int
     compared_after : int or sequence of int
-        Epochs, in rising order.
+        Epochs, in rising order; those beyond the end of the training stand for its end.
+    epochs : int
+        Number of epochs of a full training.
     """
     if n_restarts == 1:
         return []
-    epochs = [compared_after] if isinstance(compared_after, int) else list(compared_after)
-    numbers = [
-        round(n_restarts ** (1 - stage / len(epochs))) for stage in range(1, len(epochs) + 1)
+    after = compared_after if isinstance(compared_after, Sequence) else [compared_after]
+    shares = (1 - stage / len(after) for stage in range(1, len(after) + 1))
+    return [
+        (min(epoch, epochs), round(n_restarts**share))
+        for epoch, share in zip(after, shares, strict=True)
     ]
-    return list(zip(epochs, numbers, strict=True))
 
 
 def joined(before: History, history: History) -> History:

@@ -187,6 +187,12 @@ def test_estimators_fitted_together_come_out_as_from_their_own_fit(blobs):
     assert [epoch for _, epoch in calls[12:]] == [3, 3, 3, 4, 4, 4]
 
 
+def test_a_comparison_beyond_the_end_does_not_prolong_the_training(blobs):
+    [together] = estimators(epochs=2, init_epochs=9)[:1]
+    assert GMVAE.fit_together([together], blobs[0]) == [None]
+    assert together.history_["epoch"].tolist() == [1, 2]
+
+
 def test_estimators_that_differ_are_not_fitted_together(blobs):
     with pytest.raises(ValueError, match="number 1 differs from the first in epochs"):
         GMVAE.fit_together([GMVAE(3, epochs=1), GMVAE(3, epochs=2)], blobs[0])

@@ -33,14 +33,14 @@ def race(restarts, stages, epochs=4):
 
 
 def test_a_single_restart_is_trained_at_once():
-    order, told = race([Counted(0, 1.0)], stages_of(1, 2))
+    order, told = race([Counted(0, 1.0)], stages_of(1, 2, 4))
     assert next(order).number == 0
     assert told == [0, 0, 0, 0]
 
 
 def test_only_the_best_of_each_stage_go_on():
     restarts = [Counted(n, quality) for n, quality in enumerate([1.0, 4.0, 3.0, 2.0])]
-    order, told = race(restarts, stages_of(4, [1, 2]))
+    order, told = race(restarts, stages_of(4, [1, 2], 4))
     assert next(order).number == 1
     assert told == [0, 1, 2, 3, 1, 2, 1, 1]
     # Whoever asks for more gets the next best ones.
@@ -59,11 +59,13 @@ def test_those_left_behind_step_in_for_those_that_fail():
 
 
 def test_numbers_fall_by_the_same_factor():
-    assert stages_of(1, 2) == []
-    assert stages_of(4, 2) == [(2, 1)]
-    assert stages_of(4, [2, 4]) == [(2, 2), (4, 1)]
-    assert stages_of(9, [1, 2]) == [(1, 3), (2, 1)]
-    assert stages_of(8, [1, 2, 3]) == [(1, 4), (2, 2), (3, 1)]
+    assert stages_of(1, 2, 9) == []
+    assert stages_of(4, 2, 9) == [(2, 1)]
+    assert stages_of(4, [2, 4], 9) == [(2, 2), (4, 1)]
+    assert stages_of(9, [1, 2], 9) == [(1, 3), (2, 1)]
+    assert stages_of(8, [1, 2, 3], 9) == [(1, 4), (2, 2), (3, 1)]
+    assert stages_of(4, [2, 20], 9) == [(2, 2), (9, 1)]
+    assert stages_of(4, np.int64(2), 9) == [(2, 1)]
 
 
 def test_histories_of_several_phases_are_joined():
