@@ -17,7 +17,7 @@ from gmvae.bench.report.tables import SETTING, Tables
 # Columns of the CSV files with text, and with whole numbers that may be missing.
 TEXT = (
     *("dataset", "method", "variant", "status", "reason", "precision", "path", "started"),
-    *("published_source", "factor", "at", "quantity"),
+    *("published_source", "re_run", "re_run_source", "factor", "at", "quantity"),
 )
 WHOLE = ("K", "M", "n_parameters", "clusters_used_min", "clusters_used_max")
 EXPLANATION = """\
@@ -29,9 +29,11 @@ of classes, samples of unmatched clusters count as wrong. *By ELBO* is the exemp
 run with the best training ELBO, a choice that needs no labels. *Majority* gives each cluster its
 most frequent class and flatters a large K. *Used* is the number of clusters that hold test samples,
 as a range over all runs; if it is below K, the other clusters are empty. *Published* results were
-not run here; they are exemplar accuracies, or Hungarian ones where the source says so. *Time* is
-the median training time of a run. Failed runs are counted under *runs* and listed below with their
-reason; of the other columns only *used* includes them.
+not run here; they are exemplar accuracies, or Hungarian ones where the source says so. *Re-run*
+results were measured by others who ran a method again, by Hungarian matching. *Time* is the median
+training time of a run. Failed runs are counted under *runs* and listed below with their reason.
+Means are over the other runs; *with failed* is the exemplar mean over all runs, in which a run
+without clusters counts as 0. *Used* includes failed runs, too.
 """
 
 
@@ -143,10 +145,16 @@ def markdown(tables: Tables, mark: str) -> str:
     ]
     if failed:
         parts.append("## Failed runs\n\n" + "".join(failed))
-    sources = tables.table1["published_source"].dropna().unique()
-    if len(sources):
+    sources = sources_of(tables.table1)
+    if sources:
         parts.append("## Sources\n\n" + "".join(f"- {source}\n" for source in sources))
     return "\n".join(parts)
+
+
+def sources_of(table: pd.DataFrame) -> list[str]:
+    """Sources of the published and the re-run results of table 1, each of them once."""
+    listed = [*table["published_source"].dropna(), *table["re_run_source"].dropna()]
+    return list(dict.fromkeys(listed))
 
 
 def for_people(tables: Tables) -> Iterator[tuple[str, list[tuple[dict[str, Any], dict[str, str]]]]]:
@@ -172,6 +180,7 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
         "M": _text(row["M"]),
         "runs": f"{row['n_runs']}" + (f" ({row['n_failed']} failed)" if row["n_failed"] else ""),
         "exemplar": _spread(row, "accuracy_exemplar"),
+        "with failed": number(row["accuracy_exemplar_mean_with_failed"]) if row["n_failed"] else "",
         "exemplar best": number(row["accuracy_exemplar_best"]),
         "by ELBO": number(row["accuracy_exemplar_by_elbo"]),
         "Hungarian": _spread(row, "accuracy_hungarian"),
@@ -182,6 +191,7 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
         "used": _range(row["clusters_used_min"], row["clusters_used_max"]),
         "published": _spread(row, "published"),
         "published best": number(row["published_best"]),
+        "re-run": _text(row["re_run"]),
         "time": f"{seconds} s" if seconds else "",
     }
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from gmvae.bench.report.published import published, re_runs, spread_text
 from gmvae.bench.report.selection import PUBLISHED_DATASET
 from gmvae.bench.runs.record import Record, Scores
-
-PUBLISHED = Path(__file__).with_name("published.csv")
 
 SETTING = ["dataset", "method", "variant", "K", "M"]
 MAIN = ["accuracy_hungarian", "accuracy_exemplar"]
@@ -28,9 +27,11 @@ TABLE_COLUMNS = [
     *SETTING,
     *("n_runs", "n_failed"),
     *(f"{name}_{suffix}" for name in MAIN for suffix in ("best", "mean", "std", "by_elbo")),
+    *(f"{name}_mean_with_failed" for name in MAIN),
     *("accuracy_majority_mean", "nmi_mean", "ari_mean"),
     *("clusters_used_min", "clusters_used_max"),
     *("published_best", "published_mean", "published_std", "published_source"),
+    *("re_run", "re_run_source"),
 ]
 WHOLE_NUMBERS = [
     *("K", "M", "n_runs", "n_failed", "n_parameters"),
@@ -104,11 +105,6 @@ def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype(whole)
 
 
-def published() -> pd.DataFrame:
-    """Published results on MNIST, with their source."""
-    return pd.read_csv(PUBLISHED, dtype={"K": "Int64", "M": "Int64"})
-
-
 def table1(runs: pd.DataFrame) -> pd.DataFrame:
     """Summarise the seeds of each setting, and append published rows of settings that were not run.
 
@@ -124,11 +120,14 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per setting in order of appearance, then the published rows; columns are
         `TABLE_COLUMNS`, accuracies in percent. Best, mean, standard deviation (ddof=1) and the run
-        chosen by ELBO are taken over the runs that finished.
+        chosen by ELBO are taken over the runs that finished. ``_mean_with_failed`` is over all runs
+        of the setting; a run without clusters counts as 0.
     """
     names = {name: f"published_{name}" for name in ("best", "mean", "std", "source")}
     theirs = published().rename(columns=names).assign(dataset=PUBLISHED_DATASET)
-    by_key = {_key(row): row for row in theirs.to_dict("records")}
+    by_key = {_key(row): row for row in theirs.drop(columns="n_runs").to_dict("records")}
+    for key, others in _re_runs().items():
+        by_key[key] = {**by_key.get(key, {}), **others}
     rows = []
     for setting, group in runs.groupby(SETTING, sort=False, dropna=False):
         known = dict(zip(SETTING, setting, strict=True))
@@ -145,6 +144,18 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Values that a row shares with the published result of the same setting."""
     names = ("dataset", "method", "K", "M")
     return tuple(None if pd.isna(row[name]) else row[name] for name in names)
+
+
+def _re_runs() -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What others measured who ran a method again, by setting."""
+    rows = re_runs().assign(dataset=PUBLISHED_DATASET)
+    found = {}
+    for setting, group in rows.groupby(["dataset", "method", "K", "M"], dropna=False):
+        known = dict(zip(("dataset", "method", "K", "M"), setting, strict=True))
+        text = "; ".join(spread_text(row) for _, row in group.iterrows())
+        sources = "; ".join(group["source"])
+        found[_key(known)] = {**known, "re_run": text, "re_run_source": sources}
+    return found
 
 
 def _row(scored: ScoredRun) -> dict[str, Any]:
@@ -179,6 +190,7 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
         values[f"{name}_best"] = scores.max()
         values[f"{name}_std"] = scores.std(ddof=1)
         values[f"{name}_by_elbo"] = _by_elbo(finished, name)
+        values[f"{name}_mean_with_failed"] = _with_failed(group, name)
     for name in SCORES:
         values[f"{name}_mean"] = finished[name].astype(float).mean()
     rounded = {
@@ -193,6 +205,16 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
         "clusters_used_min": used.min(),
         "clusters_used_max": used.max(),
     }
+
+
+def _with_failed(group: pd.DataFrame, name: str) -> float:
+    """Mean score of all runs, of which one without clusters counts as 0.
+
+    NaN if the method does not have the score.
+    """
+    scores = group[name].astype(float)
+    has_clusters = group["clusters_used"].notna()
+    return math.nan if scores[has_clusters].isna().all() else scores.fillna(0.0).mean()
 
 
 def _by_elbo(finished: pd.DataFrame, name: str) -> float:

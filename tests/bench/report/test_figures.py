@@ -6,11 +6,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from drawn import drawn, drawn_texts, source_of
 
 from gmvae.bench.report import figures
 from gmvae.bench.report.drawing.style import apply_style
-from gmvae.bench.report.figures.settings import cost, stability_curves, stability_grid
+from gmvae.bench.report.figures.settings import (
+    against_published,
+    cost,
+    stability_curves,
+    stability_grid,
+)
 from gmvae.bench.report.tables import CURVE_COLUMNS, RUN_COLUMNS
 
 
@@ -97,7 +103,34 @@ def test_cost_has_a_point_for_each_setting_that_has_the_score():
     assert "(s, median)" in exemplar.get_xlabel()
 
 
-@pytest.mark.parametrize("name", ["stability_grid", "stability_curves", "cost"])
+def test_settings_stand_beside_what_was_published():
+    source = made_up(seeds=5)
+    figure, table = drawn(against_published, source), against_published.table(source)
+    rows = table.set_index(["method", "K", "M"], drop=False)
+    row = rows.loc[("gmvae", 16, 10)]
+    runs = source.runs.query("method == 'gmvae' and K == 16 and M == 10")["accuracy_exemplar"]
+    known = scipy.stats.t.interval(0.95, 4, runs.mean(), scipy.stats.sem(runs))
+    np.testing.assert_allclose([row["mean"], row.low, row.high], [runs.mean(), *known], atol=0.01)
+    assert (row.published_mean, row.published_std, row.published_best) == (87.82, 5.33, 96.92)
+    kmeans = table[table.method == "kmeans"]
+    assert set(kmeans.protocol) == {"hungarian"}, "k-means has no probabilities"
+    assert kmeans.published_mean.isna().all()
+    (axes,) = figure.axes
+    assert len(axes.get_yticklabels()) == 12
+    assert {87.82, 96.92} <= {
+        float(x) for line in axes.lines for x in np.atleast_1d(line.get_xdata())
+    }
+
+
+def test_published_results_of_mnist_stand_beside_no_other_data():
+    source = made_up(seeds=2)
+    source.runs["dataset"] = "digits"
+    assert against_published.table(source).published_mean.isna().all()
+
+
+@pytest.mark.parametrize(
+    "name", ["against_published", "stability_grid", "stability_curves", "cost"]
+)
 def test_files_can_be_read_by_people(tmp_path, name):
     figures.write_figure(name, made_up(), tmp_path, "a remark")
     svg = (tmp_path / f"{name}.svg").read_text()
@@ -108,7 +141,7 @@ def test_files_can_be_read_by_people(tmp_path, name):
     assert (tmp_path / f"{name}.svg").read_text() == svg, "the same tables, the same file"
 
 
-@pytest.mark.parametrize("module", [stability_grid, stability_curves, cost])
+@pytest.mark.parametrize("module", [against_published, stability_grid, stability_curves, cost])
 def test_no_text_is_small_or_covers_another(module):
     figure = drawn(module, made_up())
     figure.canvas.draw()
@@ -122,14 +155,14 @@ def test_no_text_is_small_or_covers_another(module):
             assert not box.overlaps(other), (texts[index].get_text(), text.get_text())
 
 
-@pytest.mark.parametrize("module", [stability_grid, stability_curves, cost])
+@pytest.mark.parametrize("module", [against_published, stability_grid, stability_curves, cost])
 def test_nothing_to_draw_is_said(module):
     source = made_up()
     figure = drawn(module, source_of(source.runs[:0], source.curves[:0]))
     assert "is in this table" in figure.axes[0].texts[0].get_text()
 
 
-@pytest.mark.parametrize("module", [stability_grid, stability_curves, cost])
+@pytest.mark.parametrize("module", [against_published, stability_grid, stability_curves, cost])
 def test_one_seed_is_enough(module):
     drawn(module, made_up(seeds=1)).canvas.draw()
 

@@ -17,8 +17,11 @@ COLUMNS = (
     "dataset,method,variant,K,M,n_runs,n_failed,"
     "accuracy_hungarian_best,accuracy_hungarian_mean,accuracy_hungarian_std,"
     "accuracy_hungarian_by_elbo,accuracy_exemplar_best,accuracy_exemplar_mean,"
-    "accuracy_exemplar_std,accuracy_exemplar_by_elbo,accuracy_majority_mean,nmi_mean,ari_mean,"
-    "clusters_used_min,clusters_used_max,published_best,published_mean,published_std,published_source"
+    "accuracy_exemplar_std,accuracy_exemplar_by_elbo,"
+    "accuracy_hungarian_mean_with_failed,accuracy_exemplar_mean_with_failed,"
+    "accuracy_majority_mean,nmi_mean,ari_mean,"
+    "clusters_used_min,clusters_used_max,published_best,published_mean,published_std,"
+    "published_source,re_run,re_run_source"
 )
 
 
@@ -92,6 +95,8 @@ def test_statistics_by_hand(built):
     assert row.accuracy_exemplar_std == 12
     assert row.accuracy_exemplar_best == 84
     assert (row.accuracy_hungarian_by_elbo, row.accuracy_exemplar_by_elbo) == (80, 60)
+    assert row.accuracy_exemplar_mean_with_failed == 54, "a run without clusters counts as 0"
+    assert row.accuracy_hungarian_mean_with_failed == 52.5
     assert (row.accuracy_majority_mean, row.nmi_mean, row.ari_mean) == (90, 0.5, 0.25)
     assert built.times.train_seconds.tolist() == [10, 11, 12, 13, 10]
     assert "| 11.0 s |" in report_tables.markdown(built, "")
@@ -103,6 +108,7 @@ def test_method_without_probabilities_or_elbo(built):
     assert row.accuracy_hungarian_mean == 53
     assert pd.isna(row.accuracy_hungarian_std), "one run has no spread"
     assert pd.isna(row.accuracy_exemplar_mean)
+    assert pd.isna(row.accuracy_exemplar_mean_with_failed)
     assert pd.isna(row.accuracy_hungarian_by_elbo)
 
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from gmvae.bench.grid.runs import Run
     from gmvae.bench.report.drawing.source import Source
 
-FIRST = ("stability_grid", "stability_curves", "synthetic", "generation", "confusion", "confidence")
+FIRST = (
+    *("against_published", "stability_grid", "stability_curves", "synthetic"),
+    *("generation", "confusion", "confidence"),
+)
 """Figures at the head of the report; the others follow by name."""
 PNG_DPI = 200
 FILES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*/[!_]*.py"))}

@@ -20,9 +20,16 @@ from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.figures.runs import synthetic
 from gmvae.bench.report.numbers import duration, number
 from gmvae.bench.report.page import cards, curves
+from gmvae.bench.report.published import published
 from gmvae.bench.report.selection import SYNTHETIC
-from gmvae.bench.report.table_files import EXPLANATION, for_people, read_table, read_tables
-from gmvae.bench.report.tables import SETTING, Tables, published
+from gmvae.bench.report.table_files import (
+    EXPLANATION,
+    for_people,
+    read_table,
+    read_tables,
+    sources_of,
+)
+from gmvae.bench.report.tables import SETTING, Tables
 from gmvae.bench.runs import environment
 
 FOLDER = Path(__file__).parent
@@ -85,7 +92,7 @@ def write_page(
         findings=list(_findings(source, shown, tables)),
         explanation=EXPLANATION,
         tables=[(dataset, _with_difference(rows)) for dataset, rows in for_people(tables)],
-        sources=list(tables.table1["published_source"].dropna().unique()),
+        sources=sources_of(tables.table1),
         failures=failed.to_dict("records"),
         figures=[_figure(source.tables, name) for name in shown],
         cards=cards.cards_of(source),

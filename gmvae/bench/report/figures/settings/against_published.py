@@ -1,0 +1,159 @@
+"""All settings beside what was published about them, one row each.
+
+Small dots are our runs. The large dot is their mean, and the bar its 95 % interval (Student's t).
+Published results and results of others who ran a method again were not obtained here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy.stats import t
+
+from gmvae.bench.report.drawing.source import Source
+from gmvae.bench.report.drawing.style import WIDTH, finish, notice, panels
+from gmvae.bench.report.published import published, re_runs
+from gmvae.bench.report.selection import PUBLISHED_DATASET, SYNTHETIC
+from gmvae.bench.report.tables import SETTING
+
+ROW_HEIGHT = 0.23  # inches
+MARGIN = 0.75  # inches, for the title and the axis of a panel
+LABELS = {"exemplar": "exemplar", "hungarian": "Hungarian"}
+LOOKS: dict[str, dict[str, Any]] = {
+    "runs": {"label": "our runs", "marker": "o", "color": "C0", "alpha": 0.35, "markersize": 4},
+    "mean": {"label": "our mean, 95 % interval", "marker": "o", "color": "C0", "markersize": 6},
+    "published": {"label": "published mean ± std", "marker": "D", "color": "C3", "markersize": 5},
+    "best": {"label": "published best", "marker": ">", "color": "C3", "markersize": 5},
+    "re-run": {"label": "re-run by others", "marker": "x", "color": "0.25", "markersize": 5},
+}
+
+
+def table(source: Source) -> pd.DataFrame:
+    """Mean of our runs by setting, with its interval, beside the published result.
+
+    The accuracy is by the protocol of the published result. Without one, it is by the exemplar
+    protocol if the method has probabilities, else by Hungarian matching. Accuracies are in percent.
+    """
+    finished = source.finished[source.finished["dataset"] != SYNTHETIC]
+    rows = []
+    for setting, runs in finished.groupby(SETTING, sort=False, dropna=False):
+        known = dict(zip(SETTING, setting, strict=True))
+        rows.append({**known, **_ours(known, runs), **_theirs(known)})
+    columns = ["protocol", "n_runs", "mean", "low", "high"]
+    columns += [f"published_{name}" for name in ("mean", "std", "best")]
+    frame = pd.DataFrame(rows, columns=[*SETTING, *columns])
+    return frame.astype({"K": "Int64", "M": "Int64"})
+
+
+def draw(source: Source, table: pd.DataFrame) -> Figure:
+    """Each row is by the protocol of its published result, which its label names.
+
+    Parameters
+    ----------
+    source : Source
+    table : DataFrame
+        From `table`.
+
+    Returns
+    -------
+    Figure
+    """
+    if table.empty:
+        return notice("no run with labels is in this table")
+    groups = list(table.groupby("dataset", sort=False))
+    figure, axes = panels([ROW_HEIGHT * len(rows) + MARGIN for _, rows in groups], 1)
+    for panel, (dataset, rows) in zip(axes, groups, strict=True):
+        for place, row in enumerate(rows.to_dict("records")):
+            _draw_row(panel, place, row, source.finished)
+        panel.set_yticks(range(len(rows)), [_label(row) for row in rows.to_dict("records")])
+        panel.set_ylim(len(rows) - 0.4, -0.6)
+        panel.set_title(dataset)
+        panel.grid(axis="y", visible=False)
+        finish(panel)
+    axes[-1].set_xlabel("accuracy on the test split (%)")
+    handles = {line.get_label(): line for panel in axes for line in _labelled(panel)}
+    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=5)
+    figure.set_size_inches(WIDTH, figure.get_figheight() + 0.35)
+    return figure
+
+
+def _ours(setting: dict[str, Any], runs: pd.DataFrame) -> dict[str, Any]:
+    protocol = _protocol(setting, runs)
+    values = runs[f"accuracy_{protocol}"].astype(float).dropna()
+    low, high = _interval(values.to_numpy())
+    ours = {"mean": values.mean(), "low": low, "high": high}
+    rounded = {name: round(value, 2) for name, value in ours.items()}
+    return {"protocol": protocol, "n_runs": len(values), **rounded}
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % interval of the mean; NaN for fewer than two values."""
+    if len(values) < 2:
+        return np.nan, np.nan
+    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return values.mean() - half, values.mean() + half
+
+
+def _protocol(setting: dict[str, Any], runs: pd.DataFrame) -> str:
+    """Protocol of the published result, else the paper's if the method has probabilities."""
+    of_method = published().set_index("method")["protocol"]
+    if setting["dataset"] == PUBLISHED_DATASET and setting["method"] in of_method:
+        return str(of_method[[setting["method"]]].iloc[0])
+    return "exemplar" if runs["accuracy_exemplar"].notna().any() else "hungarian"
+
+
+def _of_setting(rows: pd.DataFrame, setting: dict[str, Any]) -> pd.DataFrame:
+    """Rows about a setting of ours, among results of others."""
+    if setting["dataset"] != PUBLISHED_DATASET:
+        return rows.iloc[:0]
+    same = rows["method"] == setting["method"]
+    for name in ("K", "M"):
+        same &= rows[name].isna() if pd.isna(setting[name]) else rows[name].eq(setting[name])
+    return rows[same.fillna(value=False)]
+
+
+def _theirs(setting: dict[str, Any]) -> dict[str, float]:
+    rows = _of_setting(published(), setting)
+    names = ("mean", "std", "best")
+    return {
+        f"published_{name}": float(rows[name].iloc[0]) if len(rows) else np.nan for name in names
+    }
+
+
+def _draw_row(axes: Axes, place: int, row: dict[str, Any], finished: pd.DataFrame) -> None:
+    def mark(look: str, values: Any, offset: float, low: float, high: float) -> None:
+        """A mark for each value, with a bar from `low` to `high`."""
+        at = np.full(np.size(values), place + offset)
+        axes.plot(values, at, linestyle="none", **LOOKS[look])
+        if np.isfinite(low):
+            axes.hlines(place + offset, low, high, color=LOOKS[look]["color"], linewidth=1.3)
+
+    same = [finished[n].isna() if pd.isna(row[n]) else finished[n].eq(row[n]) for n in SETTING]
+    runs = finished[np.logical_and.reduce([one.fillna(value=False) for one in same])]
+    mark("runs", runs[f"accuracy_{row['protocol']}"], 0.0, np.nan, np.nan)
+    mark("mean", row["mean"], 0.0, row["low"], row["high"])
+    if np.isfinite(row["published_mean"]):
+        mean, std = row["published_mean"], row["published_std"]
+        mark("published", mean, 0.28, mean - std, mean + std)
+    if np.isfinite(row["published_best"]):
+        mark("best", row["published_best"], 0.28, np.nan, np.nan)
+    for other in _of_setting(re_runs(), row).to_dict("records"):
+        if other["protocol"] == row["protocol"]:
+            value = other["best"] if pd.isna(other["mean"]) else other["mean"]
+            mark("re-run", value, -0.28, other["mean"] - other["std"], other["mean"] + other["std"])
+
+
+def _label(row: dict[str, Any]) -> str:
+    parts = [row["method"]]
+    parts += [row["variant"]] if isinstance(row["variant"], str) else []
+    parts += [f"{name} = {row[name]}" for name in ("K", "M") if not pd.isna(row[name])]
+    return f"{', '.join(parts)} ({LABELS[row['protocol']]})"
+
+
+def _labelled(axes: Axes) -> list[Line2D]:
+    return [line for line in axes.lines if not str(line.get_label()).startswith("_")]
