@@ -62,9 +62,9 @@ class WarmGMVAE(GMVAE):
         Epochs of the autoencoder.
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over that phase.
-    n_samples_mc, network, x_dim, w_dim, observation, objective, z_prior_threshold, \
-z_prior_warmup_epochs, epochs, batch_size, learning_rate, schedule, n_init, select_by, \
-init_epochs, precision, device, verbose, random_state
+    n_samples_mc, init_n_samples_mc, network, x_dim, w_dim, observation, objective, \
+z_prior_threshold, z_prior_warmup_epochs, epochs, batch_size, learning_rate, schedule, n_init, \
+select_by, init_epochs, precision, device, verbose, random_state
         As for `gmvae.GMVAE`; `epochs` counts the joint training only. Each of the `n_init`
         trainings has its own autoencoder and mixture.
 
@@ -128,7 +128,7 @@ class _JitteredNoise(NamedTuple):
     jitter: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _JitteredObjective(GMVAEObjective):
     """Objective of GMVAE with an encoder that sees jittered images at first."""
 
@@ -147,7 +147,7 @@ class _JitteredObjective(GMVAEObjective):
         """Terms of a batch, whose jitter fades with the epochs."""
         strength = max(0.0, 1.0 - progress / self.until)
         seen = self.jitter(y, strength * noise.jitter) if strength else y
-        return terms(network, y, noise.plain, seen)
+        return terms(network, y, self.in_use(noise.plain, progress), seen)
 
 
 def reconstruction(model: GMVAEModel, seen: Tensor, y: Tensor) -> Tensor:

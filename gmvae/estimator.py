@@ -72,6 +72,9 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         Epochs after which they are compared, so only the best is trained to the end; by default,
         all are. After several comparisons, such as ``[2, 4]``, their number has fallen by the same
         factor each time: from 9 to 3 to 1.
+    init_n_samples_mc : int, optional
+        M until the last of these comparisons; by default, `n_samples_mc`. The expectation of the
+        objective is the same for every M, and a small one makes the comparisons cheap.
     precision : {"float32", "bfloat16"}, default="float32"
         Precision of matrix products in training; results are always computed in float32.
     device : {"cpu", "cuda", "auto"}, default="cpu"
@@ -116,6 +119,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     """
 
     n_samples_mc: Count = 1
+    init_n_samples_mc: Count | None = None
     x_dim: Count | None = None
     w_dim: Count | None = None
     objective: Objective = "paper"
@@ -205,6 +209,8 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
             n_samples_mc=self.n_samples_mc,
             z_prior_threshold=self.z_prior_threshold,
             z_prior_warmup_epochs=self.z_prior_warmup_epochs,
+            init_n_samples_mc=self.init_n_samples_mc or self.n_samples_mc,
+            init_epochs=max((epoch for epoch, _ in self._stages()), default=0),
         )
 
     def transform(self, Y: ArrayLike) -> NDArray[np.floating]:

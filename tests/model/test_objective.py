@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 
 from gmvae.model import objective
+from gmvae.model.gmvae import Noise
 from gmvae.model.objective import Terms
 
 K, M, B, Y_DIM = 3, 4, 5, 6
@@ -184,3 +185,15 @@ def test_warm_up_weight_scales_the_z_prior_alone():
     full = objective.paper_loss(made_up_terms(z_prior))
     none = objective.paper_loss(made_up_terms(z_prior), z_prior_weight=0.0)
     assert (full - none).item() == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(("progress", "in_use"), [(0.0, 2), (1.99, 2), (2.0, 3), (5.5, 3)])
+def test_number_of_samples_changes_after_the_last_comparison(small_model, progress, in_use):
+    model, y = small_model("bernoulli"), batch("bernoulli")
+    changing = objective.GMVAEObjective("paper", 3, 0.0, 0.0, 2, 2)
+    noise = changing.draw_noise(model, B, torch.Generator().manual_seed(0))
+    assert len(noise.x) == len(noise.w) == 3
+    expected = objective.terms(model, y, Noise(noise.x[:in_use], noise.w[:in_use]))
+    found = changing(model, y, noise, progress)
+    assert found["elbo"] == expected.elbo.mean()
+    assert found["conditional_prior"] == expected.conditional_prior.mean()

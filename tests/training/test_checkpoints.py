@@ -27,7 +27,10 @@ from gmvae.training.step import TrainingStep
 NETWORK = {"network": "paper-fc", "epochs": 3, "batch_size": 64, "random_state": 5}
 SETTINGS = {
     "alone": (GMVAE, {"n_clusters": 3}),
-    "restarts": (GMVAE, {"n_clusters": 3, "n_init": 3, "init_epochs": 2, "n_samples_mc": 2}),
+    "restarts": (
+        GMVAE,
+        {"n_clusters": 3, "n_init": 3, "init_epochs": 2, "n_samples_mc": 2, "init_n_samples_mc": 1},
+    ),
     "exact": (GMVAE, {"n_clusters": 3, "objective": "exact", "precision": "bfloat16"}),
     "conv": (GMVAE, {"n_clusters": 3, "network": "fast-conv", "precision": "bfloat16"}),
     "vae": (VAEGaussianMixture, {"n_clusters": 3}),
