@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 FILE = Path(__file__).with_name("published.csv")
+SEPARATOR = " | "
+"""Between the sources of several results in one cell; semicolons are within them."""
 
 
 def _rows(kind: str) -> pd.DataFrame:

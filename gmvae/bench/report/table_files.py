@@ -12,6 +12,7 @@ import pandas as pd
 from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.report.numbers import number
+from gmvae.bench.report.published import SEPARATOR
 from gmvae.bench.report.tables import SETTING, Tables
 
 # Columns of the CSV files with text, and with whole numbers that may be missing.
@@ -153,7 +154,9 @@ def markdown(tables: Tables, mark: str) -> str:
 
 def sources_of(table: pd.DataFrame) -> list[str]:
     """Sources of the published and the re-run results of table 1, each of them once."""
-    listed = [*table["published_source"].dropna(), *table["re_run_source"].dropna()]
+    listed = list(table["published_source"].dropna())
+    for sources in table["re_run_source"].dropna():
+        listed += sources.split(SEPARATOR)
     return list(dict.fromkeys(listed))
 
 

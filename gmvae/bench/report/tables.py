@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from gmvae.bench.report.published import published, re_runs, spread_text
+from gmvae.bench.report.published import SEPARATOR, published, re_runs, spread_text
 from gmvae.bench.report.selection import PUBLISHED_DATASET
 from gmvae.bench.runs.record import Record, Scores
 
@@ -153,7 +153,7 @@ def _re_runs() -> dict[tuple[Any, ...], dict[str, Any]]:
     for setting, group in rows.groupby(["dataset", "method", "K", "M"], dropna=False):
         known = dict(zip(("dataset", "method", "K", "M"), setting, strict=True))
         text = "; ".join(spread_text(row) for _, row in group.iterrows())
-        sources = "; ".join(group["source"])
+        sources = SEPARATOR.join(group["source"])
         found[_key(known)] = {**known, "re_run": text, "re_run_source": sources}
     return found
 
