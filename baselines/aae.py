@@ -156,7 +156,8 @@ class AAE(AdversarialClusterer):
         reconstruction in nats.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | z, x).
-    epochs : int, default=20
+    epochs : int, optional
+        By default 20, or more for few samples: as many as give 2,000 steps.
     batch_size : int, default=256
     learning_rate : float, default=2e-3
         Learning rate of Adam for all players.

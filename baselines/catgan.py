@@ -132,7 +132,8 @@ class CatGAN(AdversarialClusterer):
         Standard deviation of the noise on the samples (real vectors: in standard deviations).
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Whether the generator makes values from 0 to 1 or unbounded ones.
-    epochs : int, default=20
+    epochs : int, optional
+        By default 20, or more for few samples: as many as give 2,000 steps.
     batch_size : int, default=256
     learning_rate : float, default=2e-3
         Learning rate of Adam for both players.

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from baselines.shared.autoencoder import AutoencoderFirst
 from gmvae.clusterer.evaluation import evaluate
-from gmvae.clusterer.parameters import BatchSize, Count, OnlyAgreement, Positive, Schedule, Share
+from gmvae.clusterer.parameters import BatchSize, OnlyAgreement, Positive, Schedule, Share
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Decoder, Trunk, as_batch, full_precision
 from gmvae.training.devices import noise_generator
@@ -189,12 +189,12 @@ class DEC(AutoencoderFirst):
         Size of the code; by default, that of `network`.
     masked : float, default=0.2
         Share of the values that the autoencoder does not see.
-    pretrain_epochs : int, default=25
-        Epochs of the autoencoder.
+    pretrain_epochs : int, optional
+        Epochs of the autoencoder; by default 25, or as many as give 2,000 steps.
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over the phase.
-    epochs : int, default=30
-        Epochs of the clustering phase, at most.
+    epochs : int, optional
+        Epochs of the clustering phase, at most; by default 30, or as many as give 2,000 steps.
     learning_rate : float, default=1e-4
         Learning rate of the clustering phase.
     tolerance : float, default=1e-3
@@ -225,13 +225,14 @@ class DEC(AutoencoderFirst):
     arXiv:1511.06335.
     """
 
-    pretrain_epochs: Count = 25
-    epochs: Count = 30
     learning_rate: Positive = 1e-4
     tolerance: Share = 1e-3
     batch_size: BatchSize = 256
     schedule: Schedule = "constant"
     select_by: OnlyAgreement = "agreement"
+
+    pretrain_epochs_for_many = 25
+    epochs_for_many = 30
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the network and yield both phases; see `NetworkClusterer.phases`."""

@@ -104,12 +104,12 @@ class VaDE(AutoencoderFirst):
         Family of p(y | x).
     masked : float, default=0.2
         Share of the values that the autoencoder does not see.
-    pretrain_epochs : int, default=15
-        Epochs of the autoencoder.
+    pretrain_epochs : int, optional
+        Epochs of the autoencoder; by default 15, or as many as give 2,000 steps.
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over the phase.
-    epochs : int, default=20
-        Epochs of the joint training.
+    epochs : int, optional
+        Epochs of the joint training; by default 20, or as many as give 2,000 steps.
     batch_size, learning_rate, schedule, precision, device, verbose
         As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None

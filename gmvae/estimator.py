@@ -54,7 +54,8 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         lambda in nats: below it the z-prior term has no gradient (objective "paper" only).
     z_prior_warmup_epochs : float, default=0
         Epochs over which the weight of the z-prior rises from 0 to 1 (objective "paper" only).
-    epochs : int, default=20
+    epochs : int, optional
+        By default 20, or more for few samples: as many as give 2,000 steps.
     batch_size : int, default=128
         Samples per step. A smaller data set is one batch, and an incomplete last batch is left out
         of its epoch.
@@ -96,6 +97,8 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         Arrays that `on_epoch` returned after each epoch.
     model_ : GMVAEModel
         The trained networks.
+    epochs_ : int
+        Number of epochs of a full training.
     best_init_ : int
         Number, from 0, of the training that was kept; during a fit, of the one under way.
     observation_ : str

@@ -22,6 +22,7 @@ RECORD = {
     "reason": None,
     "train_seconds": 1.5,
     "elbo": -170.25,
+    "conditional_prior": 12.5,
     "n_parameters": 1000,
     "training_clusters": 10,
     "peak_memory_mb": 300.1,
@@ -36,6 +37,7 @@ RECORD = {
     "libraries": {"torch": "2.13.0"},
     "machine": {"processor": "x"},
     "seeds_together": None,
+    "network_of": None,
 }
 METRICS = {
     "run": "runs/digits/gmvae/fast-fc-K10-M1/seed0",

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from gmvae.clusterer.base import NetworkClusterer
@@ -137,6 +139,39 @@ class VAEClusterer(NetworkClusterer):
         )
         self.elbo_ = finite_elbo(reconstruction - kl)
         self.clusterer_ = self._fit_clusterer(self._evaluate(self._latent, samples)[0], seed)
+
+    def fit_to_network(
+        self, Y: ArrayLike, network: str | Path, *, history: Mapping[str, NDArray]
+    ) -> Self:
+        """Fit the clusterer alone, to a network that was trained with this seed and these samples.
+
+        Parameters
+        ----------
+        Y : array-like, shape (n_samples, n_features)
+        network : str or Path
+            File that `save` wrote; the other estimator may have had another number of clusters, or
+            another clusterer. `n_init` has to be 1.
+        history : mapping of str to ndarray
+            History of that training.
+
+        Returns
+        -------
+        self
+            With the same bits as after a `fit`.
+        """
+        samples = self._start(Y)
+        [restart] = self._restarts(samples)
+        with restart.random.seeded():
+            next(restart.phases)  # makes the network, and would train it
+            stored = load_file(network)
+            model = restart.estimator.model_
+            model.load_state_dict({name: stored[f"model.{name}"] for name in model.state_dict()})
+            model.eval()
+            next(restart.phases, None)
+        restart.history = {name: list(values) for name, values in history.items()}
+        self._adopt(restart)
+        self._finish(samples)
+        return self
 
     def _latent(self, y: Tensor) -> tuple[Tensor]:
         return (self.model_.encode(y),)

@@ -42,6 +42,7 @@ from gmvae.training.devices import RandomStream, resolve_device
 from gmvae.training.loop import DivergenceError, Record
 from gmvae.training.progress import Progress
 from gmvae.training.restarts import Phase, Restart, best_first, stages_of, warn_of_failure
+from gmvae.training.schedule import enough_epochs
 
 OnEpoch = Callable[[Any, int], Record | None]
 
@@ -68,6 +69,8 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
     model_ : Module
     labels_ : ndarray of int, shape (n_samples,)
         Clusters of the training samples.
+    epochs_ : int
+        Number of epochs of the phase in which clusters are trained.
     history_ : dict of str to ndarray, shape (epochs,)
         Epoch means, phase after phase; NaN where a phase has no such value.
     records_ : list of dict of str to ndarray
@@ -80,7 +83,7 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
     _: KW_ONLY
     network: NetworkName = "fast-fc"
     observation: Observation = "auto"
-    epochs: Count = 20
+    epochs: Count | None = None
     batch_size: BatchSize = 128
     learning_rate: Positive = 1e-3
     schedule: Schedule = "cosine"
@@ -92,6 +95,7 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
     random_state: Seed = None
 
     accepts_bytes = True
+    epochs_for_many = 20
 
     def fit(
         self,
@@ -172,7 +176,13 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
                 f"single training), since two restarts agree with each other alike; got "
                 f"n_init={self.n_init}"
             )
-        return fitting_samples(self, Y).to(resolve_device(self.device))
+        samples = fitting_samples(self, Y).to(resolve_device(self.device))
+        self.epochs_ = self._enough(self.epochs, self.epochs_for_many, samples)
+        return samples
+
+    def _enough(self, epochs: int | None, for_many: int, samples: Tensor) -> int:
+        """A number of epochs, or by default one that is enough for these samples."""
+        return epochs or enough_epochs(for_many, len(samples), self.batch_size)
 
     def _restarts(
         self,
@@ -202,7 +212,7 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
 
     def _stages(self) -> list[tuple[int, int]]:
         """Epochs after which restarts are compared, and the numbers that go on."""
-        return stages_of(self.n_init, self.epochs, self.epochs)
+        return stages_of(self.n_init, self.epochs_, self.epochs_)
 
     def _ranked(
         self, candidates: Sequence[Any], everyone: Sequence[Any], samples: Tensor
@@ -221,7 +231,7 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
         def order(candidates: Sequence[Restart], everyone: Sequence[Restart]) -> list[Restart]:
             return self._ranked(candidates, everyone, samples)
 
-        for restart in best_first(restarts, self._stages(), self.epochs, order, tell):
+        for restart in best_first(restarts, self._stages(), self.epochs_, order, tell):
             self._adopt(restart)
             try:
                 self._finish(samples)
@@ -308,7 +318,7 @@ class ProbabilisticClusterer(NetworkClusterer):
         return probabilities.argmax(axis=1)
 
     def _stages(self) -> list[tuple[int, int]]:
-        return stages_of(self.n_init, self.init_epochs or self.epochs, self.epochs)
+        return stages_of(self.n_init, self.init_epochs or self.epochs_, self.epochs_)
 
     def _all_probabilities(self, samples: Tensor) -> NDArray[np.float32]:
         """Cluster probabilities of checked samples, shape (N, n_clusters)."""

@@ -97,9 +97,11 @@ class TrainingSettings:
 
     @classmethod
     def of(cls, estimator: Any) -> TrainingSettings:
-        """Read the settings from the parameters of an estimator."""
-        names = [field.name for field in fields(cls) if field.name not in ("phase", "rate_name")]
-        return cls(**{name: getattr(estimator, name) for name in names})
+        """Read the settings from an estimator whose fit has begun."""
+        others = ("epochs", "phase", "rate_name")
+        names = [field.name for field in fields(cls) if field.name not in others]
+        known = {name: getattr(estimator, name) for name in names}
+        return cls(epochs=estimator.epochs_, **known)
 
     def learning_rate_at(self, progress: float) -> float:
         """Learning rate after `progress` epochs."""

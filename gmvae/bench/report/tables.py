@@ -16,9 +16,12 @@ from gmvae.bench.runs.record import Record, Scores
 
 SETTING = ["dataset", "method", "variant", "K", "M"]
 MAIN = ["accuracy_hungarian", "accuracy_exemplar"]
+CHOICES = {"by_elbo": ("elbo", 1), "by_conditional_prior": ("conditional_prior", -1)}
+"""Columns with the score of the run that a criterion chooses: its column among the runs, and its
+sign, such that the highest value is chosen."""
 PERCENT = [*MAIN, "accuracy_majority"]
 SCORES = [*PERCENT, "nmi", "ari"]
-OF_RECORD = ["elbo", "n_parameters", "precision", "threads"]
+OF_RECORD = ["elbo", "conditional_prior", "n_parameters", "precision", "threads"]
 RUN_COLUMNS = [*SETTING, "seed", "status", "reason", *SCORES, "clusters_used", *OF_RECORD, "path"]
 # Times differ between executions; without them, the other tables can be compared by bytes.
 TIME_COLUMNS = [*SETTING, "seed", "train_seconds", "peak_memory_mb", "started", "path"]
@@ -26,7 +29,7 @@ CURVE_COLUMNS = [*SETTING, "seed", "epoch", *MAIN]
 TABLE_COLUMNS = [
     *SETTING,
     *("n_runs", "n_failed"),
-    *(f"{name}_{suffix}" for name in MAIN for suffix in ("best", "mean", "std", "by_elbo")),
+    *(f"{name}_{suffix}" for name in MAIN for suffix in ("best", "mean", "std", *CHOICES)),
     *(f"{name}_mean_with_failed" for name in MAIN),
     *("accuracy_majority_mean", "nmi_mean", "ari_mean"),
     *("clusters_used_min", "clusters_used_max"),
@@ -119,9 +122,9 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per setting in order of appearance, then the published rows; columns are
-        `TABLE_COLUMNS`, accuracies in percent. Best, mean, standard deviation (ddof=1) and the run
-        chosen by ELBO are taken over the runs that finished. ``_mean_with_failed`` is over all runs
-        of the setting; a run without clusters counts as 0.
+        `TABLE_COLUMNS`, accuracies in percent. Best, mean, standard deviation (ddof=1) and the runs
+        chosen without labels (`CHOICES`) are taken over the runs that finished.
+        ``_mean_with_failed`` is over all runs of the setting; a run without clusters counts as 0.
     """
     names = {name: f"published_{name}" for name in ("best", "mean", "std", "source")}
     theirs = published().rename(columns=names).assign(dataset=PUBLISHED_DATASET)
@@ -189,7 +192,8 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
         scores = finished[name].astype(float)
         values[f"{name}_best"] = scores.max()
         values[f"{name}_std"] = scores.std(ddof=1)
-        values[f"{name}_by_elbo"] = _by_elbo(finished, name)
+        for column, (criterion, sign) in CHOICES.items():
+            values[f"{name}_{column}"] = _chosen(finished, name, criterion, sign)
         values[f"{name}_mean_with_failed"] = _with_failed(group, name)
     for name in SCORES:
         values[f"{name}_mean"] = finished[name].astype(float).mean()
@@ -217,9 +221,9 @@ def _with_failed(group: pd.DataFrame, name: str) -> float:
     return math.nan if scores[has_clusters].isna().all() else scores.fillna(0.0).mean()
 
 
-def _by_elbo(finished: pd.DataFrame, name: str) -> float:
-    """Score of the run with the best training ELBO; NaN if no run has one."""
-    scored = finished[finished["elbo"].notna() & finished[name].notna()]
+def _chosen(finished: pd.DataFrame, name: str, criterion: str, sign: int) -> float:
+    """Score of the run with the highest value of `sign` * `criterion`; NaN if no run has one."""
+    scored = finished[finished[criterion].notna() & finished[name].notna()]
     if scored.empty:
         return math.nan
-    return float(scored.loc[scored["elbo"].astype(float).idxmax(), name])
+    return float(scored.loc[(sign * scored[criterion].astype(float)).idxmax(), name])

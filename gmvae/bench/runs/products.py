@@ -101,6 +101,7 @@ def write_run(
         reason=outcome.reason,
         train_seconds=outcome.seconds,
         elbo=_finite(getattr(estimator, "elbo_", None)),
+        conditional_prior=_last(outcome.history, "conditional_prior"),
         n_parameters=_n_parameters(estimator),
         training_clusters=training_clusters(estimator) if outcome.has_clusters else None,
         peak_memory_mb=round(environment.peak_memory_mb(), 1),
@@ -146,6 +147,11 @@ def _n_parameters(estimator: Any) -> int | None:
     if not hasattr(model, "parameters"):
         return None
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _last(history: dict[str, Any], name: str) -> float | None:
+    values = history.get(name, ())
+    return _finite(values[-1]) if len(values) else None
 
 
 def _finite(value: Any) -> float | None:

@@ -18,7 +18,7 @@ from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import DataError, OtherFormatError
 from gmvae.bench.grid.runs import Run
 
-FORMAT = "run-3"
+FORMAT = "run-4"
 STATUSES = ("finished", "diverged", "collapsed", "timed_out")
 MAX_PROBLEMS = 3
 AGAIN = "delete the file and run the same command again"
@@ -58,6 +58,7 @@ RUN_SCHEMA = {
         reason=_OPTIONAL_TEXT,
         train_seconds={"type": "number", "minimum": 0},
         elbo=_OPTIONAL_NUMBER,
+        conditional_prior=_OPTIONAL_NUMBER,
         n_parameters=_OPTIONAL_COUNT,
         training_clusters=_OPTIONAL_COUNT,
         peak_memory_mb={"type": "number"},
@@ -67,6 +68,7 @@ RUN_SCHEMA = {
         threads={"type": "integer", "minimum": 1},
         time_limit=_OPTIONAL_NUMBER,
         seeds_together={"type": ["array", "null"], "items": {"type": "integer"}},
+        network_of=_OPTIONAL_TEXT,
         data_sha256=_CHECKSUMS,
         sources_sha256=_SHA256,
         program=_MAPPING,
@@ -104,6 +106,8 @@ class Record:
         Training time over all attempts, without the recording of epochs.
     elbo : float or None
         Mean bound of the training samples, nats per sample.
+    conditional_prior : float or None
+        Mean of this term of the objective in the last epoch, nats per sample.
     n_parameters : int or None
         Size of the network.
     training_clusters : int or None
@@ -123,6 +127,8 @@ class Record:
     program, libraries, machine : mapping
     seeds_together : list of int or None
         Seeds that were trained as one computation.
+    network_of : str or None
+        Path of the run whose network this one has taken over, instead of training it again.
     """
 
     run: Run
@@ -130,6 +136,7 @@ class Record:
     reason: str | None
     train_seconds: float
     elbo: float | None
+    conditional_prior: float | None
     n_parameters: int | None
     training_clusters: int | None
     peak_memory_mb: float
@@ -144,6 +151,7 @@ class Record:
     libraries: Mapping[str, str]
     machine: Mapping[str, Any]
     seeds_together: list[int] | None = None
+    network_of: str | None = None
 
     @property
     def precision(self) -> str | None:

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from gmvae.bench.runs.products import (
 )
 from gmvae.bench.runs.progress import ProgressLog
 from gmvae.bench.runs.record import Record
+from gmvae.bench.runs.sharing import SharedNetwork, shared_network
 
 if TYPE_CHECKING:
     from gmvae.training.checkpoints import Checkpoints
@@ -162,7 +164,12 @@ def _train(
                 "data_sha256": data_sha256,
                 "seeds_together": [run.seed for run in runs] if together else None,
             }
-            outcomes, test = _outcomes(runs, job, place, log, together=together)
+            shared = None
+            if not together and not job.fresh:
+                current = partial(is_current, job=job, data_sha256=data_sha256)
+                shared = shared_network(runs[0], folders[0], current)
+            context["network_of"] = shared and shared.path
+            outcomes, test = _outcomes(runs, job, place, log, shared, together=together)
             written = zip(runs, outcomes, folders, strict=True)
             records = [write_run(run, one, test, folder, context) for run, one, folder in written]
         # A run that ran out of time can go on from its checkpoints with a higher limit.
@@ -172,7 +179,13 @@ def _train(
 
 
 def _outcomes(
-    runs: Sequence[Run], job: Job, place: Path, log: ProgressLog, *, together: bool
+    runs: Sequence[Run],
+    job: Job,
+    place: Path,
+    log: ProgressLog,
+    shared: SharedNetwork | None,
+    *,
+    together: bool,
 ) -> tuple[list[Outcome], NDArray[Any]]:
     """Fit the estimators of the runs; returns what came of each, and the test samples."""
     estimators = [build(run) for run in runs]
@@ -194,7 +207,7 @@ def _outcomes(
             if together:
                 errors = estimators[0].fit_together(estimators, train, **offered)
             else:
-                errors = [_failure(estimators[0], train, offered)]
+                errors = [_failure(estimators[0], train, offered, shared)]
     except TimeLimitError as error:
         errors = [error] * len(runs)
     except ValueError as error:
@@ -203,6 +216,7 @@ def _outcomes(
             f"its parameters: {dict(runs[0].parameters)}; set GMVAE_DEBUG=1 to see the traceback"
         ) from error
     seconds = time.perf_counter() - started - recorder.seconds + spent_before()
+    seconds += shared.seconds if shared else 0.0
     outcomes = [
         Outcome(
             estimator,
@@ -215,11 +229,16 @@ def _outcomes(
     return outcomes, test
 
 
-def _failure(estimator: Any, train: NDArray[Any], offered: dict[str, Any]) -> Exception | None:
+def _failure(
+    estimator: Any, train: NDArray[Any], offered: dict[str, Any], shared: SharedNetwork | None
+) -> Exception | None:
     """Fit an estimator, with those optional arguments that it knows; returns why it diverged."""
     accepted = inspect.signature(estimator.fit).parameters
     try:
-        estimator.fit(train, **{name: offered[name] for name in offered if name in accepted})
+        if shared:
+            shared.give(estimator, train)
+        else:
+            estimator.fit(train, **{name: offered[name] for name in offered if name in accepted})
     except (FloatingPointError, np.linalg.LinAlgError) as error:
         return error
     return None

@@ -111,7 +111,7 @@ def test_files_that_are_not_there(tmp_path, cls):
         ({"data_sha256": {"a": "0" * 64 + "\n"}}, "data_sha256.a: should be a SHA-256 of 64 hexa"),
         ({"sources_sha256": 1}, "sources_sha256: should be text; found 1"),
         ({"seeds_together": ["0"]}, "seeds_together[0]: should be a whole number; found '0'"),
-        ({"format": 2}, "format: should be one of run-3; found 2"),
+        ({"format": 2}, "format: should be one of run-4; found 2"),
         ({"format": "run-1"}, "another version of this project (its format is 'run-1', this one"),
     ],
 )
@@ -129,7 +129,7 @@ def test_record_of_an_older_version(tmp_path):
     path = write(Record, tmp_path, without(RECORD, "format")) / "run.json"
     assert refusal(Record, tmp_path) == (
         f"{path} was written by another version of this project (its format is not named, this "
-        "one reads 'run-3'); delete the file and run the same command again"
+        "one reads 'run-4'); delete the file and run the same command again"
     )
     assert "format: is missing" in refusal(Record, write(Record, tmp_path, {"a": 1}))
 

@@ -17,7 +17,7 @@ from gmvae.bench.disk import files
 from gmvae.bench.disk.layout import RESOLVED_CONFIG
 from gmvae.bench.report import effects, figures
 from gmvae.bench.report.drawing.source import Source
-from gmvae.bench.report.figures.runs import synthetic
+from gmvae.bench.report.figures.runs import generation, synthetic
 from gmvae.bench.report.numbers import duration, number
 from gmvae.bench.report.page import cards, curves
 from gmvae.bench.report.published import published
@@ -33,7 +33,11 @@ from gmvae.bench.report.tables import SETTING, Tables
 from gmvae.bench.runs import environment
 
 FOLDER = Path(__file__).parent
-SENTENCES = {"stability_grid": effects.sentences, "synthetic": synthetic.sentences}
+SENTENCES = {
+    "stability_grid": effects.sentences,
+    "synthetic": synthetic.sentences,
+    "generation": generation.sentences,
+}
 """Figures whose tables are read out in sentences."""
 PROTOCOLS = {"exemplar": "exemplar protocol", "hungarian": "Hungarian matching"}
 SHOWN_OF_RECORD = (

@@ -17,7 +17,9 @@ from gmvae.bench.report.drawing.mosaic import as_images, mosaic, show
 from gmvae.bench.report.drawing.source import Source, majority_class
 from gmvae.bench.report.drawing.style import notice
 from gmvae.bench.report.selection import GENERATIVE, SYNTHETIC
+from gmvae.bench.report.tables import SETTING
 from gmvae.model.networks import as_batch
+from gmvae.model.style import style_shares
 
 WIDTH = 7.2
 ROW_HEIGHT = 0.235  # inches per component
@@ -28,10 +30,39 @@ N_FOR_STYLES = 2000
 SEED = 0
 
 
-def draw(source: Source) -> Figure:
+def table(source: Source) -> pd.DataFrame:
+    """How much w decides in each model that is shown.
+
+    ``w_nats`` is the last epoch's KL( q(w | y) || p(w) ). ``share_of_x`` and ``share_of_pixels``
+    are the shares of the variance given z that w explains (`gmvae.model.style.style_shares`), as
+    means over the components, weighted by their shares of the test samples.
+    """
+    rows = [{**block.setting, **_style_of(source, block)} for block in _blocks(source)]
+    columns = [*SETTING, "seed", "w_nats", "share_of_x", "share_of_pixels"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def sentences(table: pd.DataFrame) -> list[str]:
+    """What w decides, one sentence per model.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `table`.
+    """
+    return [
+        f"{row['dataset']}, {row['method']} {row['variant']}, K = {row['K']}, M = {row['M']}, seed "
+        f"{row['seed']}: given the component, the style w explains {100 * row['share_of_x']:.0f} % "
+        f"of the variance of x and {100 * row['share_of_pixels']:.0f} % of that of the pixels."
+        for row in table.to_dict("records")
+    ]
+
+
+def draw(source: Source, table: pd.DataFrame) -> Figure:
     """One block per data set of images, method and K, from the run with the best training ELBO.
 
-    Each row is a component, labelled by its most frequent class, its share of the test samples and
+    The title says which share of the variance of the pixels w explains, given the component. Each
+    row is a component, labelled by its most frequent class, its share of the test samples and
     the share of that class among them (purity); rows are ordered by class. The left columns are
     samples at w = 0. The middle columns are the mean of the component as w moves from -2 to 2 along
     the axis on which the data vary most. On the right are draws from the prior, and test samples
@@ -40,6 +71,8 @@ def draw(source: Source) -> Figure:
     Parameters
     ----------
     source : Source
+    table : DataFrame
+        From `table`.
 
     Returns
     -------
@@ -48,10 +81,12 @@ def draw(source: Source) -> Figure:
     blocks = list(_blocks(source))
     if not blocks:
         return notice("no finished GMVAE run on images is in this table")
-    heights = [ROW_HEIGHT * max(len(block.components), 9) + 0.75 for block in blocks]
+    heights = [ROW_HEIGHT * max(len(block.components), 9) + 0.9 for block in blocks]
     figure = plt.figure(figsize=(WIDTH, sum(heights)))
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for part, block in zip(parts, blocks, strict=True):
+    shares = table["share_of_pixels"]
+    for part, block, share in zip(parts, blocks, shares, strict=True):
+        part.suptitle(f"{block.title}\nw explains {100 * share:.0f} % of the pixels", fontsize=8.5)
         _draw_block(part, block)
     return figure
 
@@ -74,6 +109,8 @@ class _Component:
 class _Block:
     """One trained model and the test samples it is shown with."""
 
+    setting: dict[str, Any]
+    path: str
     title: str
     estimator: Any
     samples: NDArray[Any]  # (N, n_features)
@@ -98,6 +135,8 @@ def _blocks(source: Source) -> Iterator[_Block]:
             continue
         choice = "the only run, ELBO" if len(group) == 1 else f"best ELBO of {len(group)} runs,"
         yield _Block(
+            setting={name: run[name] for name in (*SETTING, "seed")},
+            path=run["path"],
             title=f"{dataset}, {method} {run['variant']}, K = {k}, M = {run['M']}: seed "
             f"{run['seed']} ({choice} {run['elbo']:.1f} nats)",
             estimator=source.estimator(run["path"]),
@@ -105,6 +144,20 @@ def _blocks(source: Source) -> Iterator[_Block]:
             shape=pictures.shape[1:],
             components=_components(source, run, k),
         )
+
+
+def _style_of(source: Source, block: _Block) -> dict[str, float]:
+    generator = torch.Generator().manual_seed(SEED)
+    shares = style_shares(block.estimator.model_, generator=generator)
+    weights = np.zeros(len(shares.x))
+    for component in block.components:
+        weights[component.number] = component.share
+    found = {
+        "w_nats": float(source.history(block.path)["w_prior"].iloc[-1]),
+        "share_of_x": float(np.average(shares.x.numpy(), weights=weights)),
+        "share_of_pixels": float(np.average(shares.y.numpy(), weights=weights)),
+    }
+    return {name: round(value, 4) for name, value in found.items()}
 
 
 def _components(source: Source, run: pd.Series, n_clusters: int) -> list[_Component]:
@@ -125,7 +178,6 @@ def _components(source: Source, run: pd.Series, n_clusters: int) -> list[_Compon
 
 
 def _draw_block(part: Any, block: _Block) -> None:
-    part.suptitle(block.title, fontsize=8.5)
     left, right = part.subplots(1, 2, width_ratios=[N_SAMPLES + N_STYLES + 0.4, N_PRIOR_COLUMNS])
     rows = [
         np.concatenate([_samples(block, component), _styles(block, component)])
