@@ -116,10 +116,14 @@ def _add_upkeep(commands: Any) -> None:
     for name, kind in (("dataset", str), ("method", str), ("variant", str), ("K", int), ("M", int)):
         trace.add_argument(f"--{name}", type=kind)
 
+    archive = _add(commands, "archive", _archive, "write a small archive of a finished grid")
+    archive.add_argument("results", type=Path, help="results folder")
+    archive.add_argument("target", type=Path, help="folder to write to")
+
     what = "check all products against their checksums, and scores and tables against the stored "
     what += "assignments"
     verify = _add(commands, "verify", _verify, what)
-    verify.add_argument("results", type=Path, help="results folder")
+    verify.add_argument("results", type=Path, help="results folder, or an archive of one")
     verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the labels")
 
 
@@ -246,6 +250,12 @@ def _trace(options: argparse.Namespace) -> str:
 
     wanted = Cell(options.dataset, options.method, options.variant, options.K, options.M)
     return trace(options.table, wanted)
+
+
+def _archive(options: argparse.Namespace) -> str:
+    from gmvae.bench.upkeep.archive import archive
+
+    return archive(options.results, options.target)
 
 
 def _verify(options: argparse.Namespace) -> str:

@@ -177,7 +177,11 @@ class Record:
             If the file is missing, damaged, incomplete or of another format.
         """
         path = folder / "run.json"
-        values = _read(path)
+        return cls.from_dict(_read(path), path)
+
+    @classmethod
+    def from_dict(cls, values: Any, path: Path) -> Self:
+        """Inverse of `as_dict`; raises as `read` does, naming `path`."""
         if isinstance(values, dict):
             _refuse_other_formats(path, values)
         _checked(path, values, "run")
@@ -224,7 +228,12 @@ class Scores:
             If the file is missing, damaged or incomplete.
         """
         path = folder / "metrics.json"
-        values = _checked(path, _read(path), "metrics")
+        return cls.from_dict(_read(path), path)
+
+    @classmethod
+    def from_dict(cls, values: Any, path: Path) -> Self:
+        """Scores from their plain values; raises as `read` does, naming `path`."""
+        values = _checked(path, values, "metrics")
         return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 

@@ -19,6 +19,7 @@ from gmvae.bench.report.table_files import as_csv, markdown
 from gmvae.bench.report.tables import ScoredRun, build
 from gmvae.bench.runs.record import Record, Scores
 from gmvae.bench.runs.score import score_run
+from gmvae.bench.upkeep.archive import RECORDS, read_archive
 
 SHOWN = 3
 
@@ -29,7 +30,8 @@ def verify(results: Path, data: Path = DATA) -> str:
     Parameters
     ----------
     results : Path
-        Folder in which the workflow has finished; its ``config.json`` lists the runs.
+        Folder in which the workflow has finished, whose ``config.json`` lists the runs; or an
+        archive of one, as `gmvae.bench.upkeep.archive.archive` writes it.
     data : Path
         Folder with ``{dataset}/test-labels.npy``.
 
@@ -43,6 +45,8 @@ def verify(results: Path, data: Path = DATA) -> str:
     DataError
         Lists all differences, if there is one, or names the file that is missing.
     """
+    if (results / RECORDS).is_file():
+        return verify_archive(results, data)
     config = read_resolved(results)
     scored: list[ScoredRun] = []
     differences: list[str] = []
@@ -52,12 +56,33 @@ def verify(results: Path, data: Path = DATA) -> str:
     if len(scored) == len(runs):
         differences += _check_tables(results, scored, config.mark)
     differences += _check_lists(results)
+    remedy = "run the workflow again, which makes changed files again; then delete what differs"
+    return _verdict(results, len(scored), differences, remedy)
+
+
+def verify_archive(folder: Path, data: Path = DATA) -> str:
+    """Recompute the final scores of every run and every table of an archive; see `verify`."""
+    config, archived = read_resolved(folder), read_archive(folder)
+    differences: list[str] = []
+    for run in archived:
+        place = f"  {folder / RECORDS}, {run.record.run.path}"
+        labels = files.read_array(data / run.record.run.dataset / "test-labels.npy")
+        now = run.scores_now(labels if len(labels) else None)
+        for name, was, is_now in _unequal("", {"final": run.scores.final}, {"final": now}):
+            differences.append(f"{place}: {name} is {was}, recomputed {is_now}")
+    known = [run.record.run.path for run in archived]
+    if known != [run.path for run in make_runs(config)]:
+        differences.append(f"  {folder / RECORDS} does not hold the runs of the config, in order")
+    scored = [ScoredRun(run.record, run.scores) for run in archived]
+    differences += _check_tables(folder, scored, config.mark)
+    return _verdict(folder, len(scored), differences, "make the archive again")
+
+
+def _verdict(results: Path, n_runs: int, differences: list[str], remedy: str) -> str:
     if differences:
-        raise DataError(
-            "\n".join([f"{len(differences)} differences in {results}:", *differences])
-            + "\nrun the workflow again, which makes changed files again; then delete what differs"
-        )
-    return f"{results}: {len(scored)} runs and all tables recomputed, no differences"
+        first = f"{len(differences)} differences in {results}:"
+        raise DataError("\n".join([first, *differences, remedy]))
+    return f"{results}: {n_runs} runs and all tables recomputed, no differences"
 
 
 def _check_run(results: Path, data: Path, run: Run, scored: list[ScoredRun]) -> Iterator[str]:
