@@ -145,6 +145,18 @@ def test_restarts_compared_early_train_only_the_best_to_the_end(pixels):
     np.testing.assert_array_equal(early.history_["loss"], whole[best, 4]["loss"])
 
 
+def test_few_samples_are_trained_for_more_epochs_unless_a_number_is_given(blobs, monkeypatch):
+    monkeypatch.setattr("gmvae.training.schedule.LEAST_STEPS", 60)
+    settings = {"network": "paper-fc", "batch_size": 150, "random_state": 0}
+    by_default = GMVAE(3, **settings).fit(blobs[0])
+    assert by_default.epochs_ == len(by_default.history_["epoch"]) == 30, "two steps each"
+    assert by_default.epochs is None
+    given = GMVAE(3, **settings, epochs=2).fit(blobs[0])
+    assert given.epochs_ == len(given.history_["epoch"]) == 2
+    two = GMVAE(3, **settings, n_init=2, init_epochs=1).fit(blobs[0])
+    assert two.epochs_ == len(two.history_["epoch"]) == 30
+
+
 def test_remedies_and_objectives_change_the_training(pixels):
     base = {**FAST, "epochs": 4, "z_prior_threshold": 0.0}
     variants = [

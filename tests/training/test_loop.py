@@ -9,6 +9,7 @@ from gmvae.clusterer import evaluation
 from gmvae.training import devices
 from gmvae.training import loop as training
 from gmvae.training import step as steps
+from gmvae.training.schedule import enough_epochs
 
 
 def settings(**changes):
@@ -126,3 +127,11 @@ def test_seeded_restores_the_state():
     with devices.seeded(9, torch.device("cpu")):
         torch.rand(100)
     assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "batch_size", "epochs"),
+    [(60_000, 128, 20), (178, 128, 2000), (100, 128, 2000), (1797, 128, 143), (12_800, 128, 20)],
+)
+def test_epochs_are_enough_for_few_samples(n_samples, batch_size, epochs):
+    assert enough_epochs(20, n_samples, batch_size) == epochs
