@@ -189,8 +189,8 @@ class DEC(AutoencoderFirst):
         Size of the code; by default, that of `network`.
     masked : float, default=0.2
         Share of the values that the autoencoder does not see.
-    pretrain_epochs : int, optional
-        Epochs of the autoencoder; by default 25, or as many as give 2,000 steps.
+    pretrain_epochs : int, default=25
+        Epochs of the autoencoder.
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over the phase.
     epochs : int, optional
@@ -225,13 +225,13 @@ class DEC(AutoencoderFirst):
     arXiv:1511.06335.
     """
 
+    pretrain_epochs: Count = 25
     learning_rate: Positive = 1e-4
     tolerance: Share = 1e-3
     batch_size: BatchSize = 256
     schedule: Schedule = "constant"
     select_by: OnlyAgreement = "agreement"
 
-    pretrain_epochs_for_many = 25
     epochs_for_many = 30
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:

@@ -58,8 +58,8 @@ class WarmGMVAE(GMVAE):
     jitter : float, default=0
         Standard deviation of the noise on the six entries of an affine map, in half widths of the
         image; 0.1 suits digits. Only for square images with values from 0 to 1, or bytes.
-    pretrain_epochs : int, optional
-        Epochs of the autoencoder; by default 10, or as many as give 2,000 steps.
+    pretrain_epochs : int, default=10
+        Epochs of the autoencoder.
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over that phase.
     n_samples_mc, init_n_samples_mc, network, x_dim, w_dim, observation, objective, \
@@ -75,10 +75,8 @@ select_by, init_epochs, precision, device, verbose, random_state
     """
 
     jitter: NonNegative = 0.0
-    pretrain_epochs: Count | None = None
+    pretrain_epochs: Count = 10
     pretrain_learning_rate: Positive = 1e-3
-
-    pretrain_epochs_for_many = 10
 
     # Every network has its own autoencoder and mixture, which are not batched.
     fit_together = None  # type: ignore[assignment]
@@ -104,7 +102,6 @@ select_by, init_epochs, precision, device, verbose, random_state
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the model and yield both phases; see `NetworkClusterer.phases`."""
         [joint] = super().phases(samples, seed)
-        epochs = self._enough(self.pretrain_epochs, self.pretrain_epochs_for_many, samples)
         model, jitter = self.model_, AffineJitter(self.jitter) if self.jitter else None
         with seeded(seed, samples.device):
             # The second one: the first would begin with the numbers that initialised the network.
@@ -113,7 +110,7 @@ select_by, init_epochs, precision, device, verbose, random_state
             model,
             Reconstruction(reconstruction, jitter),
             samples,
-            pretraining(self, epochs),
+            pretraining(self),
             generator,
             modules=(model.trunk, model.head, model.observation_model),
         )

@@ -104,8 +104,8 @@ class VaDE(AutoencoderFirst):
         Family of p(y | x).
     masked : float, default=0.2
         Share of the values that the autoencoder does not see.
-    pretrain_epochs : int, optional
-        Epochs of the autoencoder; by default 15, or as many as give 2,000 steps.
+    pretrain_epochs : int, default=15
+        Epochs of the autoencoder.
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over the phase.
     epochs : int, optional

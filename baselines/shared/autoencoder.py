@@ -111,11 +111,11 @@ class Reconstruction:
         return {"loss": -reconstruction, "reconstruction": reconstruction}
 
 
-def pretraining(estimator: Any, epochs: int) -> TrainingSettings:
-    """Settings of a first phase of `epochs` epochs, with a rate that is lowered to zero."""
+def pretraining(estimator: Any) -> TrainingSettings:
+    """Settings of the first phase: ``pretrain_epochs``, and a rate that is lowered to zero."""
     return replace(
         TrainingSettings.of(estimator),
-        epochs=epochs,
+        epochs=estimator.pretrain_epochs,
         learning_rate=estimator.pretrain_learning_rate,
         schedule="cosine",
         phase="autoencoder",
@@ -169,23 +169,20 @@ class AutoencoderFirst(ProbabilisticClusterer):
     network: NetworkName = "dec-fc"
     x_dim: Count | None = None
     masked: Share = 0.2
-    pretrain_epochs: Count | None = None
+    pretrain_epochs: Count = 15
     pretrain_learning_rate: Positive = 1e-3
-
-    pretrain_epochs_for_many = 15
 
     def _codes_phase(
         self, samples: Tensor, neutral: Tensor, generator: torch.Generator
     ) -> Generator[Phase, None, NDArray[np.float32]]:
         """Yield the autoencoder, with `neutral` in place of masked values; returns all codes."""
         model = self.model_
-        epochs = self._enough(self.pretrain_epochs, self.pretrain_epochs_for_many, samples)
         corruption = Masking(self.masked, neutral) if self.masked else None
         step = TrainingStep(
             model,
             Reconstruction(type(model).reconstruction, corruption),
             samples,
-            pretraining(self, epochs),
+            pretraining(self),
             generator,
             modules=list(model.children()),
         )

@@ -177,12 +177,9 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
                 f"n_init={self.n_init}"
             )
         samples = fitting_samples(self, Y).to(resolve_device(self.device))
-        self.epochs_ = self._enough(self.epochs, self.epochs_for_many, samples)
+        enough = enough_epochs(self.epochs_for_many, len(samples), self.batch_size)
+        self.epochs_ = self.epochs or enough
         return samples
-
-    def _enough(self, epochs: int | None, for_many: int, samples: Tensor) -> int:
-        """A number of epochs, or by default one that is enough for these samples."""
-        return epochs or enough_epochs(for_many, len(samples), self.batch_size)
 
     def _restarts(
         self,
