@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from baselines.shared.autoencoder import AutoencoderFirst
 from gmvae.clusterer.evaluation import evaluate
-from gmvae.clusterer.parameters import BatchSize, OnlyAgreement, Positive, Schedule, Share
+from gmvae.clusterer.parameters import BatchSize, Count, OnlyAgreement, Positive, Schedule, Share
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Decoder, Trunk, as_batch, full_precision
 from gmvae.training.devices import noise_generator
