@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from baselines.shared.adversarial import AdversarialClusterer
 from gmvae.clusterer.parameters import Count, NonNegative
-from gmvae.model.architectures import Architecture, architecture
+from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
 from gmvae.training.restarts import Phase
@@ -162,7 +162,7 @@ class CatGAN(AdversarialClusterer):
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the networks and yield their only phase; see `NetworkClusterer.phases`."""
         model = _CatGANModel(
-            architecture(self.network),
+            self._arch(),
             y_dim=self.n_features_in_,
             code_dim=self.code_dim,
             observation=self.observation_,

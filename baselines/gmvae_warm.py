@@ -25,6 +25,7 @@ from baselines.shared.autoencoder import (
 from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
 from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.estimator import GMVAE
+from gmvae.model.architectures import image_shape_of
 from gmvae.model.gmvae import GMVAEModel, Noise
 from gmvae.model.objective import GMVAEObjective, Terms, terms
 from gmvae.training.devices import noise_generator, seeded
@@ -57,7 +58,7 @@ class WarmGMVAE(GMVAE):
         K.
     jitter : float, default=0
         Standard deviation of the noise on the six entries of an affine map, in half widths of the
-        image; 0.1 suits digits. Only for square images with values from 0 to 1, or bytes.
+        image; 0.1 suits digits. Only for images with values from 0 to 1, or bytes.
     pretrain_epochs : int, default=10
         Epochs of the autoencoder.
     pretrain_learning_rate : float, default=1e-3
@@ -86,23 +87,27 @@ select_by, init_epochs, precision, device, verbose, random_state
         if not self.jitter:
             return plain
         until = JITTERED_SHARE * self.epochs_
-        return _JitteredObjective(**vars(plain), jitter=AffineJitter(self.jitter), until=until)
+        return _JitteredObjective(**vars(plain), jitter=self._affine_jitter(), until=until)
+
+    def _affine_jitter(self) -> AffineJitter:
+        return AffineJitter(self.jitter, image_shape_of(self._arch(), self.n_features_in_))
 
     def _start(self, Y: ArrayLike) -> Tensor:
         samples = super()._start(Y)
         y_dim = samples.shape[1]
-        if self.jitter and (self.observation_ != "bernoulli" or math.isqrt(y_dim) ** 2 != y_dim):
+        are_images = self.image_shape_ is not None or math.isqrt(y_dim) ** 2 == y_dim
+        if self.jitter and not (are_images and self.observation_ == "bernoulli"):
             raise ValueError(
-                f"jitter={self.jitter!r} is for square images with values from 0 to 1 (or bytes), "
-                f"but the samples have {y_dim} values each and a {self.observation_} observation; "
-                "use jitter=0"
+                f"jitter={self.jitter!r} is for images with values from 0 to 1 (or bytes), but the "
+                f"samples have {y_dim} values each and a {self.observation_} observation; pass "
+                "image_shape=(height, width, channels), or use jitter=0"
             )
         return samples
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the model and yield both phases; see `NetworkClusterer.phases`."""
         [joint] = super().phases(samples, seed)
-        model, jitter = self.model_, AffineJitter(self.jitter) if self.jitter else None
+        model, jitter = self.model_, self._affine_jitter() if self.jitter else None
         with seeded(seed, samples.device):
             # The second one: the first would begin with the numbers that initialised the network.
             _, generator = (noise_generator(samples.device) for _ in range(2))

@@ -15,7 +15,6 @@ from gmvae.clusterer import together
 from gmvae.clusterer.base import OnEpoch
 from gmvae.clusterer.generative import GenerativeClusterer
 from gmvae.clusterer.parameters import Count, Criterion, NonNegative, Objective
-from gmvae.model.architectures import architecture
 from gmvae.model.gmvae import GMVAEModel
 from gmvae.model.objective import GMVAEObjective
 from gmvae.training.checkpoints import Checkpoints
@@ -42,12 +41,16 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     n_samples_mc : int, default=1
         M, the number of Monte-Carlo samples of (x, w) per sample in training.
     network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
-        Architecture; the convolutional ones need square images.
+        Architecture; the convolutional ones need images.
     x_dim, w_dim : int, optional
         Sizes of the clustered latent and of the style latent; by default, those of `network`.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | x). "auto" means Bernoulli for bytes and for values from 0 to 1, else
         Gaussian.
+    image_shape : sequence of int, optional
+        Height, width and, for colours, channels of the images, whose values are given row by row
+        with the channels last. By default, samples of shape (n_samples, height, width[, channels])
+        tell; flat ones are square grey images for a convolutional network.
     objective : {"paper", "exact"}, default="paper"
         The paper's four terms, or the bound with z summed out.
     z_prior_threshold : float, default=0.5
@@ -103,6 +106,8 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         Number, from 0, of the training that was kept; during a fit, of the one under way.
     observation_ : str
         Family of p(y | x) in use.
+    image_shape_ : tuple of int, or None
+        Height, width and channels, if they were given.
     n_features_in_ : int
         Values per sample.
 
@@ -198,7 +203,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
 
     def _build_model(self) -> GMVAEModel:
         return GMVAEModel(
-            architecture(self.network),
+            self._arch(),
             y_dim=self.n_features_in_,
             x_dim=self.x_dim,
             w_dim=self.w_dim,

@@ -16,7 +16,7 @@ from baselines.shared.mixture_of_codes import MIN_VARIANCE
 from gmvae.clusterer.base import ProbabilisticClusterer
 from gmvae.clusterer.evaluation import evaluate
 from gmvae.clusterer.parameters import Count, NetworkName, Positive, Share
-from gmvae.model.architectures import image_side
+from gmvae.model.architectures import ImageShape
 from gmvae.training.loop import DivergenceError
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
@@ -64,23 +64,24 @@ class AffineJitter:
     ----------
     std : float
         Standard deviation of that noise.
+    image_shape : ImageShape
     """
 
     std: float
+    image_shape: ImageShape
 
     def draw(self, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
         """Draw normal numbers, shape (B, 2, 3)."""
         return torch.randn((shape[0], 2, 3), generator=generator, device=generator.device)
 
     def __call__(self, y: Tensor, noise: Tensor) -> Tensor:
-        """Square images `y` after their maps, interpolated bilinearly, shape (B, y_dim)."""
-        side = image_side(y.shape[-1])
-        images = y.float().reshape(-1, 1, side, side)
+        """Images `y` after their maps, interpolated bilinearly, shape (B, y_dim)."""
+        images = y.float().unflatten(-1, self.image_shape).permute(0, 3, 1, 2)
         maps = torch.eye(2, 3, device=y.device) + self.std * noise
         with torch.autocast(y.device.type, enabled=False):
             grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
             moved = functional.grid_sample(images, grid, align_corners=False)
-        return moved.flatten(1)
+        return moved.permute(0, 2, 3, 1).flatten(1)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import copy
 import typing
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +32,7 @@ from gmvae.clusterer.parameters import (
     Precision,
     Schedule,
     Seed,
+    Shape,
     check_parameters,
 )
 from gmvae.clusterer.samples import as_samples, fitting_samples
@@ -58,9 +59,10 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
     ----------
     n_clusters : int, default=10
     network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
-        Architecture; the convolutional ones need square images.
+        Architecture; the convolutional ones need images.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
-    epochs, batch_size, learning_rate, schedule, n_init, select_by, precision, device, verbose
+    image_shape, epochs, batch_size, learning_rate, schedule, n_init, select_by, precision, device, \
+verbose
         As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
 
@@ -83,6 +85,7 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
     _: KW_ONLY
     network: NetworkName = "fast-fc"
     observation: Observation = "auto"
+    image_shape: Shape | None = None
     epochs: Count | None = None
     batch_size: BatchSize = 128
     learning_rate: Positive = 1e-3
@@ -271,9 +274,13 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
     def _device(self) -> torch.device:
         return next(self.model_.parameters()).device
 
+    def _arch(self) -> Architecture:
+        """The architecture, for samples of the shape that was found."""
+        return replace(architecture(self.network), image_shape=self.image_shape_)
+
     def _architecture(self) -> tuple[Architecture, int]:
         """The architecture, and the size of the code."""
-        arch = architecture(self.network)
+        arch = self._arch()
         return arch, arch.x_dim if self.x_dim is None else self.x_dim
 
     def save(self, path: Any) -> None:

@@ -108,6 +108,18 @@ class DeviceName:
             raise ValueError(f"{name} must be one of cpu, cuda, auto; got {value!r}")
 
 
+@dataclass(frozen=True)
+class ImageSizes:
+    """Two or three integers of at least 1: height, width and, for colours, channels."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError unless `value` is one."""
+        if not isinstance(value, (list, tuple)) or len(value) not in (2, 3):
+            raise ValueError(f"{name} must be like [28, 28] or [40, 24, 3]; got {value!r}")
+        for one in value:
+            AtLeast(1).check(f"each value in {name}", one)
+
+
 Count = Annotated[int, AtLeast(1)]
 # Batch normalisation has nothing to normalise in a batch of one.
 BatchSize = Annotated[int, AtLeast(2)]
@@ -116,6 +128,7 @@ Positive = Annotated[float, Above(zero_included=False)]
 NonNegative = Annotated[float, Above(zero_included=True)]
 Share = Annotated[float, From0ToBelow1()]
 Flag = Annotated[bool, TrueOrFalse()]
+Shape = Annotated[Sequence[int], ImageSizes()]
 NetworkName = Annotated[str, Network()]
 Device = Annotated[str, DeviceName()]
 Observation = Literal["auto", "bernoulli", "gaussian"]

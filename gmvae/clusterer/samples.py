@@ -6,6 +6,8 @@ whether bytes stand for pixels from 0 to 255 (else for plain numbers).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
+from gmvae.model.architectures import ImageShape
+
 
 def fitting_samples(estimator: Any, Y: ArrayLike) -> Tensor:
     """Check training samples and record what they are.
@@ -21,9 +25,9 @@ def fitting_samples(estimator: Any, Y: ArrayLike) -> Tensor:
     Parameters
     ----------
     estimator : BaseEstimator
-        With parameters ``n_clusters`` and ``observation``; gets the attributes ``n_features_in_``,
-        ``observation_`` and ``reads_pixels_``.
-    Y : array-like, shape (n_samples, n_features)
+        With parameters ``n_clusters``, ``observation`` and ``image_shape``; gets the attributes
+        ``n_features_in_``, ``observation_``, ``image_shape_`` and ``reads_pixels_``.
+    Y : array-like, shape (n_samples, n_features) or (n_samples, height, width[, channels])
         Finite real values, or bytes that stand for pixels from 0 to 255.
 
     Returns
@@ -37,7 +41,13 @@ def fitting_samples(estimator: Any, Y: ArrayLike) -> Tensor:
         If `Y` has another shape, is not finite, does not fit the observation or has fewer samples
         than clusters.
     """
+    estimator.image_shape_, Y = _flat(estimator.image_shape, Y)
     samples = _tensor(estimator, Y, reset=True)
+    if estimator.image_shape_ is not None and math.prod(estimator.image_shape_) != samples.shape[1]:
+        raise ValueError(
+            f"image_shape={tuple(estimator.image_shape_)} has {math.prod(estimator.image_shape_)} "
+            f"values, but each sample has {samples.shape[1]}"
+        )
     n_samples, n_clusters = len(samples), estimator.n_clusters
     if n_samples < max(2, n_clusters):
         raise ValueError(
@@ -59,12 +69,36 @@ def fitting_samples(estimator: Any, Y: ArrayLike) -> Tensor:
 
 def as_samples(estimator: Any, Y: ArrayLike) -> Tensor:
     """Check samples against those that `estimator` was fitted to; errors as `fitting_samples`."""
+    _, Y = _flat(estimator.image_shape_, Y)
     samples = _tensor(estimator, Y, reset=False)
     if samples.dtype == torch.uint8 and estimator.observation_ == "gaussian":
         # Real vectors that come as bytes are pixels only if those of the fit were.
         return samples if estimator.reads_pixels_ else samples.float()
     _require_fit(estimator, samples)
     return samples
+
+
+def _flat(given: Sequence[int] | None, Y: Any) -> tuple[ImageShape | None, Any]:
+    """Shape of the images, and flat samples.
+
+    Parameters
+    ----------
+    given : sequence of int, or None
+        Shape that images have to have.
+    Y : array-like
+        Flat samples stay as they are.
+    """
+    expected = None if given is None else ImageShape(*given)
+    shape = getattr(Y, "shape", ())
+    if len(shape) not in (3, 4):
+        return expected, Y
+    found = ImageShape(*shape[1:])
+    if expected not in (None, found):
+        raise ValueError(
+            f"Y holds images of shape {tuple(found)} (height, width, channels), but those of "
+            f"image_shape={tuple(expected or ())} are expected"
+        )
+    return found, np.asarray(Y).reshape(len(Y), -1)
 
 
 def _tensor(estimator: Any, Y: ArrayLike, *, reset: bool) -> Tensor:

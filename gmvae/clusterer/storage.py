@@ -14,6 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gmvae.model.architectures import ImageShape
+
 FORMAT = "gmvae-2"
 OLDER_FORMATS = ("gmvae-1",)
 """Earlier formats, whose networks had other parameters (biases before batch normalisations)."""
@@ -21,6 +23,7 @@ ATTRIBUTES = (
     "n_features_in_",
     "observation_",
     "reads_pixels_",
+    "image_shape_",
     "best_init_",
     "seed_",
     "elbo_",
@@ -96,9 +99,12 @@ def load(path: str | Path, class_name: str = "GMVAE") -> StoredGMVAE:
     for name, value in tensors.items():
         part, _, rest = name.partition(".")
         parts.setdefault(part, {})[rest] = value
+    attributes = json.loads(header["attributes"])
+    shape = attributes.get("image_shape_")  # files of 0.6.0 and before have none
+    attributes["image_shape_"] = shape and ImageShape(*shape)
     return StoredGMVAE(
         parameters=json.loads(header["parameters"]),
-        attributes=json.loads(header["attributes"]),
+        attributes=attributes,
         state=parts["model"],
         history={name: value.numpy() for name, value in parts["history"].items()},
         labels=tensors["labels"].numpy(),

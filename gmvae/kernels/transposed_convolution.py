@@ -49,7 +49,10 @@ class _Geometry:
 
     def __init__(self, layer: nn.ConvTranspose2d, height: int, width: int):
         kernel, stride, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
-        whole = [(side - 1) * stride + kernel + layer.output_padding[0] for side in (height, width)]
+        whole = [
+            (side - 1) * stride + kernel + more
+            for side, more in zip((height, width), layer.output_padding, strict=True)
+        ]
         everything = slice(None)
         self.stride = stride
         self.plane = [math.ceil(side / stride) for side in whole]

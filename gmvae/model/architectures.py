@@ -24,6 +24,14 @@ class Convolution(NamedTuple):
         return (side + 2 * self.padding - self.kernel) // self.stride + 1
 
 
+class ImageShape(NamedTuple):
+    """Shape of an image, whose values are stored row by row with the channels last."""
+
+    height: int
+    width: int
+    channels: int = 1
+
+
 @dataclass(frozen=True)
 class Architecture:
     """Sizes of all networks of one architecture.
@@ -40,6 +48,8 @@ class Architecture:
         Default sizes of the two latent variables.
     batch_norm : bool
         Whether there is a batch normalisation before each ReLU.
+    image_shape : ImageShape, optional
+        Shape of the samples; by default they are square grey images if there are convolutions.
     """
 
     convolutions: tuple[Convolution, ...]
@@ -48,6 +58,7 @@ class Architecture:
     x_dim: int
     w_dim: int
     batch_norm: bool = True
+    image_shape: ImageShape | None = None
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -91,22 +102,45 @@ def image_side(y_dim: int) -> int:
     side = math.isqrt(y_dim)
     if side * side != y_dim:
         raise ValueError(
-            f"a convolutional network needs square images, but each sample has {y_dim} values, "
-            "which is not a square number; use network='fast-fc' for such data"
+            f"a convolutional network needs images, but each sample has {y_dim} values, which is "
+            "not a square number; pass image_shape=(height, width, channels), or use "
+            "network='fast-fc' for data that are not images"
         )
     return side
 
 
-def convolution_sides(arch: Architecture, y_dim: int) -> list[int]:
-    """Image sides before each convolution and after the last; empty without convolutions."""
+def image_shape_of(arch: Architecture, y_dim: int) -> ImageShape:
+    """Shape of the images of a convolutional architecture, for samples of `y_dim` values.
+
+    Raises
+    ------
+    ValueError
+        If `y_dim` is not a square number and the architecture has no shape of its own.
+    """
+    if arch.image_shape is not None:
+        return arch.image_shape
+    side = image_side(y_dim)
+    return ImageShape(side, side)
+
+
+def convolution_sizes(arch: Architecture, y_dim: int) -> list[tuple[int, int]]:
+    """Height and width before each convolution and after the last; empty without convolutions.
+
+    Raises
+    ------
+    ValueError
+        If the images are too small, or as `image_shape_of`.
+    """
     if not arch.convolutions:
         return []
-    sides = [image_side(y_dim)]
+    shape = image_shape_of(arch, y_dim)
+    sizes = [(shape.height, shape.width)]
     for conv in arch.convolutions:
-        sides.append(conv.output_side(sides[-1]))
-    if sides[-1] < 1:
+        height, width = sizes[-1]
+        sizes.append((conv.output_side(height), conv.output_side(width)))
+    if min(sizes[-1]) < 1:
         raise ValueError(
-            f"images of {sides[0]}x{sides[0]} pixels are too small for this convolutional network; "
-            "use network='fast-fc'"
+            f"images of {shape.height}x{shape.width} pixels are too small for this convolutional "
+            "network; use network='fast-fc'"
         )
-    return sides
+    return sizes

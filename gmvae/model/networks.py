@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gmvae.kernels.transposed_convolution import NarrowConvTranspose2d
-from gmvae.model.architectures import Architecture, convolution_sides
+from gmvae.model.architectures import Architecture, convolution_sizes, image_shape_of
 
 
 class Trunk(nn.Module):
@@ -19,27 +20,29 @@ class Trunk(nn.Module):
     ----------
     arch : Architecture
     y_dim : int
-        Values per sample; a square number for a convolutional architecture.
+        Values per sample.
     """
 
     def __init__(self, arch: Architecture, y_dim: int):
         super().__init__()
-        self.sides = convolution_sides(arch, y_dim)
+        self.sizes = convolution_sizes(arch, y_dim)
+        self.shape = image_shape_of(arch, y_dim) if self.sizes else None
         layers: list[nn.Module] = []
-        channels = 1
+        channels = self.shape.channels if self.shape else 1
         for conv in arch.convolutions:
             layers.append(nn.Conv2d(channels, *conv, bias=not arch.batch_norm))
             layers += activation_2d(arch, conv.channels)
             channels = conv.channels
         self.convolutions = channels_last(nn.Sequential(*layers))
-        width = channels * self.sides[-1] ** 2 if self.sides else y_dim
+        width = channels * math.prod(self.sizes[-1]) if self.sizes else y_dim
         self.dense = nn.Sequential(*dense_layers(arch, (width, *arch.hidden)))
         self.n_features = arch.hidden[-1]
 
     def forward(self, y: Tensor) -> Tensor:
         """(B, y_dim) -> (B, n_features)."""
-        if self.sides:
-            y = y.unflatten(-1, (1, self.sides[0], self.sides[0]))
+        if self.shape:
+            # (B, channels, height, width), for which the values are channels last in memory.
+            y = y.unflatten(-1, self.shape).permute(0, 3, 1, 2)
             y = self.convolutions(y.contiguous(memory_format=torch.channels_last))
             # Channels last in memory: to flatten in this order copies nothing.
             y = y.permute(0, 2, 3, 1).flatten(1)
@@ -59,30 +62,32 @@ class Decoder(nn.Module):
 
     def __init__(self, arch: Architecture, latent_dim: int, y_dim: int, n_outputs: int = 1):
         super().__init__()
-        self.sides = convolution_sides(arch, y_dim)
+        self.sizes, self.n_outputs = convolution_sizes(arch, y_dim), n_outputs
+        self.shape = image_shape_of(arch, y_dim) if self.sizes else None
         hidden = arch.hidden[::-1]
-        if not self.sides:
+        if not self.shape:
             layers = dense_layers(arch, (latent_dim, *hidden))
             self.dense = nn.Sequential(*layers, nn.Linear(hidden[-1], n_outputs * y_dim))
             return
         self.channels = arch.convolutions[-1].channels
-        width = self.channels * self.sides[-1] ** 2
+        width = self.channels * math.prod(self.sizes[-1])
         self.dense = nn.Sequential(*dense_layers(arch, (latent_dim, *hidden, width)))
-        self.convolutions = channels_last(self._mirrored(arch, n_outputs))
+        self.convolutions = channels_last(self._mirrored(arch, n_outputs * self.shape.channels))
 
     @property
     def output_bias(self) -> Tensor:
-        """Last bias, shape (n_outputs,) with convolutions, else (n_outputs * y_dim,)."""
-        last: Any = (self.convolutions if self.sides else self.dense)[-1]
+        """Last bias, shape (n_outputs * channels,) with convolutions, else (n_outputs * y_dim,)."""
+        last: Any = (self.convolutions if self.shape else self.dense)[-1]
         return last.bias
 
-    def _mirrored(self, arch: Architecture, n_outputs: int) -> nn.Sequential:
+    def _mirrored(self, arch: Architecture, n_channels: int) -> nn.Sequential:
         layers: list[nn.Module] = []
-        channels_out = [n_outputs, *(conv.channels for conv in arch.convolutions[:-1])]
+        channels_out = [n_channels, *(conv.channels for conv in arch.convolutions[:-1])]
         for index in reversed(range(len(arch.convolutions))):
             conv = arch.convolutions[index]
             # Rows lost to a strided convolution's rounding return as output padding.
-            lost = (self.sides[index] + 2 * conv.padding - conv.kernel) % conv.stride
+            height, width = (side + 2 * conv.padding - conv.kernel for side in self.sizes[index])
+            lost = height % conv.stride, width % conv.stride
             sizes = conv.channels, channels_out[index], conv.kernel, conv.stride, conv.padding, lost
             if index == 0:
                 layers.append(NarrowConvTranspose2d(*sizes))
@@ -94,10 +99,13 @@ class Decoder(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """(N, latent_dim) -> (N, n_outputs * y_dim)."""
         features = self.dense(latent)
-        if not self.sides:
+        if not self.shape:
             return features
-        image = features.unflatten(-1, (self.sides[-1], self.sides[-1], self.channels))
-        return self.convolutions(image.permute(0, 3, 1, 2)).flatten(1)
+        image = features.unflatten(-1, (*self.sizes[-1], self.channels))
+        image = self.convolutions(image.permute(0, 3, 1, 2))
+        # As in a sample, the channels are last within each output.
+        outputs = image.unflatten(1, (self.n_outputs, self.shape.channels))
+        return outputs.permute(0, 1, 3, 4, 2).flatten(1)
 
 
 def as_batch(rows: Tensor) -> Tensor:

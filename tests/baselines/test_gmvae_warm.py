@@ -9,7 +9,7 @@ from baselines import gmvae_warm
 from baselines.shared.autoencoder import AffineJitter, set_posterior_noise
 from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
 from gmvae import GMVAE
-from gmvae.model.architectures import architecture
+from gmvae.model.architectures import ImageShape, architecture
 from gmvae.training.loop import DivergenceError
 
 K, X, Y, B = 4, 3, 9, 50
@@ -50,7 +50,8 @@ def test_jitter_moves_images_as_scipy_does():
     side, noise = 12, torch.tensor([[[0.1, -0.2, 0.3], [0.15, -0.05, -0.2]]])
     image = torch.zeros(side, side)
     image[3:9, 4:8] = torch.rand(6, 4)
-    moved = AffineJitter(1.0)(image.reshape(1, -1), noise).reshape(side, side)
+    jitter = AffineJitter(1.0, ImageShape(side, side))
+    moved = jitter(image.reshape(1, -1), noise).reshape(side, side)
     # In half widths and (x, y) there; in pixels and (row, column) here.
     matrix = np.eye(2) + noise[0, :, :2].numpy()[::-1, ::-1]
     middle = (side - 1) / 2
@@ -58,7 +59,7 @@ def test_jitter_moves_images_as_scipy_does():
     offset = middle - matrix @ [middle, middle] + shift
     expected = scipy.ndimage.affine_transform(image.numpy(), matrix, offset, order=1)
     np.testing.assert_allclose(moved.numpy(), expected, atol=1e-5)
-    still = AffineJitter(1.0)(image.reshape(1, -1), torch.zeros(1, 2, 3))
+    still = jitter(image.reshape(1, -1), torch.zeros(1, 2, 3))
     torch.testing.assert_close(still.reshape(side, side), image, atol=1e-5, rtol=0)
 
 
@@ -81,9 +82,7 @@ def test_jitter_fades_and_ends_before_the_training_does():
 @pytest.mark.parametrize("shape", [(50, 7), (50, 9)])
 def test_jitter_is_refused_where_there_are_no_images(shape):
     samples = 3 * np.random.default_rng(0).standard_normal(shape)
-    with pytest.raises(
-        ValueError, match=r"jitter=0\.1 is for square images with values from 0 to 1"
-    ):
+    with pytest.raises(ValueError, match=r"jitter=0\.1 is for images with values from 0 to 1"):
         gmvae_warm.WarmGMVAE(3, jitter=0.1, epochs=1).fit(samples)
 
 

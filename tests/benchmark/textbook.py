@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.utils.data import DataLoader, TensorDataset
 
-from gmvae.model.architectures import Architecture, convolution_sides
+from gmvae.model.architectures import Architecture, convolution_sizes
 from gmvae.model.gmvae import GMVAEModel, Noise
 
 
@@ -27,7 +27,7 @@ def dense_chain(*widths: int) -> list[nn.Module]:
 
 
 def make_trunk(arch: Architecture, y_dim: int) -> nn.Sequential:
-    sides = convolution_sides(arch, y_dim)
+    sides = [height for height, _ in convolution_sizes(arch, y_dim)]
     layers: list[nn.Module] = []
     channels = 1
     if sides:
@@ -46,7 +46,7 @@ def make_trunk(arch: Architecture, y_dim: int) -> nn.Sequential:
 def make_decoder(arch: Architecture, y_dim: int) -> nn.Sequential:
     hidden = arch.hidden[::-1]
     layers = dense_chain(arch.x_dim, *hidden)
-    sides = convolution_sides(arch, y_dim)
+    sides = [height for height, _ in convolution_sizes(arch, y_dim)]
     if not sides:
         return nn.Sequential(*layers, nn.Linear(hidden[-1], y_dim))
     channels = arch.convolutions[-1].channels
@@ -178,11 +178,11 @@ def _values(ours: GMVAEModel, gradients: bool = False) -> dict[str, list[Tensor 
         "prior": of(ours.beta[0]),
         "head": of(ours.head),
         "components": of(ours.beta[2]),
-        "decoder": of(*back, *([decoder.convolutions] if decoder.sides else [])),
+        "decoder": of(*back, *([decoder.convolutions] if decoder.sizes else [])),
     }
-    if decoder.sides:
+    if decoder.sizes:
         # Our networks flatten channels last, the textbook's channels first.
-        side, channels = decoder.sides[-1], decoder.channels
+        (side, _), channels = decoder.sizes[-1], decoder.channels
         n_convolutions = 4 * sum(isinstance(m, nn.Conv2d) for m in trunk.convolutions)
         weight = values["trunk"][n_convolutions]
         values["trunk"][n_convolutions] = _channels_first(weight.t(), side, channels).t()

@@ -8,7 +8,15 @@ from gmvae.kernels.transposed_convolution import NarrowConvTranspose2d
 
 
 @pytest.mark.parametrize(
-    "numbers", [(3, 1, 4, 2, 1, 0), (3, 2, 6, 1, 0, 0), (2, 1, 5, 2, 1, 1), (2, 1, 3, 3, 1, 2)]
+    "numbers",
+    [
+        (3, 1, 4, 2, 1, 0),
+        (3, 2, 6, 1, 0, 0),
+        (2, 1, 5, 2, 1, 1),
+        (2, 1, 3, 3, 1, 2),
+        (3, 3, 4, 2, 1, (0, 1)),
+        (3, 6, 4, 2, 1, (1, 0)),
+    ],
 )
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_narrow_transposed_convolution_is_torchs(numbers, channels_last):
