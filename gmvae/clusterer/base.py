@@ -61,8 +61,8 @@ class NetworkClusterer(ClusterMixin, BaseEstimator):
     network : {"dec-fc", "fast-conv", "fast-fc", "paper-conv", "paper-fc"}, default="fast-fc"
         Architecture; the convolutional ones need images.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
-    image_shape, epochs, batch_size, learning_rate, schedule, n_init, select_by, precision, device, \
-verbose
+    image_shape, epochs, batch_size, learning_rate, schedule, n_init, select_by, precision, \
+device, verbose
         As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None
 

@@ -57,6 +57,19 @@ def as_taken(estimator: Any, images: NDArray[Any]) -> NDArray[Any]:
     return flat.astype(np.float32) / np.float32(255)
 
 
+def tell_shape(estimator: Any, images: NDArray[Any]) -> None:
+    """Tell an estimator the shape of its images, unless a config has done so.
+
+    Parameters
+    ----------
+    estimator : object
+        Unfitted.
+    images : ndarray, shape (N, height, width), (N, height, width, channels) or (N, n_features)
+    """
+    if images.ndim in (3, 4) and getattr(estimator, "image_shape", False) is None:
+        estimator.set_params(image_shape=images.shape[1:])
+
+
 class EpochRecorder:
     """Test assignment after every epoch, taken while a method trains.
 

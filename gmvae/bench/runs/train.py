@@ -22,7 +22,7 @@ from gmvae.bench.disk.layout import CHECKPOINTS, PROGRESS, RUN_PRODUCTS, TRAIN_L
 from gmvae.bench.grid.runs import Run, is_finished
 from gmvae.bench.runs import environment
 from gmvae.bench.runs.environment import TimeLimitError, time_limit
-from gmvae.bench.runs.fit import EpochRecorder, as_taken, build
+from gmvae.bench.runs.fit import EpochRecorder, as_taken, build, tell_shape
 from gmvae.bench.runs.products import (
     Outcome,
     now,
@@ -60,10 +60,12 @@ class Job:
     time_limit: float | None = None
     fresh: bool = False
 
-    def samples(self, estimator: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Training and test samples, flat, as `estimator` takes them."""
+    def samples(self, estimators: Sequence[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Training and test samples, flat, as the estimators take them; they learn their shape."""
         train, test = map(files.read_array, (self.train_images, self.test_images))
-        return as_taken(estimator, train), as_taken(estimator, test)
+        for estimator in estimators:
+            tell_shape(estimator, train)
+        return as_taken(estimators[0], train), as_taken(estimators[0], test)
 
     def data_sha256(self) -> dict[str, str]:
         """Checksums of both arrays, by name."""
@@ -193,7 +195,7 @@ def _outcomes(
         raise ConfigError(
             f"{runs[0].class_path} cannot train several seeds together; leave seeds_together out"
         )
-    train, test = job.samples(estimators[0])
+    train, test = job.samples(estimators)
     recorder, checkpoints = EpochRecorder(test), _checkpoints(runs[0], place, job, estimators[0])
     offered = {"on_epoch": recorder, "progress": log, "checkpoint": checkpoints}
 
