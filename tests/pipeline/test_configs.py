@@ -63,6 +63,29 @@ def test_own_data_without_labels_and_a_foreign_clusterer(tmp_path):
     assert runs.clusters_used.notna().all()
 
 
+def test_colour_images_that_are_not_square(tmp_path):
+    folder = copy_project(tmp_path)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (60, 20, 12, 3), dtype=np.uint8)
+    np.savez(folder / "colours.npz", images=images, labels=np.arange(60) % 3)
+    network = {"network": "fast-conv", "epochs": 1, "batch_size": 20}
+    config = write_config(
+        folder,
+        datasets=[{"name": "colours", "npz": "colours.npz"}],
+        methods=[
+            {"name": "gmvae", "K": [3], "M": [1], "parameters": network},
+            {"name": "vae_gmm", "K": [3], "parameters": network},
+            {"name": "kmeans", "K": [3]},
+        ],
+    )
+    result = snakemake(folder, "all", "--cores", "2", "--configfile", config)
+    assert result.returncode == 0, output(result)
+    runs = pd.read_csv(folder / "results/test/runs.csv")
+    assert set(runs.status) <= {"finished", "collapsed"}
+    assert runs.accuracy_hungarian.notna().all()
+    assert (folder / "results/test/confidence.png").stat().st_size > 10_000
+
+
 def test_fewer_cores_than_threads_do_not_change_the_run(tmp_path):
     project = copy_project(tmp_path)
     config = write_config(project, threads=3)

@@ -3,6 +3,7 @@
 import dataclasses
 import xml.etree.ElementTree as ET
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,13 +145,29 @@ def test_median_run_where_there_is_no_elbo():
         (np.ones((3, 16), np.float64), (3, 4, 4)),
         (np.ones((3, 15)), None),
         (np.ones((3, 4)), None),
-        (np.ones((3, 4, 4, 3)), None),
+        (np.ones((3, 4, 5, 3)), (3, 4, 5, 3)),
+        (np.ones((3, 4, 4, 2)), None),
     ],
 )
 def test_what_is_an_image(samples, shape):
     images = mosaic.as_images(samples)
     assert (None if images is None else images.shape) == shape
     assert images is None or (images == 1).all()
+
+
+def test_a_mosaic_of_colours_has_transparent_gaps():
+    rows = [np.full((2, 14, 5, 3), value, np.float32) for value in (0.25, 0.5)]
+    canvas = mosaic.mosaic(rows)
+    assert canvas.shape == (29, 11, 3)
+    assert (canvas[:14, :5] == 0.25).all()
+    assert (canvas[15:, 6:] == 0.5).all()
+    assert np.isnan(canvas[14]).all()
+    assert np.isnan(canvas[:, 5]).all()
+    axes = plt.figure().add_subplot()
+    mosaic.show(axes, canvas)
+    (image,) = axes.images
+    alpha = image.get_array()[..., 3]
+    np.testing.assert_array_equal(alpha == 0, np.isnan(canvas).any(axis=2))
 
 
 def test_codes_are_those_of_a_space_that_a_method_of_the_project_has(source):

@@ -14,13 +14,18 @@ BLACK_ON_WHITE = "gray_r"
 
 
 def as_images(samples: NDArray[np.generic]) -> NDArray[np.float32] | None:
-    """Samples as grey values from 0 to 1, shape (N, height, width); None if they are not images.
+    """Samples as values from 0 to 1: grey (N, height, width), or red, green and blue (..., 3).
 
     Parameters
     ----------
-    samples : ndarray, shape (N, height, width), (N, height, width, 1) or (N, n_features)
+    samples : ndarray, shape (N, height, width[, channels]) or (N, n_features)
         Bytes or real values. Flat samples are images if their number of values is a square number,
         16 or more, and the values are bytes or lie between 0 and 1.
+
+    Returns
+    -------
+    ndarray or None
+        None if they are not images, or have neither one nor three channels.
     """
     shape = samples.shape[1:]
     if len(shape) == 3 and shape[-1] == 1:
@@ -31,10 +36,10 @@ def as_images(samples: NDArray[np.generic]) -> NDArray[np.float32] | None:
             shape = (image_side(shape[0]),) * 2
         except ValueError:
             return None
-    if len(shape) != 2:
+    if len(shape) != 2 and shape[2:] != (3,):
         return None
-    grey = samples.reshape(len(samples), *shape).astype(np.float32)
-    return grey / np.float32(255) if samples.dtype == np.uint8 else grey
+    values = samples.reshape(len(samples), *shape).astype(np.float32)
+    return values / np.float32(255) if samples.dtype == np.uint8 else values
 
 
 def mosaic(rows: Sequence[NDArray[np.float32]], gap_after: Sequence[int] = ()) -> NDArray:
@@ -42,7 +47,7 @@ def mosaic(rows: Sequence[NDArray[np.float32]], gap_after: Sequence[int] = ()) -
 
     Parameters
     ----------
-    rows : sequence of ndarray, each of shape (n, height, width)
+    rows : sequence of ndarray, each of shape (n, height, width) or (n, height, width, 3)
         All rows have the same n.
     gap_after : sequence of int
         Columns followed by a gap four times as wide.
@@ -50,18 +55,22 @@ def mosaic(rows: Sequence[NDArray[np.float32]], gap_after: Sequence[int] = ()) -
     Returns
     -------
     ndarray
-        Grey values, NaN in the gaps.
+        Grey values or colours, NaN in the gaps.
     """
     gap = max(1, rows[0].shape[1] // 14)
     spaces = [gap * (4 if column in gap_after else 1) for column in range(1, len(rows[0]) + 1)]
+    unpadded = ((0, 0),) * (rows[0].ndim - 3)
     spaced = [
-        [
-            np.pad(image, ((0, gap), (0, space)), constant_values=np.nan)
-            for image, space in zip(row, spaces, strict=True)
-        ]
+        np.concatenate(
+            [
+                np.pad(image, ((0, gap), (0, space), *unpadded), constant_values=np.nan)
+                for image, space in zip(row, spaces, strict=True)
+            ],
+            axis=1,
+        )
         for row in rows
     ]
-    return np.block(spaced)[:-gap, :-gap]
+    return np.concatenate(spaced)[:-gap, :-gap]
 
 
 def show(axes: Axes, canvas: NDArray, labels: Sequence[str] = ()) -> None:
@@ -74,6 +83,9 @@ def show(axes: Axes, canvas: NDArray, labels: Sequence[str] = ()) -> None:
         From `mosaic`.
     labels : sequence of str
     """
+    if canvas.ndim == 3:  # colours, and the gaps transparent
+        is_seen = ~np.isnan(canvas).any(axis=2, keepdims=True)
+        canvas = np.concatenate([np.nan_to_num(canvas).clip(0, 1), is_seen], axis=2)
     axes.imshow(canvas, cmap=BLACK_ON_WHITE, vmin=0, vmax=1, interpolation="none")
     axes.grid(visible=False)
     axes.set_xticks([])

@@ -24,9 +24,10 @@ def draw(source: Source) -> Figure:
     """One panel per data set of images and method with probabilities; each row is a cluster.
 
     The samples with the highest probability of their cluster are on the left, those with the lowest
-    on the right; a grey background marks samples that are not of the cluster's most frequent class.
-    Rows are ordered by this class, which labels them. If probabilities are equal, the first samples
-    are shown. Runs are chosen as for the confusion figure.
+    on the right; a grey background (or, on colours, a grey veil) marks samples that are not of the
+    cluster's most frequent class. Rows are ordered by this class, which labels them. If
+    probabilities are equal, the first samples are shown. Runs are chosen as for the confusion
+    figure.
 
     Parameters
     ----------
@@ -75,5 +76,7 @@ def _rows(
 
 
 def _marked(images: NDArray[np.float32], wrong: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Images, with a grey background for those that are not of their cluster's class."""
-    return np.where(wrong[:, None, None], np.maximum(images, BACKGROUND), images)
+    """Images; those that are not of their cluster's class are greyed."""
+    is_grey = images.ndim == 3
+    marked = np.maximum(images, BACKGROUND) if is_grey else 0.5 * images + 0.25
+    return np.where(wrong.reshape(-1, *[1] * (images.ndim - 1)), marked, images)

@@ -114,11 +114,11 @@ class _Block:
     title: str
     estimator: Any
     samples: NDArray[Any]  # (N, n_features)
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     components: list[_Component]
 
     def images(self, flat: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Flat means as images, shape (N, height, width)."""
+        """Flat means as images, shape (N, height, width[, 3])."""
         return flat.reshape(-1, *self.shape).astype(np.float32)
 
 
