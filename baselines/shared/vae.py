@@ -24,7 +24,7 @@ from gmvae.clusterer.parameters import Count, ElboOrAgreement
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
 from gmvae.model.networks import Trunk, full_precision
-from gmvae.model.observation import Observation, ObservationModel
+from gmvae.model.observation import Observation, ObservationModel, start_narrow
 from gmvae.training.devices import noise_generator
 from gmvae.training.loop import finite_elbo
 from gmvae.training.restarts import Phase
@@ -46,6 +46,7 @@ class VAEModel(nn.Module):
         self.x_dim, self.y_dim = x_dim, y_dim
         self.trunk = Trunk(arch, y_dim)
         self.head = nn.Linear(self.trunk.n_features, 2 * x_dim)
+        start_narrow(self.head, x_dim, observation)
         self.p_y_given_x = ObservationModel(arch, x_dim, y_dim, observation)
 
     def q_x_given_y(self, y: Tensor) -> DiagonalNormal:

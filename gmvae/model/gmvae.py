@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import LOG_2PI, BernoulliLogits, DiagonalNormal
 from gmvae.model.networks import Trunk, full_precision
-from gmvae.model.observation import Observation, ObservationModel
+from gmvae.model.observation import Observation, ObservationModel, start_narrow
 
 
 class Posterior(NamedTuple):
@@ -65,6 +65,7 @@ class GMVAEModel(nn.Module):
         self.x_dim, self.w_dim, self.y_dim, self.n_clusters = x_dim, w_dim, y_dim, n_clusters
         self.trunk = Trunk(arch, y_dim)
         self.head = nn.Linear(self.trunk.n_features, 2 * (x_dim + w_dim))
+        start_narrow(self.head, x_dim, observation)
         self.beta = nn.Sequential(
             nn.Linear(w_dim, arch.prior_hidden),
             nn.Tanh(),

@@ -6,7 +6,13 @@ import torch
 
 from gmvae import GMVAE
 from gmvae.model.architectures import architecture
-from gmvae.model.observation import INITIAL_LOG_VAR, MIN_LOG_VAR, ObservationModel
+from gmvae.model.gmvae import GMVAEModel
+from gmvae.model.observation import (
+    INITIAL_LOG_VAR,
+    INITIAL_LOG_VAR_OF_X,
+    MIN_LOG_VAR,
+    ObservationModel,
+)
 
 
 def gaussian(samples):
@@ -94,3 +100,17 @@ def test_a_gaussian_starts_with_a_small_variance_in_the_units_of_the_data(networ
         p_y = model(torch.randn(1, 200, 2))
     ratio = p_y.log_var - 2 * torch.log(samples.std(0, correction=0))
     assert ratio.mean().item() == pytest.approx(INITIAL_LOG_VAR, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("observation", "mean"), [("gaussian", INITIAL_LOG_VAR_OF_X), ("bernoulli", 0)]
+)
+def test_the_posterior_of_real_vectors_starts_narrow(observation, mean):
+    torch.manual_seed(0)
+    model = GMVAEModel(
+        architecture("fast-fc"), y_dim=6, n_clusters=3, observation=observation
+    ).eval()
+    with torch.no_grad():
+        posterior = model.q_xw_given_y(torch.rand(200, 6))
+    assert posterior.q_x.log_var.mean().item() == pytest.approx(mean, abs=0.2)
+    assert posterior.q_w.log_var.mean().item() == pytest.approx(0, abs=0.2)
