@@ -157,7 +157,7 @@ class AAE(AdversarialClusterer):
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | z, x).
     epochs : int, optional
-        By default 20, or more for few samples: as many as give 2,000 steps.
+        By default 20, or more for few samples: as many as give 200 steps.
     batch_size : int, default=256
     learning_rate : float, default=2e-3
         Learning rate of Adam for all players.

@@ -133,7 +133,7 @@ class CatGAN(AdversarialClusterer):
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Whether the generator makes values from 0 to 1 or unbounded ones.
     epochs : int, optional
-        By default 20, or more for few samples: as many as give 2,000 steps.
+        By default 20, or more for few samples: as many as give 200 steps.
     batch_size : int, default=256
     learning_rate : float, default=2e-3
         Learning rate of Adam for both players.

@@ -194,7 +194,7 @@ class DEC(AutoencoderFirst):
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over the phase.
     epochs : int, optional
-        Epochs of the clustering phase, at most; by default 30, or as many as give 2,000 steps.
+        Epochs of the clustering phase, at most; by default 30, or as many as give 200 steps.
     learning_rate : float, default=1e-4
         Learning rate of the clustering phase.
     tolerance : float, default=1e-3

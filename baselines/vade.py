@@ -109,7 +109,7 @@ class VaDE(AutoencoderFirst):
     pretrain_learning_rate : float, default=1e-3
         Lowered to zero over the phase.
     epochs : int, optional
-        Epochs of the joint training; by default 20, or as many as give 2,000 steps.
+        Epochs of the joint training; by default 20, or as many as give 200 steps.
     batch_size, learning_rate, schedule, precision, device, verbose
         As for `gmvae.GMVAE`.
     random_state : int, RandomState or None, default=None

@@ -58,7 +58,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     z_prior_warmup_epochs : float, default=0
         Epochs over which the weight of the z-prior rises from 0 to 1 (objective "paper" only).
     epochs : int, optional
-        By default 20, or more for few samples: as many as give 2,000 steps.
+        By default 20, or more for few samples: as many as give 200 steps.
     batch_size : int, default=128
         Samples per step. A smaller data set is one batch, and an incomplete last batch is left out
         of its epoch.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-LEAST_STEPS = 2000
+LEAST_STEPS = 200
 """Steps of a training whose length is left to us, at least; see study 3 of docs/method.md."""
 
 

@@ -131,7 +131,7 @@ def test_seeded_restores_the_state():
 
 @pytest.mark.parametrize(
     ("n_samples", "batch_size", "epochs"),
-    [(60_000, 128, 20), (178, 128, 2000), (100, 128, 2000), (1797, 128, 143), (12_800, 128, 20)],
+    [(60_000, 128, 20), (178, 128, 200), (100, 128, 200), (569, 128, 50), (1280, 128, 20)],
 )
 def test_epochs_are_enough_for_few_samples(n_samples, batch_size, epochs):
     assert enough_epochs(20, n_samples, batch_size) == epochs
