@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,18 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training split and a test split."""
+    """A training split and a test split.
+
+    Attributes
+    ----------
+    train, test : Split
+    class_names : sequence of str
+        Name of each class, in the order of the labels; empty if the numbers are their names.
+    """
 
     train: Split
     test: Split
+    class_names: Sequence[str] = ()
 
 
 def available() -> list[str]:

@@ -1,5 +1,7 @@
 """Fashion-MNIST (Xiao et al., arXiv:1708.07747): 60,000 + 10,000 pictures of clothes, 28x28."""
 
+from dataclasses import replace
+
 from gmvae.bench.data import Dataset
 from gmvae.bench.data.readers.idx import IdxFile, IdxSource, load_idx_dataset
 
@@ -39,6 +41,12 @@ SOURCE = IdxSource(
 )
 
 
+CLASS_NAMES = (
+    *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
+
+
 def load() -> Dataset:
     """Read Fashion-MNIST from a local folder or Debian's package, or download it."""
-    return load_idx_dataset(SOURCE)
+    return replace(load_idx_dataset(SOURCE), class_names=CLASS_NAMES)

@@ -1,4 +1,4 @@
-"""The data step: any data set into four arrays, images and labels in separate files."""
+"""The data step: any data set into four arrays, images and labels in separate files, and names."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from gmvae.bench import data as datasets
 from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import write_manifest
-from gmvae.bench.disk.layout import DATA_LIST
+from gmvae.bench.disk.layout import CLASS_NAMES, DATA_LIST
 
 
 def prepare(name: str, npz: str | None, folder: Path, made_from: str = "") -> str:
-    """Write ``{train,test}-images.npy`` and ``{train,test}-labels.npy``.
+    """Write ``{train,test}-images.npy``, ``{train,test}-labels.npy`` and ``classes.json``.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def prepare(name: str, npz: str | None, folder: Path, made_from: str = "") -> st
         labels = np.zeros(0, np.int64) if split.labels is None else split.labels
         files.write_array(folder / f"{split_name}-labels.npy", labels)
         products += [folder / f"{split_name}-{kind}.npy" for kind in ("images", "labels")]
+    files.write_json(folder / CLASS_NAMES, list(data.class_names))
+    products.append(folder / CLASS_NAMES)
     write_manifest(folder / DATA_LIST, products, made_from)
     shape = "x".join(map(str, data.train.images.shape[1:]))
     return (

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 DATA = Path("data")
-DATA_ARRAYS = ("train-images.npy", "train-labels.npy", "test-images.npy", "test-labels.npy")
+CLASS_NAMES = "classes.json"
+DATA_PRODUCTS = (
+    *("train-images.npy", "train-labels.npy", "test-images.npy", "test-labels.npy"),
+    CLASS_NAMES,
+)
 LOCK = Path(".snakemake/gmvae.lock")
 
 # Below a results folder.

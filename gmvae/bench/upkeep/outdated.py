@@ -20,8 +20,8 @@ from gmvae.bench.disk.checksums import damaged, incomplete, read_key, read_manif
 from gmvae.bench.disk.errors import DataError, OtherFormatError
 from gmvae.bench.disk.layout import (
     DATA,
-    DATA_ARRAYS,
     DATA_LIST,
+    DATA_PRODUCTS,
     LOGS,
     METRICS,
     RESOLVED_CONFIG,
@@ -137,7 +137,7 @@ def _reason_of_data(spec: DatasetSpec, found: Outdated) -> str | None:
     _note_damage(manifest, found)
     if any(path.parent == manifest.parent for path in found.damaged):
         return "the data are damaged"
-    if lost := incomplete(manifest, DATA_ARRAYS):
+    if lost := incomplete(manifest, DATA_PRODUCTS):
         return f"{lost[0].name} is missing"
     changed = read_key(manifest) != data_key(spec.name, spec.npz)
     return "the source of the data has changed" if changed else None

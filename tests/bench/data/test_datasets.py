@@ -55,6 +55,7 @@ def test_prepared_files_keep_images_and_labels_apart(tmp_path):
     line = prepare("digits", None, tmp_path)
     assert line == "digits: 1,437 training and 360 test samples of 8x8, uint8"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "classes.json",
         "data.sha256",
         "test-images.npy",
         "test-labels.npy",

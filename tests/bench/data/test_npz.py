@@ -44,8 +44,10 @@ def test_npz_of_a_user(tmp_path, names):
     assert data.train.images.shape == (40, 4, 3)
     assert data.train.images.dtype == np.float32
     assert list(np.bincount(data.test.labels)) == [5, 5]
+    assert list(data.class_names) == ["cat", "dog"]
     unlabelled = datasets.load("mine", npz=save(tmp_path / "b.npz", X=images))
     assert unlabelled.train.labels is None
+    assert list(unlabelled.class_names) == []
 
 
 def test_npz_with_its_own_test_split(tmp_path):
@@ -58,6 +60,7 @@ def test_npz_with_its_own_test_split(tmp_path):
     )
     data = datasets.load("mine", npz=path)
     assert len(data.train.images) == 20
+    assert list(data.class_names) == ["5", "7"]
     assert set(data.test.labels) == {1}
 
 

@@ -10,6 +10,7 @@ import pytest
 from drawn import drawn, drawn_texts, source_of
 from made_up import RAW
 
+from gmvae.bench.data.prepare import prepare
 from gmvae.bench.grid.config import parse_config
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report import figures
@@ -83,6 +84,26 @@ def test_fraction_of_runs_that_find_the_arcs(source, monkeypatch):
     last = [source.history(path)["z_prior"].iloc[-1] for path in changed[of_variant]["path"]]
     assert plain["z_prior"] == pytest.approx(np.mean(last), abs=1e-3)
     assert "1 of 2 runs find the five arcs" in synthetic.sentences(found)[0]
+
+
+@pytest.mark.parametrize("module", [generation, confusion, latent, confidence])
+def test_classes_are_called_by_their_names(module, source, monkeypatch):
+    names = [f"n{number}" for number in range(9)] + ["a very long name of a class"]
+    monkeypatch.setattr(Source, "class_names", lambda self, dataset: names)
+    figure = drawn(module, source)
+    assert_readable(figure)
+    texts = " ".join(text.get_text() for text in drawn_texts(figure))
+    assert "n3" in texts
+    assert "a very long name of a class" not in texts
+
+
+def test_names_of_classes_are_kept(source, tmp_path):
+    assert source.class_names("digits") == list("0123456789")
+    labels = np.array(["disc", "square"])[np.arange(40) % 2]
+    np.savez(tmp_path / "mine.npz", X=np.random.default_rng(0).random((40, 3)), y=labels)
+    prepare("mine", str(tmp_path / "mine.npz"), tmp_path / "data/mine")
+    mine = Source(tmp_path, tmp_path, tmp_path / "data")
+    assert mine.class_names("mine") == ["disc", "square"]
 
 
 def test_components_are_ordered_by_the_class_that_they_hold(source):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,13 @@ def read_npz(path: Path) -> Dataset:
     """
     with open_archive(path) as archive:
         images, test_images, labels, test_labels = _headers(archive)
-        codes, test_codes = _read_labels(archive, labels, test_labels)
+        codes, test_codes, names = _read_labels(archive, labels, test_labels)
         samples = _read_images(archive, images)
         if test_images is None:
-            return split_off_test(samples, codes, max(1, round(TEST_SHARE * len(samples))))
+            n_test = max(1, round(TEST_SHARE * len(samples)))
+            return replace(split_off_test(samples, codes, n_test), class_names=names)
         test_samples = _read_images(archive, test_images)
-    return Dataset(Split(samples, codes), Split(test_samples, test_codes))
+    return Dataset(Split(samples, codes), Split(test_samples, test_codes), names)
 
 
 def _headers(archive: Archive) -> tuple[Member, Member | None, Member | None, Member | None]:
@@ -165,11 +167,11 @@ def _read_images(archive: Archive, member: Member) -> NDArray[Any]:
 
 def _read_labels(
     archive: Archive, train: Member | None, test: Member | None
-) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None]:
-    """Labels as integers from 0, in the order of their classes."""
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64] | None, list[str]]:
+    """Labels as integers from 0, in the order of their classes, and the names of the classes."""
     members = [member for member in (train, test) if member is not None]
     if not members:
-        return None, None
+        return None, None, []
     kinds = {member.dtype.kind if member.dtype.kind in "US" else "number" for member in members}
     if len(kinds) > 1:
         raise DataError(
@@ -195,4 +197,9 @@ def _read_labels(
     return (
         None if train is None else codes[:n_train],
         None if test is None else codes[n_train:],
+        [_name(one) for one in classes.tolist()],
     )
+
+
+def _name(label: str | bytes | int) -> str:
+    return label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)

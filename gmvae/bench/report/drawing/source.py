@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gmvae.bench.disk import files
-from gmvae.bench.disk.layout import DATA
+from gmvae.bench.disk.layout import CLASS_NAMES, DATA
 from gmvae.bench.grid import methods
 from gmvae.bench.report.selection import SYNTHETIC
 from gmvae.bench.report.table_files import read_table
@@ -111,6 +111,13 @@ class Source:
     def labels(self, dataset: str) -> NDArray[np.int64]:
         """Labels of the test split, shape (N,); empty if the data set has none."""
         return files.read_array(self.data / dataset / "test-labels.npy")
+
+    def class_names(self, dataset: str) -> list[str]:
+        """Name of each class of a data set, in the order of its labels."""
+        path = self.data / dataset / CLASS_NAMES
+        known = files.read_json(path) if path.is_file() else []
+        n_classes = int(self.labels(dataset).max(initial=-1)) + 1
+        return known or [str(number) for number in range(n_classes)]
 
     def images(self, dataset: str) -> NDArray[Any]:
         """Test samples as they are stored, bytes or real values, shape (N, ...)."""

@@ -53,6 +53,11 @@ def colours(values: list[Any]) -> dict[Any, tuple[float, float, float]]:
     return dict(zip(values, chosen, strict=False))
 
 
+def shortened(name: str, longest: int = 12) -> str:
+    """The name of a class for a place of limited width."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+
+
 def finish(axes: Axes) -> None:
     """Remove the top and right spines."""
     sns.despine(ax=axes)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gmvae.bench.report.drawing.mosaic import as_images, mosaic, show
 from gmvae.bench.report.drawing.source import Shown, Source, majority_class, title_of
-from gmvae.bench.report.drawing.style import notice, panels
+from gmvae.bench.report.drawing.style import notice, panels, shortened
 
 PANELS_PER_ROW = 2
 N_EACH = 6
@@ -42,7 +42,8 @@ def draw(source: Source) -> Figure:
         return notice("no finished run on images that gives probabilities is in this table")
     figure, axes = panels([ROW_HEIGHT * len(rows) + 0.4 for _, rows in shown], PANELS_PER_ROW)
     for panel, (one, rows) in zip(axes, shown, strict=True):
-        labels = [str(label) for label, _, _ in rows]
+        names = source.class_names(one.dataset)
+        labels = [shortened(names[label]) for label, _, _ in rows]
         show(panel, mosaic([row for _, _, row in rows], gap_after=[N_EACH]), labels)
         panel.set_title(f"{title_of(one)}: most certain | least certain", fontsize=8)
         panel.set_ylabel("class", fontsize=8)  # short, since a panel can have two rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,9 +12,11 @@ from numpy.typing import NDArray
 from sklearn.metrics.cluster import contingency_matrix
 
 from gmvae.bench.report.drawing.source import Source, title_of
-from gmvae.bench.report.drawing.style import notice, panels
+from gmvae.bench.report.drawing.style import notice, panels, shortened
 
 COLUMNS = 3
+LONGEST_FLAT = 2
+"""Names of classes that are longer are turned."""
 LEAST_ROWS = 5  # a panel with fewer clusters would have no room for its labels
 
 
@@ -41,7 +45,9 @@ def draw(source: Source) -> Figure:
     ]
     figure, axes = panels([0.13 * max(len(n), LEAST_ROWS) + 0.75 for n in counts], COLUMNS)
     for panel, one, matrix in zip(axes, shown, counts, strict=True):
-        image = _draw_panel(panel, title_of(one), matrix, np.unique(source.labels(one.dataset)))
+        names = source.class_names(one.dataset)
+        classes = [names[number] for number in np.unique(source.labels(one.dataset))]
+        image = _draw_panel(panel, title_of(one), matrix, classes)
     bar = figure.colorbar(image, ax=figure.axes, location="bottom", shrink=0.4, aspect=40)
     bar.set_label("share of a cluster (%)")
     return figure
@@ -55,14 +61,16 @@ def _counts(clusters: NDArray[np.integer], labels: NDArray[np.integer]) -> NDArr
 
 
 def _draw_panel(
-    axes: Axes, title: str, counts: NDArray[np.int64], classes: NDArray[np.integer]
+    axes: Axes, title: str, counts: NDArray[np.int64], classes: Sequence[str]
 ) -> AxesImage:
     shares = 100 * counts / counts.sum(axis=1, keepdims=True)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     axes.set_title(title, fontsize=8)
     axes.grid(visible=False)
     every = max(1, len(classes) // 10)
-    axes.set_xticks(range(0, len(classes), every), map(str, classes[::every]), fontsize=7)
+    shown = [shortened(name) for name in classes[::every]]
+    turned = 90 if max(map(len, shown)) > LONGEST_FLAT else 0
+    axes.set_xticks(range(0, len(classes), every), shown, fontsize=7, rotation=turned)
     axes.set_xlabel("class", fontsize=8, labelpad=1)
     axes.set_ylabel("cluster", fontsize=8, labelpad=1)
     sizes = [f"{n:,}" for n in counts.sum(axis=1)]

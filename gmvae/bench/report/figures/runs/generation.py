@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gmvae.bench.report.drawing.mosaic import as_images, mosaic, show
 from gmvae.bench.report.drawing.source import Source, majority_class
-from gmvae.bench.report.drawing.style import notice
+from gmvae.bench.report.drawing.style import notice, shortened
 from gmvae.bench.report.selection import GENERATIVE, SYNTHETIC
 from gmvae.bench.report.tables import SETTING
 from gmvae.model.networks import as_batch
@@ -99,10 +99,11 @@ class _Component:
     share: float
     label: int | None
     purity: float
+    name: str = ""
 
     def __str__(self) -> str:
         share = f"{100 * self.share:.1f} %"
-        return share if self.label is None else f"{self.label}: {share}, {100 * self.purity:.0f} %"
+        return share if self.label is None else f"{self.name}: {share}, {100 * self.purity:.0f} %"
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _style_of(source: Source, block: _Block) -> dict[str, float]:
 
 def _components(source: Source, run: pd.Series, n_clusters: int) -> list[_Component]:
     clusters = source.assignments(run["path"])["clusters"]
-    labels = source.labels(run["dataset"])
+    labels, names = source.labels(run["dataset"]), source.class_names(run["dataset"])
     found = []
     for number in range(n_clusters):
         members = clusters == number
@@ -170,7 +171,8 @@ def _components(source: Source, run: pd.Series, n_clusters: int) -> list[_Compon
         if len(labels) and members.any():
             label = majority_class(labels[members])
             purity = float((labels[members] == label).mean())
-        found.append(_Component(number, float(members.mean()), label, purity))
+        name = "" if label is None else shortened(names[label])
+        found.append(_Component(number, float(members.mean()), label, purity, name))
     # Components without a class come last.
     return sorted(
         found, key=lambda c: (not c.share, -1 if c.label is None else c.label, -c.share, c.number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from gmvae.bench.report.drawing.source import Shown, Source, majority_class, title_of
-from gmvae.bench.report.drawing.style import MARKERS, WIDTH, colours, notice
+from gmvae.bench.report.drawing.style import MARKERS, WIDTH, colours, notice, shortened
 
 METHODS_PER_ROW = 2
 N_POINTS = 1500
@@ -46,14 +47,18 @@ def draw(source: Source) -> Figure:
     pairs = axes.reshape(-1, 2)
     for panel in axes.flat[2 * len(shown) :]:
         panel.axis("off")
-    n_classes = 0
     for pair, one in zip(pairs, shown, strict=False):
         _draw_pair(pair, source, one)
-        n_classes = max(n_classes, int(source.labels(one.dataset).max()) + 1)
-    palette = colours(list(range(n_classes)))
+    # Data sets have classes of their own: those with the same number share a colour.
+    names = [source.class_names(dataset) for dataset in {one.dataset: None for one in shown}]
+    of_number = [
+        " / ".join(dict.fromkeys(shortened(name) for name in same if name is not None))
+        for same in itertools.zip_longest(*names)
+    ]
+    n_classes, palette = len(of_number), colours(list(range(len(of_number))))
     handles = [
-        Line2D([], [], linestyle="none", marker=_marker(c), color=palette[c], label=str(c))
-        for c in range(n_classes)
+        Line2D([], [], linestyle="none", marker=_marker(c), color=palette[c], label=name)
+        for c, name in enumerate(of_number)
     ]
     figure.legend(
         handles=handles,

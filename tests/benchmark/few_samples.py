@@ -1,0 +1,61 @@
+"""GMVAE with its defaults on three small data sets of scikit-learn: ``python few_samples.py``.
+
+Agreement is the mean adjusted Rand index between every two seeds. See study 3 of docs/method.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import StandardScaler
+
+from gmvae import GMVAE
+
+BATCH = 128
+
+
+def data_sets():
+    """Name, samples, classes and K of each data set."""
+    for name, load, n_clusters in (("wine", load_wine, 3), ("cancer", load_breast_cancer, 2)):
+        loaded = load()
+        samples = StandardScaler().fit_transform(loaded.data).astype(np.float32)
+        yield name, samples, loaded.target, n_clusters
+    digits = load_digits()
+    yield "digits", (digits.data / 16).astype(np.float32), digits.target, 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--steps", type=int, nargs="*", default=[None], help="default: as by itself"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(2000, 2005))
+    options = parser.parse_args()
+    for name, samples, classes, n_clusters in data_sets():
+        baseline = KMeans(n_clusters, n_init=10, random_state=0).fit_predict(samples)
+        print(f"{name}: k-means {adjusted_rand_score(classes, baseline):.3f}", flush=True)
+        for steps in options.steps:
+            per_epoch = max(1, len(samples) // BATCH)
+            epochs = None if steps is None else max(1, round(steps / per_epoch))
+            fits = [
+                GMVAE(n_clusters, epochs=epochs, batch_size=BATCH, random_state=seed).fit(samples)
+                for seed in options.seeds
+            ]
+            pairs = itertools.combinations([one.labels_ for one in fits], 2)
+            agreement = np.mean([adjusted_rand_score(*pair) for pair in pairs])
+            scores = [adjusted_rand_score(classes, one.labels_) for one in fits]
+            each = " ".join(f"{score:.2f}" for score in scores)
+            print(
+                f"  {fits[0].epochs_} epochs: agreement {agreement:.3f}, adjusted Rand index "
+                f"{np.mean(scores):.3f} ({each})",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
