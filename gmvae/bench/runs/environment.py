@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import FrameType
@@ -55,9 +55,8 @@ class TimeLimitError(BaseException):
     """
 
 
-@contextlib.contextmanager
-def time_limit(seconds: float | None, spent_before: Callable[[], float]) -> Iterator[None]:
-    """End the block by TimeLimitError when its time is over.
+class TimeLimit:
+    """Context that ends its block by TimeLimitError when its time is over.
 
     One long call of a compiled library is not interrupted.
 
@@ -68,35 +67,39 @@ def time_limit(seconds: float | None, spent_before: Callable[[], float]) -> Iter
     spent_before : callable
         Seconds that earlier attempts have used, as far as is known by now.
     """
-    if seconds is None:
-        yield
-        return
-    started = time.monotonic()
 
-    def look(number: int, frame: FrameType | None) -> None:
-        # Again and again: Python swallows what is raised in the middle of a __del__.
-        if time.monotonic() - started + spent_before() >= seconds:
-            raise TimeLimitError
+    def __init__(self, seconds: float | None, spent_before: Callable[[], float]):
+        self._seconds, self._spent_before = seconds, spent_before
+        self._is_inside = False
+        self._previous: Any = None
 
-    previous = signal.signal(signal.SIGALRM, look)
-    # Looks often, since the time spent before may become known on the way.
-    interval = max(min(seconds, 1.0), SHORTEST)
-    try:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, interval, interval)
-            yield
-        finally:
-            _disarm(previous)
-    finally:
-        _disarm(previous)  # an alarm may have kept the first attempt from beginning
-
-
-def _disarm(previous: Any) -> None:
-    while True:
-        with contextlib.suppress(TimeLimitError):  # one that came before the timer was stopped
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, previous)
+    def __enter__(self) -> None:
+        if self._seconds is None:
             return
+        started = time.monotonic()
+
+        def look(number: int, frame: FrameType | None) -> None:
+            # Out of __enter__ and __exit__ an error would leave the block without its end.
+            if not self._is_inside or (frame is not None and frame.f_code in _AT_THE_EDGES):
+                return
+            # Again and again: Python swallows what is raised in the middle of a __del__.
+            if time.monotonic() - started + self._spent_before() >= (self._seconds or 0.0):
+                raise TimeLimitError
+
+        self._previous = signal.signal(signal.SIGALRM, look)
+        # Looks often, since the time spent before may become known on the way.
+        interval = max(min(self._seconds, 1.0), SHORTEST)
+        signal.setitimer(signal.ITIMER_REAL, interval, interval)
+        self._is_inside = True
+
+    def __exit__(self, *error: object) -> None:
+        self._is_inside = False
+        if self._seconds is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._previous)
+
+
+_AT_THE_EDGES = (TimeLimit.__enter__.__code__, TimeLimit.__exit__.__code__)
 
 
 def program() -> dict[str, Any]:

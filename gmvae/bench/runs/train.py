@@ -21,7 +21,7 @@ from gmvae.bench.disk.errors import ConfigError, DataError, RunError
 from gmvae.bench.disk.layout import CHECKPOINTS, PROGRESS, RUN_PRODUCTS, TRAIN_LIST
 from gmvae.bench.grid.runs import Run, is_finished
 from gmvae.bench.runs import environment
-from gmvae.bench.runs.environment import TimeLimitError, time_limit
+from gmvae.bench.runs.environment import TimeLimit, TimeLimitError
 from gmvae.bench.runs.fit import EpochRecorder, as_taken, build, tell_shape
 from gmvae.bench.runs.products import (
     Outcome,
@@ -205,7 +205,7 @@ def _outcomes(
     errors: Sequence[BaseException | None]
     started = time.perf_counter()
     try:
-        with time_limit(job.time_limit, spent_before):
+        with TimeLimit(job.time_limit, spent_before):
             if together:
                 errors = estimators[0].fit_together(estimators, train, **offered)
             else:

@@ -1,10 +1,12 @@
 """The time limit of a run."""
 
+import contextlib
+import signal
 import time
 
 import pytest
 
-from gmvae.bench.runs.environment import TimeLimitError, time_limit
+from gmvae.bench.runs.environment import TimeLimit, TimeLimitError
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -14,7 +16,7 @@ def test_time_limit_is_not_lost_where_python_swallows_exceptions():
             time.sleep(0.4)
 
     def work():
-        with time_limit(0.2, lambda: 0.0):
+        with TimeLimit(0.2, lambda: 0.0):
             Slow()
             time.sleep(5)
 
@@ -32,10 +34,26 @@ def test_time_limit_counts_what_was_spent_before():
 
     for limit, before in ((0.2, 0.0), (100.2, 100.0)):
         started = time.monotonic()
-        with pytest.raises(TimeLimitError), time_limit(limit, lambda before=before: before):
+        with pytest.raises(TimeLimitError), TimeLimit(limit, lambda before=before: before):
             swallow()
         assert time.monotonic() - started < 5
-    with time_limit(0.2, lambda: 0.0):
+    with TimeLimit(0.2, lambda: 0.0):
         pass
-    with time_limit(None, lambda: 0.0):
+    with TimeLimit(None, lambda: 0.0):
         time.sleep(0.3)
+
+
+def test_an_alarm_never_hits_the_edges_of_a_block():
+    """Hundreds of limits that are over at once; each ends its own block and nothing else."""
+    before = signal.getsignal(signal.SIGALRM)
+    for _ in range(300):
+        with pytest.raises(TimeLimitError), TimeLimit(1e-6, lambda: 0.0):
+            while True:
+                pass
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        assert signal.getsignal(signal.SIGALRM) == before
+    for _ in range(300):  # so short a block that the alarm comes at its end, or not at all
+        with contextlib.suppress(TimeLimitError), TimeLimit(1e-6, lambda: 0.0):
+            sum(range(30_000))
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        assert signal.getsignal(signal.SIGALRM) == before
