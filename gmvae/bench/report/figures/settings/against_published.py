@@ -29,7 +29,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "mean": {"label": "our mean, 95 % interval", "marker": "o", "color": "C0", "markersize": 6},
     "published": {"label": "published mean ± std", "marker": "D", "color": "C3", "markersize": 5},
     "best": {"label": "published best", "marker": ">", "color": "C3", "markersize": 5},
-    "re-run": {"label": "re-run by others", "marker": "x", "color": "0.25", "markersize": 5},
+    "re-run": {"label": "re-run by others, ± std", "marker": "x", "color": "0.25", "markersize": 5},
 }
 
 
@@ -77,8 +77,8 @@ def draw(source: Source, table: pd.DataFrame) -> Figure:
         finish(panel)
     axes[-1].set_xlabel("accuracy on the test split (%)")
     handles = {line.get_label(): line for panel in axes for line in _labelled(panel)}
-    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=5)
-    figure.set_size_inches(WIDTH, figure.get_figheight() + 0.35)
+    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=3)
+    figure.set_size_inches(WIDTH, figure.get_figheight() + 0.5)
     return figure
 
 
