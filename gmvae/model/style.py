@@ -1,4 +1,4 @@
-"""How much of what a component generates is decided by w, the style."""
+"""The part of a component that w, the style, decides."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from gmvae.bench.report import figures
 from gmvae.bench.runs.score import is_scored, score_run, score_runs
 
 HERE = Path(__file__).parent
-PUBLISHED = HERE / "published.csv"
+PUBLISHED = HERE / "published" / "published.csv"
 TABLE_NAMES = ("table1.csv", "table1.md", "runs.csv", "curves.csv", "times.csv")
 PAGE_NAME = "report/index.html"
 PARTIAL = "partial"
