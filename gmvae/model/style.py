@@ -19,9 +19,9 @@ class StyleShares(NamedTuple):
     Attributes
     ----------
     x : Tensor
-        Of the latent x.
+        Shares for the latent x.
     y : Tensor
-        Of the mean of p(y | x), such as the pixels of a generated image.
+        Shares for the mean of p(y | x), such as the pixels of a generated image.
     """
 
     x: Tensor

@@ -150,7 +150,7 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _re_runs() -> dict[tuple[Any, ...], dict[str, Any]]:
-    """What others measured who ran a method again, by setting."""
+    """Results of others who ran a method again, by setting."""
     rows = re_runs().assign(dataset=PUBLISHED_DATASET)
     found = {}
     for setting, group in rows.groupby(["dataset", "method", "K", "M"], dropna=False):

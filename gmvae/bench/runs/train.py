@@ -25,14 +25,15 @@ from gmvae.bench.runs.environment import TimeLimit, TimeLimitError
 from gmvae.bench.runs.fit import EpochRecorder, as_taken, build, tell_shape
 from gmvae.bench.runs.products import (
     Outcome,
+    SharedNetwork,
     now,
+    shared_network,
     training_clusters,
     training_sources,
     write_run,
 )
 from gmvae.bench.runs.progress import ProgressLog
 from gmvae.bench.runs.record import Record
-from gmvae.bench.runs.sharing import SharedNetwork, shared_network
 
 if TYPE_CHECKING:
     from gmvae.training.checkpoints import Checkpoints
