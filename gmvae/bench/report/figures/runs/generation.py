@@ -31,7 +31,7 @@ SEED = 0
 
 
 def table(source: Source) -> pd.DataFrame:
-    """How much w decides in each model that is shown.
+    """Share of each shown model that w decides.
 
     ``w_nats`` is the last epoch's KL( q(w | y) || p(w) ). ``share_of_x`` and ``share_of_pixels``
     are the shares of the variance given z that w explains (`gmvae.model.style.style_shares`), as
@@ -43,7 +43,7 @@ def table(source: Source) -> pd.DataFrame:
 
 
 def sentences(table: pd.DataFrame) -> list[str]:
-    """What w decides, one sentence per model.
+    """Sentences on what w decides, one per model.
 
     Parameters
     ----------
