@@ -66,7 +66,7 @@ def _add_steps(commands: Any) -> None:
 
     data = _add(commands, "data", _data, "prepare a data set for the workflow")
     data.add_argument("name", help="name of the data set")
-    data.add_argument("--npz", help="path of your own .npz file")
+    data.add_argument("--source", type=_json, help="your own data, as JSON: as in a config")
     data.add_argument("--data-dir", help="local folder with data sets")
 
     train = _add(commands, "train", _train, "train one run on images, without labels")
@@ -148,8 +148,8 @@ def _data(options: argparse.Namespace) -> str:
 
     if options.data_dir is not None:
         os.environ[DATA_DIR_VARIABLE] = options.data_dir
-    key = data_key(options.name, options.npz)
-    return prepare(options.name, options.npz, DATA / options.name, key)
+    key = data_key(options.name, options.source)
+    return prepare(options.name, options.source, DATA / options.name, key)
 
 
 def _train(options: argparse.Namespace) -> str:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from running import copy_project, output, snakemake, write_config
 
 
@@ -61,6 +62,36 @@ def test_own_data_without_labels_and_a_foreign_clusterer(tmp_path):
     assert table.accuracy_hungarian_mean.isna().all()
     runs = pd.read_csv(folder / "results/test/runs.csv")
     assert runs.clusters_used.notna().all()
+
+
+def test_tables_and_folders_of_images_with_a_number_of_clusters_each(tmp_path):
+    folder = copy_project(tmp_path)
+    random = np.random.default_rng(0)
+    kinds = np.array(["disc", "square"])[np.arange(60) % 2]
+    frame = pd.DataFrame({"height": 200 + 30 * (kinds == "disc"), "kind": kinds})
+    frame["width"] = 0.1 * random.standard_normal(60)
+    frame.to_csv(folder / "table of mine.csv", index=False)
+    for name in "abc":
+        (folder / "pictures" / name).mkdir(parents=True)
+        for number in range(8):
+            image = Image.fromarray(random.integers(0, 256, (12, 10, 3), dtype=np.uint8))
+            image.save(folder / "pictures" / name / f"{number}.png")
+    table = {"name": "table", "csv": "table of mine.csv", "label": "kind", "scale": "standard"}
+    config = write_config(
+        folder,
+        datasets=[table, {"name": "pictures", "images": "pictures"}],
+        methods=[{"name": "kmeans", "K": {"table": [2], "pictures": [3, 4]}}],
+    )
+    result = snakemake(folder, "all", "--cores", "2", "--configfile", config)
+    assert result.returncode == 0, output(result)
+    runs = pd.read_csv(folder / "results/test/runs.csv").set_index(["dataset", "K"])
+    assert list(runs.index) == [("table", 2), ("pictures", 3), ("pictures", 4)]
+    assert runs.loc[("table", 2), "accuracy_hungarian"] == 100
+    assert "disc" in (folder / "results/test/confusion.svg").read_text()
+    # Another file in the folder is other data.
+    (folder / "pictures/a/0.png").replace(folder / "pictures/c/9.png")
+    again = snakemake(folder, "all", "--cores", "2", "--configfile", config)
+    assert "1 there, 2 to do" in output(again), output(again)
 
 
 def test_colour_images_that_are_not_square(tmp_path):

@@ -46,7 +46,10 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = CONFIG.results
-NPZ = {spec.name: spec.npz for spec in CONFIG.datasets}
+# A user's own data, as words of a command.
+SOURCES = {
+    spec.name: json.dumps(spec.source) for spec in CONFIG.datasets if spec.source
+}
 TRAININGS = [f"{RESULTS}/{path}/{TRAIN_LIST}" for path in RUNS]
 ALL_SCORES = f"{RESULTS}/{SCORES}"
 ALL_DATA = [f"{DATA}/{spec.name}/{DATA_LIST}" for spec in CONFIG.datasets]

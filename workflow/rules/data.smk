@@ -8,12 +8,12 @@ rule data:
     conda:
         "../../environment.yml"
     params:
-        npz=lambda wildcards: option("npz", NPZ.get(wildcards.dataset)),
+        source=lambda wildcards: option("source", SOURCES.get(wildcards.dataset)),
         data_dir=option("data-dir", CONFIG.data_dir),
     message:
         "data {wildcards.dataset}"
     # Standard error stays on the terminal: it may be the progress of a download.
     shell:
         BENCH
-        + " --log {log:q} data {wildcards.dataset:q} {params.npz} {params.data_dir}"
+        + " --log {log:q} data {wildcards.dataset:q} {params.source} {params.data_dir}"
         " > /dev/null"

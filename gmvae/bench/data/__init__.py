@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,32 +60,55 @@ def available() -> list[str]:
     return sorted(name for name in files if name != "prepare" and not name.startswith("_"))
 
 
-def load(name: str, npz: str | Path | None = None) -> Dataset:
+KINDS = {"npz": "npz", "csv": "table", "images": "pictures", "idx": "idx"}
+"""Kinds of a user's own data, and the module of ``readers/`` that reads each."""
+
+
+def load(name: str, source: Mapping[str, Any] | None = None) -> Dataset:
     """Load a data set by name.
 
     Parameters
     ----------
     name : str
-        One of `available`, or any name if `npz` is given.
-    npz : path, optional
-        The user's own file; ``gmvae/bench/data/readers/npz.py`` describes what it may hold.
+        One of `available`, or any name if `source` is given.
+    source : mapping, optional
+        The user's own data: the path under one of `KINDS`, and the options ``label``, ``resize``,
+        ``test`` and ``scale`` (see ``config/README.md``).
 
     Raises
     ------
     DataError
         If the data set is unknown, missing or damaged.
     """
-    if npz is not None:
-        from gmvae.bench.data.readers.npz import read_npz
-
-        return read_npz(Path(npz))
+    if source is not None:
+        return _load_own(source)
     if name not in available():
         raise DataError(f"unknown data set {name!r}; choose one of: {', '.join(available())}")
     found: Dataset = importlib.import_module(f"{__name__}.{name}").load()
     return found
 
 
-def split_off_test(images: NDArray[Any], labels: NDArray[np.int64] | None, n_test: int) -> Dataset:
+def _load_own(source: Mapping[str, Any]) -> Dataset:
+    from gmvae.bench.data.readers import idx, npz, pictures, scaling, table
+
+    test = source.get("test") and Path(source["test"])
+    if "csv" in source:
+        data = table.read_csv(Path(source["csv"]), source.get("label"), test)
+    elif "images" in source:
+        data = pictures.read_folder(Path(source["images"]), source.get("resize"), test)
+    elif "idx" in source:
+        data = idx.read_idx_folder(Path(source["idx"]))
+    else:
+        data = npz.read_npz(Path(source["npz"]))
+    return scaling.scaled(data, source.get("scale", "none"))
+
+
+def split_off_test(
+    images: NDArray[Any],
+    labels: NDArray[np.int64] | None,
+    n_test: int,
+    class_names: Sequence[str] = (),
+) -> Dataset:
     """Split samples at random, but the same way each time.
 
     Both parts have the same share of each class. The samples come back shuffled, because the order
@@ -97,6 +120,7 @@ def split_off_test(images: NDArray[Any], labels: NDArray[np.int64] | None, n_tes
     labels : ndarray of int, shape (N,), or None
     n_test : int
         Number of test samples.
+    class_names : sequence of str, optional
     """
     import numpy as np
     from sklearn.model_selection import train_test_split
@@ -109,4 +133,5 @@ def split_off_test(images: NDArray[Any], labels: NDArray[np.int64] | None, n_tes
     )
     if labels is None:
         return Dataset(Split(images[train], None), Split(images[test], None))
-    return Dataset(Split(images[train], labels[train]), Split(images[test], labels[test]))
+    parts = [Split(images[rows], labels[rows]) for rows in (train, test)]
+    return Dataset(parts[0], parts[1], class_names)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +14,14 @@ from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.disk.layout import CLASS_NAMES, DATA_LIST
 
 
-def prepare(name: str, npz: str | None, folder: Path, made_from: str = "") -> str:
+def prepare(name: str, source: Mapping[str, Any] | None, folder: Path, made_from: str = "") -> str:
     """Write ``{train,test}-images.npy``, ``{train,test}-labels.npy`` and ``classes.json``.
 
     Parameters
     ----------
     name : str
-    npz : str or None
-        Path of the user's own file.
+    source : mapping or None
+        The user's own data, as for `gmvae.bench.data.load`.
     folder : Path
     made_from : str
         Key of what the data set is made from, for the list of checksums.
@@ -29,7 +31,7 @@ def prepare(name: str, npz: str | None, folder: Path, made_from: str = "") -> st
     str
         One line about the data set.
     """
-    data = datasets.load(name, npz)
+    data = datasets.load(name, source)
     products: list[Path] = []
     for split_name, split in (("train", data.train), ("test", data.test)):
         files.write_array(folder / f"{split_name}-images.npy", split.images)

@@ -27,14 +27,16 @@ MAX_VALUES = 100_000
 MAX_DEPTH = 20
 MAX_RUNS = 100_000
 MAX_PROBLEMS = 20
+OPTIONS = {"label": ("csv",), "resize": ("images",), "test": ("csv", "images")}
+"""Options of a user's own data that some kinds alone have."""
 
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A data set of the config: its name, and for a user's own data the path of its .npz."""
+    """A data set of the config: its name, and for a user's own data where and what they are."""
 
     name: str
-    npz: str | None = None
+    source: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
         names = [spec["name"] for spec in values["datasets"]]
         for_all = {"datasets": names, "seeds": values["seeds"]}
         read = {
-            "datasets": tuple(DatasetSpec(**spec) for spec in values["datasets"]),
+            "datasets": tuple(_resolved_dataset(spec) for spec in values["datasets"]),
             "seeds": tuple(values["seeds"]),
             "methods": tuple(_method({**for_all, **spec}) for spec in values["methods"]),
         }
@@ -107,7 +109,8 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
             raise ConfigError(f"data set {shortened(spec.name)} is given twice; remove one of them")
         specs[spec.name] = spec
     for_all = {"datasets": list(specs), "seeds": raw["seeds"]}
-    methods = tuple(_method({**for_all, **entry}) for entry in raw["methods"])
+    entries = [one for entry in raw["methods"] for one in _by_dataset({**for_all, **entry})]
+    methods = tuple(map(_method, entries))
     for name in (name for entry in methods for name in entry.datasets):
         if name not in specs:
             specs[name] = _dataset(name, "methods[].datasets", for_all["datasets"])
@@ -281,23 +284,60 @@ def _dataset(
     if not isinstance(raw, str):
         if raw["name"] in datasets.available():
             raise ConfigError(
-                f"datasets: {raw['name']!r} is a data set of the package; give your .npz another "
-                "name"
+                f"datasets: {raw['name']!r} is a data set of the package; give your own "
+                "another name"
             )
-        if not os.path.isfile(raw["npz"]):
-            raise ConfigError(
-                f"datasets: {cut(raw['name'])}: {cut(raw['npz'])} does not exist; "
-                "give the path of an .npz file"
-            )
-        return DatasetSpec(raw["name"], raw["npz"])
+        _check_source(raw)
+        return DatasetSpec(raw["name"], {key: raw[key] for key in raw if key != "name"})
     if raw not in datasets.available():
         names = list(dict.fromkeys([*declared, *datasets.available()]))
         raise ConfigError(
             f"{place}: unknown data set {shortened(raw)}{did_you_mean(raw, names)}; "
             f"choose from {', '.join(map(cut, names))}, "
-            "or give your own under datasets as {name: ..., npz: path}"
+            "or give your own under datasets, like {name: mine, csv: path}"
         )
     return DatasetSpec(raw)
+
+
+def _check_source(raw: Mapping[str, Any]) -> None:
+    """Refuse an entry without exactly one kind of data, or with paths and options that do not fit.
+
+    Whether the content can be used is found out when the data are prepared.
+    """
+    place = f"datasets: {cut(raw['name'])}"
+    kinds = [kind for kind in datasets.KINDS if kind in raw]
+    if len(kinds) != 1:
+        raise ConfigError(
+            f"{place}: give one of {', '.join(datasets.KINDS)}, with a path; found "
+            f"{', '.join(kinds) or 'none'}"
+        )
+    for option, kind in OPTIONS.items():
+        if option in raw and kinds[0] not in kind:
+            raise ConfigError(f"{place}: {option!r} is for {' and '.join(kind)} only; remove it")
+    is_folder = kinds[0] in ("images", "idx")
+    for path in (raw[key] for key in (kinds[0], "test") if key in raw):
+        if not (os.path.isdir(path) if is_folder else os.path.isfile(path)):
+            what = "a folder" if is_folder else f"a .{kinds[0]} file"
+            raise ConfigError(f"{place}: {cut(path)} does not exist; give the path of {what}")
+
+
+def _resolved_dataset(spec: Mapping[str, Any]) -> DatasetSpec:
+    """A data set as in ``config.json``; before 0.7.0 there was ``npz`` in place of ``source``."""
+    source = spec.get("source") or (spec.get("npz") and {"npz": spec["npz"]})
+    return DatasetSpec(spec["name"], source or None)
+
+
+def _by_dataset(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """An entry whose K is given by data set as one entry for each data set."""
+    if not isinstance(entry.get("K"), Mapping):
+        return [entry]
+    for name in entry["datasets"]:
+        if name not in entry["K"]:
+            raise ConfigError(
+                f"methods[] ({cut(entry['name'])}).K: has no list for the data set {cut(name)}; it "
+                f"has: {', '.join(map(cut, entry['K']))}"
+            )
+    return [{**entry, "datasets": [name], "K": entry["K"][name]} for name in entry["datasets"]]
 
 
 def _method(raw: Mapping[str, Any]) -> MethodSpec:

@@ -121,7 +121,9 @@ def _explain(error: jsonschema.ValidationError, whole: str) -> list[str]:
             return [
                 f"{place}: should be {LIMITS[error.validator]} {error.validator_value}; {found}"
             ]
-        case "minItems" | "minLength":
+        case "minItems" | "maxItems" if schema.get("maxItems"):
+            return [f"{place}: should be a list of {schema['maxItems']} values; {found}"]
+        case "minItems" | "minLength" | "minProperties":
             return [f"{place}: is empty; give at least one value"]
         case "uniqueItems":
             return [f"{place}: holds a value twice; {found}"]

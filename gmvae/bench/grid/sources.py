@@ -12,11 +12,13 @@ import ast
 import hashlib
 import io
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
+from typing import Any
 
+from gmvae.bench.data import KINDS
 from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import key_of
 from gmvae.bench.disk.errors import ConfigError
@@ -179,16 +181,30 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
     return resolve_name("." * node.level + (node.module or ""), package)
 
 
-def data_key(name: str, npz: str | None) -> str:
-    """Key of what the arrays of a data set are made from: its code, and the user's file.
+def data_key(name: str, source: Mapping[str, Any] | None) -> str:
+    """Key of what the arrays of a data set are made from: its code, and the user's files.
 
     Parameters
     ----------
     name : str
-    npz : str or None
-        Path of the user's own file; a missing one counts as empty.
+    source : mapping or None
+        The user's own data, as for `gmvae.bench.data.load`; a missing file counts as empty.
     """
-    if npz is None:
+    if source is None:
         return key_of(name=name, code=source_checksum(f"gmvae.bench.data.{name}"))
-    content = files.sha256(npz) if Path(npz).is_file() else ""
-    return key_of(name=name, code=source_checksum("gmvae.bench.data.readers.npz"), npz=content)
+    kind = next(kind for kind in KINDS if kind in source)
+    modules = (f"gmvae.bench.data.readers.{module}" for module in (KINDS[kind], "scaling"))
+    options = {key: value for key, value in source.items() if key not in (kind, "test")}
+    content = [_content(Path(source[key])) for key in (kind, "test") if key in source]
+    return key_of(name=name, code=source_checksum(*modules), options=options, content=content)
+
+
+def _content(path: Path) -> Any:
+    """Checksum of a file, or of each file below a folder."""
+    if path.is_dir():
+        return {
+            str(one.relative_to(path)): files.sha256(one)
+            for one in sorted(path.rglob("*"))
+            if one.is_file()
+        }
+    return files.sha256(path) if path.is_file() else ""

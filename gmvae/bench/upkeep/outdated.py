@@ -139,7 +139,7 @@ def _reason_of_data(spec: DatasetSpec, found: Outdated) -> str | None:
         return "the data are damaged"
     if lost := incomplete(manifest, DATA_PRODUCTS):
         return f"{lost[0].name} is missing"
-    changed = read_key(manifest) != data_key(spec.name, spec.npz)
+    changed = read_key(manifest) != data_key(spec.name, spec.source)
     return "the source of the data has changed" if changed else None
 
 

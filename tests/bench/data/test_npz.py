@@ -40,12 +40,12 @@ def test_npz_of_a_user(tmp_path, names):
     images = random.random((50, 4, 3))
     labels = np.array(["cat", "dog"])[np.arange(50) % 2]
     path = save(tmp_path / "mine.npz", **{names[0]: images, names[1]: labels})
-    data = datasets.load("mine", npz=path)
+    data = datasets.load("mine", {"npz": path})
     assert data.train.images.shape == (40, 4, 3)
     assert data.train.images.dtype == np.float32
     assert list(np.bincount(data.test.labels)) == [5, 5]
     assert list(data.class_names) == ["cat", "dog"]
-    unlabelled = datasets.load("mine", npz=save(tmp_path / "b.npz", X=images))
+    unlabelled = datasets.load("mine", {"npz": save(tmp_path / "b.npz", X=images)})
     assert unlabelled.train.labels is None
     assert list(unlabelled.class_names) == []
 
@@ -58,7 +58,7 @@ def test_npz_with_its_own_test_split(tmp_path):
         X_test=np.ones((10, 2)),
         y_test=np.full(10, 7),
     )
-    data = datasets.load("mine", npz=path)
+    data = datasets.load("mine", {"npz": path})
     assert len(data.train.images) == 20
     assert list(data.class_names) == ["5", "7"]
     assert set(data.test.labels) == {1}
@@ -122,7 +122,7 @@ def test_npz_with_its_own_test_split(tmp_path):
 def test_npz_that_cannot_be_used(tmp_path, arrays, message):
     path = save(tmp_path / "mine.npz", **arrays)
     with pytest.raises(DataError, match=message) as caught:
-        datasets.load("mine", npz=path)
+        datasets.load("mine", {"npz": path})
     assert str(path) in str(caught.value)
 
 
@@ -165,7 +165,7 @@ GOOD = npy((20, 2), body=bytes(160))
 def test_npz_whose_header_is_not_true(tmp_path, content, message, method):
     path = pack(tmp_path / "mine.npz", ("X.npy", content), method=method)
     with memory_below(1 << 20), pytest.raises(DataError, match=message) as caught:
-        datasets.load("mine", npz=path)
+        datasets.load("mine", {"npz": path})
     assert str(path) in str(caught.value)
 
 
@@ -174,14 +174,14 @@ def test_npz_that_inflates_to_more_than_it_declares_or_has_room_for(tmp_path):
     path = pack(tmp_path / "mine.npz", ("X.npy", bomb), method=zipfile.ZIP_DEFLATED)
     del bomb
     with memory_below(1 << 20), pytest.raises(DataError, match=r"declares 160 bytes.*67,1\d\d"):
-        datasets.load("mine", npz=path)
+        datasets.load("mine", {"npz": path})
     # Header and directory agree on half a gigabyte that the file cannot hold.
     path = pack(tmp_path / "b.npz", ("X.npy", npy((1 << 26, 2))))
     size = len(npy((1 << 26, 2)))
     forged = path.read_bytes().replace(struct.pack("<I", size), struct.pack("<I", size + (1 << 29)))
     path.write_bytes(forged)
     with memory_below(1 << 20), pytest.raises(DataError, match="damaged: its header declares"):
-        datasets.load("mine", npz=path)
+        datasets.load("mine", {"npz": path})
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_damaged_npz(tmp_path, damage, message):
     path = pack(tmp_path / "mine.npz", ("X.npy", GOOD))
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(DataError, match=message) as caught:
-        datasets.load("mine", npz=path)
+        datasets.load("mine", {"npz": path})
     assert str(path) in str(caught.value)
 
 
@@ -214,7 +214,7 @@ def flag(content, offset, value):
 def test_npz_with_two_arrays_of_one_name(tmp_path):
     path = pack(tmp_path / "mine.npz", ("X.npy", GOOD), ("X", GOOD))
     with pytest.raises(DataError, match="holds 'X' twice; write it with"):
-        datasets.load("mine", npz=path)
+        datasets.load("mine", {"npz": path})
 
 
 @pytest.mark.parametrize("save_as", [np.savez, np.savez_compressed])
@@ -227,7 +227,7 @@ def test_npz_in_every_form_that_numpy_writes(tmp_path, save_as, dtype, order):
     labels = np.arange(30, dtype=">i2") % 2
     test = {"images_test": images, "labels_test": labels}
     save_as(tmp_path / "mine.npz", images=images, labels=labels, **test)
-    data = datasets.load("mine", npz=tmp_path / "mine.npz")
+    data = datasets.load("mine", {"npz": tmp_path / "mine.npz"})
     np.testing.assert_array_equal(data.train.images, images.astype(data.train.images.dtype))
     assert data.test.images.dtype == (np.uint8 if dtype == "u1" else np.float32)
     np.testing.assert_array_equal(data.train.labels, labels)
@@ -238,16 +238,16 @@ def test_npz_takes_no_more_than_twice_the_memory_of_its_arrays(tmp_path, dtype):
     images = np.random.default_rng(0).random((4000, 784)) * (255 if dtype == "u1" else 1)
     images = images.astype(dtype)
     path = save(tmp_path / "mine.npz", X=images, y=np.arange(4000) % 10)
-    datasets.load("mine", npz=path)  # imports scikit-learn
+    datasets.load("mine", {"npz": path})  # imports scikit-learn
     declared = images.size * max(4, images.itemsize) if dtype != "u1" else images.size
     with memory_below(2 * declared + (1 << 20)):
-        datasets.load("mine", npz=path)
+        datasets.load("mine", {"npz": path})
 
 
 def test_real_vectors_are_any_finite_values_and_other_arrays_are_not_read(tmp_path):
     vectors = np.random.default_rng(0).standard_normal((30, 3)) * 100
     path = save(tmp_path / "mine.npz", X=vectors, X_test=vectors, other=np.array([{}]))
-    data = datasets.load("mine", npz=path)
+    data = datasets.load("mine", {"npz": path})
     np.testing.assert_array_equal(data.train.images, vectors.astype(np.float32))
 
 
@@ -255,11 +255,11 @@ def test_labels_that_are_no_characters(tmp_path):
     labels = np.full(20, 0x110000, np.uint32).view("<U1")
     path = save(tmp_path / "mine.npz", X=np.zeros((20, 2)), y=labels)
     with pytest.raises(DataError, match="the labels hold text that is not Unicode; write"):
-        datasets.load("mine", npz=path)
+        datasets.load("mine", {"npz": path})
 
 
 def test_npz_that_is_not_there(tmp_path):
     for path in (tmp_path / "no.npz", tmp_path, tmp_path / ("a" * 5000)):
         message = rf"{re.escape(str(path))} does not exist; give the path of an \.npz file"
         with pytest.raises(DataError, match=message):
-            datasets.load("mine", npz=path)
+            datasets.load("mine", {"npz": path})

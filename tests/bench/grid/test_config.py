@@ -78,14 +78,17 @@ def test_small_configs_keep_to_their_folders():
         (method(parameters={"epochs": 0}), "epochs must be an integer of at least 1, got 0"),
         (method(parameters={"w_dim": float("inf")}), "w_dim: should be finite; found inf"),
         (method(K=[]), "methods[0].K: is empty; give at least one value"),
-        (method(K=10), "methods[0].K: should be a list in square brackets; found 10"),
+        (
+            method(K=10),
+            "K: should be a list in square brackets or keys with values; found 10",
+        ),
         (method(K=["ten"]), "methods[0].K[0]: should be a whole number; found 'ten'"),
         (changed(seeds=[1, 1]), "seeds: holds a value twice; found [1, 1]"),
         (changed(seeds=[True]), "seeds[0]: should be a whole number; found True"),
         (changed(precision="float16"), "precision: should be one of float32, bfloat16; found"),
         (changed(datasets=["mnits"]), "unknown data set 'mnits' (did you mean 'mnist'?)"),
         (changed(datasets=["digits", "digits"]), "datasets: holds a value twice"),
-        (changed(datasets=[{"name": "mnist", "npz": "x"}]), "give your .npz another name"),
+        (changed(datasets=[{"name": "mnist", "npz": "x"}]), "give your own another name"),
         (changed(datasets=[{"name": "a", "npz": "x.npz"}]), "a: x.npz does not exist; give the"),
         ({"seeds": [0], "datasets": ["digits"]}, "methods: is missing (what is run"),
         (method(name="gmvea"), "unknown method 'gmvea' (did you mean 'gmvae'?); choose from"),
@@ -158,6 +161,46 @@ def test_refusals_name_the_culprit_and_the_remedy(raw, expected):
 def test_all_problems_are_told_at_once():
     message = refusal(changed(seedz=1, methods=[{"name": "gmvae", "K": [0]}], seeds=[]))
     assert all(place in message for place in ("seedz", "methods[0].K[0]", "seeds: is empty"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, "a: give one of npz, csv, images, idx, with a path; found none"),
+        ({"npz": __file__, "csv": __file__}, "a: give one of npz, csv, images, idx"),
+        ({"csv": "no.csv"}, "a: no.csv does not exist; give the path of a .csv file"),
+        ({"csv": __file__, "test": "no.csv"}, "a: no.csv does not exist"),
+        ({"images": __file__}, "does not exist; give the path of a folder"),
+        ({"npz": __file__, "label": "x"}, "a: 'label' is for csv only; remove it"),
+        ({"idx": str(ROOT), "test": __file__}, "a: 'test' is for csv and images only; remove it"),
+        ({"csv": __file__, "scale": "log"}, "scale: should be one of none, standard, minmax"),
+        ({"images": str(ROOT), "resize": [28]}, "resize: should be a list of 2 values; found [28]"),
+    ],
+)
+def test_own_data_are_of_one_kind_with_options_of_that_kind(entry, expected):
+    assert expected in refusal(changed(datasets=[{"name": "a", **entry}]))
+
+
+def test_number_of_clusters_by_data_set():
+    own = {"name": "mine", "csv": __file__}
+    per_data = {"digits": [10, 12], "mine": [3]}
+    raw = changed(datasets=["digits", own], methods=[{"name": "kmeans", "K": per_data}])
+    runs = make_runs(parse_config(raw))
+    assert {(run.dataset, run.K) for run in runs} == {("digits", 10), ("digits", 12), ("mine", 3)}
+    per_data.pop("mine")
+    assert "K: has no list for the data set mine; it has: digits" in refusal(raw)
+    raw["methods"][0]["datasets"] = ["digits"]
+    assert len(make_runs(parse_config(raw))) == 4
+
+
+def test_resolved_configs_are_read_again_and_those_of_earlier_versions():
+    raw = changed(datasets=[{"name": "mine", "csv": __file__, "label": "x"}])
+    config = parse_config(raw)
+    again = json.loads(json.dumps(dataclasses.asdict(config)))
+    assert config_from_dict(again) == config
+    again["datasets"] = [{"name": "mine", "npz": "x.npz"}, {"name": "digits", "npz": None}]
+    own, digits = config_from_dict(again).datasets
+    assert (own.source, digits.source) == ({"npz": "x.npz"}, None)
 
 
 def test_one_name_for_two_files():

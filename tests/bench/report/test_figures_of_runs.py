@@ -101,7 +101,7 @@ def test_names_of_classes_are_kept(source, tmp_path):
     assert source.class_names("digits") == list("0123456789")
     labels = np.array(["disc", "square"])[np.arange(40) % 2]
     np.savez(tmp_path / "mine.npz", X=np.random.default_rng(0).random((40, 3)), y=labels)
-    prepare("mine", str(tmp_path / "mine.npz"), tmp_path / "data/mine")
+    prepare("mine", {"npz": str(tmp_path / "mine.npz")}, tmp_path / "data/mine")
     mine = Source(tmp_path, tmp_path, tmp_path / "data")
     assert mine.class_names("mine") == ["disc", "square"]
 

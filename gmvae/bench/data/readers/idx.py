@@ -116,6 +116,56 @@ def load_idx_dataset(source: IdxSource) -> Dataset:
     )
 
 
+def read_idx_folder(folder: Path) -> Dataset:
+    """Read four files of a user, named as those of MNIST or EMNIST, packed or not.
+
+    Raises
+    ------
+    DataError
+        If there is not exactly one file of each kind, or they do not fit one another.
+    """
+    (images, labels), (test_images, test_labels) = (_own_part(folder, p) for p in ("train", "t10k"))
+    if images.shape[1:] != test_images.shape[1:]:
+        raise DataError(
+            f"{folder}: images of both splits should have the same size, but have "
+            f"{images.shape[1:]} and {test_images.shape[1:]}"
+        )
+    # EMNIST counts its letters from 1.
+    values, codes = np.unique(np.concatenate([labels, test_labels]), return_inverse=True)
+    codes, n_train = codes.astype(np.int64), len(images)
+    names = [str(value) for value in values]
+    return Dataset(Split(images, codes[:n_train]), Split(test_images, codes[n_train:]), names)
+
+
+def _own_part(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    images, labels = (
+        read_idx(_only(folder, part, kind)) for kind in ("images-idx3", "labels-idx1")
+    )
+    if images.ndim != 3 or labels.shape != images.shape[:1]:
+        raise DataError(
+            f"{folder}: images and labels of {part!r} do not belong together: shapes "
+            f"{images.shape} and {labels.shape}; replace both files"
+        )
+    return images, labels
+
+
+def _only(folder: Path, part: str, kind: str) -> Path:
+    """The file of a part (``t10k`` may be called ``test``) and a kind."""
+    alternatives = (part, "test") if part == "t10k" else (part,)
+    stems = (
+        f"*{one}-{what}-ubyte" for one in alternatives for what in (kind, kind.replace("-", "."))
+    )
+    names = [f"{stem}{ending}" for stem in stems for ending in ("", ".gz")]
+    found = sorted({path for name in names for path in folder.glob(name)})
+    if len(found) != 1:
+        listed = ", ".join(path.name for path in found) or "none"
+        raise DataError(
+            f"{folder} should hold one file like {part}-{kind}-ubyte.gz, packed or not, but has "
+            f"{listed}"
+        )
+    return found[0]
+
+
 def _read_split(
     source: IdxSource, folder: Path | None, images_file: IdxFile, labels_file: IdxFile
 ) -> Split:

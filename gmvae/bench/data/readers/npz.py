@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,7 @@ def read_npz(path: Path) -> Dataset:
         samples = _read_images(archive, images)
         if test_images is None:
             n_test = max(1, round(TEST_SHARE * len(samples)))
-            return replace(split_off_test(samples, codes, n_test), class_names=names)
+            return split_off_test(samples, codes, n_test, names)
         test_samples = _read_images(archive, test_images)
     return Dataset(Split(samples, codes), Split(test_samples, test_codes), names)
 

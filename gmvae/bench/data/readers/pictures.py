@@ -1,0 +1,111 @@
+"""A user's own images: a folder with a folder of PNG or JPEG files for each class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from gmvae.bench.data import Dataset, Split, split_off_test
+from gmvae.bench.disk.errors import DataError
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+MIN_SAMPLES = 10
+TEST_SHARE = 0.2
+GREY_MODES = ("1", "L", "I", "I;16", "LA")
+
+
+def read_folder(path: Path, resize: Sequence[int] | None, test: Path | None) -> Dataset:
+    """Read the images below a folder.
+
+    Parameters
+    ----------
+    path : Path
+        Holds one folder per class, or images alone, which then have no labels.
+    resize : sequence of int, or None
+        Height and width that every image is brought to; without it, all must have the same size.
+    test : Path or None
+        Folder of the test split; without it, a fifth of the images is split off.
+
+    Returns
+    -------
+    Dataset
+        uint8, shape (N, height, width) if all images are grey, else (N, height, width, 3).
+
+    Raises
+    ------
+    DataError
+        If there are too few images, a file is damaged, or sizes or classes differ.
+    """
+    parts = [_listed(one) for one in (path, test) if one is not None]
+    names = sorted({name for part in parts for name, _ in part if name})
+    if len(parts) > 1 and {bool(part[0][0]) for part in parts} == {True, False}:
+        raise DataError(f"{path} and {test}: only one of the two has folders of classes")
+    files = [file for part in parts for _, file in part]
+    images = _read_all(files, resize)
+    codes = np.array([names.index(name) if name else 0 for part in parts for name, _ in part])
+    if len(names) == 1:
+        raise DataError(
+            f"{path} has the folder of one class, {names[0]!r}, but scores compare clusters with "
+            "classes; put the images into the folder itself if they have no classes"
+        )
+    labels = codes.astype(np.int64) if names else None
+    if len(parts) == 1:
+        n_test = max(1, round(TEST_SHARE * len(images)))
+        return split_off_test(images, labels, n_test, names)
+    train, test_part = (
+        Split(images[rows], None if labels is None else labels[rows])
+        for rows in (slice(len(parts[0])), slice(len(parts[0]), None))
+    )
+    return Dataset(train, test_part, names)
+
+
+def _listed(folder: Path) -> list[tuple[str, Path]]:
+    """Class, which is empty without folders, and file of each image."""
+    found = [
+        (path.parent.name if path.parent != folder else "", path)
+        for path in sorted([*folder.glob("*"), *folder.glob("*/*")])
+        if path.suffix.lower() in ENDINGS
+    ]
+    if len(found) < MIN_SAMPLES:
+        raise DataError(
+            f"{folder} should hold at least {MIN_SAMPLES} images ({', '.join(ENDINGS)}), in one "
+            f"folder per class or without folders, but has {len(found)}"
+        )
+    if len({bool(name) for name, _ in found}) > 1:
+        raise DataError(f"{folder} has images both in folders of classes and beside them")
+    return found
+
+
+def _read_all(files: Sequence[Path], resize: Sequence[int] | None) -> NDArray[np.uint8]:
+    opened = [_read(file, resize) for file in files]
+    is_grey = all(image.mode == "L" for image in opened)
+    arrays = [np.asarray(image if is_grey else image.convert("RGB")) for image in opened]
+    shapes: Counter[tuple[int, ...]] = Counter(array.shape for array in arrays)
+    if len(shapes) > 1:
+        usual = shapes.most_common(1)[0][0]
+        odd = next(i for i, array in enumerate(arrays) if array.shape != usual)
+        raise DataError(
+            f"all images should have the same size, but {files[odd]} has "
+            f"{_size(arrays[odd].shape)} pixels and most have {_size(usual)}; give 'resize: "
+            "[height, width]'"
+        )
+    return np.stack(arrays)
+
+
+def _read(file: Path, resize: Sequence[int] | None) -> Image.Image:
+    try:
+        with Image.open(file) as image:
+            whole: Any = image.convert("L" if image.mode in GREY_MODES else "RGB")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} cannot be read as an image ({error}); replace it") from error
+    return whole if resize is None else whole.resize((resize[1], resize[0]), Image.Resampling.BOX)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]}x{shape[1]}"

@@ -1,0 +1,113 @@
+"""A user's own table of numbers in a .csv file, whose first line names the columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gmvae.bench.data import Dataset, Split, split_off_test
+from gmvae.bench.disk.errors import DataError, did_you_mean
+
+MIN_SAMPLES = 10
+TEST_SHARE = 0.2
+SHOWN = 5
+
+
+def read_csv(path: Path, label: str | None, test: Path | None) -> Dataset:
+    """Read a table whose columns are numbers, except for that of the labels.
+
+    Parameters
+    ----------
+    path : Path
+    label : str or None
+        Name of the column with the classes, as numbers or text.
+    test : Path or None
+        Table of the test split, with the same columns; without it, a fifth of the rows is split
+        off.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or a column is missing or holds anything but finite numbers.
+    """
+    frames = [_read(one, label) for one in (path, test) if one is not None]
+    if len(frames) > 1 and list(frames[0]) != list(frames[1]):
+        raise DataError(
+            f"{test} should have the columns of {path}, {_listed(frames[0])}, but has "
+            f"{_listed(frames[1])}"
+        )
+    samples = [_numbers(frame.drop(columns=label or []), path) for frame in frames]
+    codes: list[NDArray[np.int64] | None] = [None] * len(frames)
+    names: list[str] = []
+    if label is not None:
+        *codes, names = _classes([frame[label] for frame in frames], path)
+    if len(frames) == 1:
+        n_test = max(1, round(TEST_SHARE * len(samples[0])))
+        return split_off_test(samples[0], codes[0], n_test, names)
+    return Dataset(Split(samples[0], codes[0]), Split(samples[1], codes[1]), names)
+
+
+def _read(path: Path, label: str | None) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path, skipinitialspace=True)
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise DataError(f"{path} cannot be read as a table: {error}") from error
+    if len(frame) < MIN_SAMPLES:
+        raise DataError(
+            f"{path} should have a line with the names of the columns and at least {MIN_SAMPLES} "
+            f"rows, but has {len(frame)} rows"
+        )
+    if label is not None and label not in frame:
+        raise DataError(
+            f"{path} has no column {label!r}{did_you_mean(label, list(frame))}; its columns are "
+            f"{_listed(frame)}"
+        )
+    if label is not None and frame[label].isna().any():
+        row = int(frame[label].isna().to_numpy().argmax())
+        raise DataError(f"{path}: the label in line {row + 2} is missing; fill it in or remove it")
+    return frame
+
+
+def _classes(columns: list[pd.Series], path: Path) -> list[Any]:
+    """Codes from 0 of each column, shape (N,), and at the end the names of the classes."""
+    values = pd.concat(columns)
+    codes, classes = pd.factorize(values, sort=True)
+    if len(classes) < 2:
+        raise DataError(
+            f"{path}: all labels are {classes[0]!r}, but scores compare clusters with classes; "
+            "leave 'label' out if there are none"
+        )
+    ends = np.cumsum([len(column) for column in columns])[:-1]
+    return [*np.split(codes.astype(np.int64), ends), [str(one) for one in classes]]
+
+
+def _numbers(frame: pd.DataFrame, path: Path) -> NDArray[np.float32]:
+    text = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
+    if text:
+        example = frame[text[0]].dropna().astype(str).iloc[:1].tolist()
+        raise DataError(
+            f"{path}: all columns but that of the labels should hold numbers, but "
+            f"{_listed(frame[text])} do not (in {text[0]!r}, for example, {example}); name the "
+            "column of the classes by 'label', and remove or encode the others"
+        )
+    if not len(frame.columns):
+        raise DataError(f"{path} has no column besides that of the labels")
+    with np.errstate(over="ignore"):
+        numbers = frame.to_numpy(dtype=np.float32)
+    if not np.isfinite(numbers).all():
+        row, column = np.argwhere(~np.isfinite(numbers))[0]
+        raise DataError(
+            f"{path}: the value in line {row + 2}, column {frame.columns[column]!r}, is missing or "
+            "not finite; remove or fill such rows"
+        )
+    return numbers
+
+
+def _listed(frame: pd.DataFrame) -> str:
+    names = [repr(name) for name in frame.columns[:SHOWN]]
+    more = f" and {len(frame.columns) - SHOWN} more" if len(frame.columns) > SHOWN else ""
+    return f"{', '.join(names)}{more}"
