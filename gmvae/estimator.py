@@ -14,7 +14,7 @@ from torch import Tensor
 from gmvae.clusterer import together
 from gmvae.clusterer.base import OnEpoch
 from gmvae.clusterer.generative import GenerativeClusterer
-from gmvae.clusterer.parameters import Count, Criterion, NonNegative, Objective
+from gmvae.clusterer.parameters import Count, CriterionOrAuto, NonNegative, Objective
 from gmvae.model.gmvae import GMVAEModel
 from gmvae.model.objective import GMVAEObjective
 from gmvae.training.checkpoints import Checkpoints
@@ -67,11 +67,12 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         Course of the learning rate; "cosine" lowers it to zero over the training.
     n_init : int, default=1
         Number of trainings from different random numbers, of which one is kept.
-    select_by : {"elbo", "conditional_prior", "agreement"}, default="elbo"
+    select_by : {"auto", "elbo", "conditional_prior", "agreement"}, default="auto"
         What decides among them, without labels: the highest training ELBO, or the lowest
         conditional prior, a term of the objective (both means of the last epoch); or the highest
         mean adjusted Rand index with the other trainings, on at most 10,000 training samples. The
-        last needs three trainings or more.
+        last needs three trainings or more. "auto" is the conditional prior for pixels and the ELBO
+        for real vectors, as studies 1 and 5 of ``docs/method.md`` decided.
     init_epochs : int or list of int, optional
         Epochs after which they are compared, so only the best is trained to the end; by default,
         all are. After several comparisons, such as ``[2, 4]``, their number has fallen by the same
@@ -102,6 +103,8 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         The trained networks.
     epochs_ : int
         Number of epochs of a full training.
+    select_by_ : str
+        Criterion by which restarts were chosen.
     best_init_ : int
         Number, from 0, of the training that was kept; during a fit, of the one under way.
     observation_ : str
@@ -133,7 +136,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     objective: Objective = "paper"
     z_prior_threshold: NonNegative = 0.5
     z_prior_warmup_epochs: NonNegative = 0
-    select_by: Criterion = "elbo"
+    select_by: CriterionOrAuto = "auto"  # type: ignore[assignment]
 
     @classmethod
     def fit_together(
@@ -210,6 +213,13 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
             n_clusters=self.n_clusters,
             observation=self.observation_,
         )
+
+    def _start(self, Y: ArrayLike) -> Tensor:
+        samples = super()._start(Y)
+        if self.select_by == "auto":
+            is_real = self.observation_ == "gaussian"
+            self.select_by_ = "elbo" if is_real else "conditional_prior"
+        return samples
 
     def _objective(self) -> GMVAEObjective:
         return GMVAEObjective(

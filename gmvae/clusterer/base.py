@@ -71,8 +71,8 @@ device, verbose
     model_ : Module
     labels_ : ndarray of int, shape (n_samples,)
         Clusters of the training samples.
-    epochs_ : int
-        Number of epochs of the phase in which clusters are trained.
+    epochs_, select_by_
+        As for `gmvae.GMVAE`.
     history_ : dict of str to ndarray, shape (epochs,)
         Epoch means, phase after phase; NaN where a phase has no such value.
     records_ : list of dict of str to ndarray
@@ -182,6 +182,7 @@ device, verbose
         samples = fitting_samples(self, Y).to(resolve_device(self.device))
         enough = enough_epochs(self.epochs_for_many, len(samples), self.batch_size)
         self.epochs_ = self.epochs or enough
+        self.select_by_ = self.select_by
         return samples
 
     def _restarts(
@@ -217,7 +218,7 @@ device, verbose
     def _ranked(
         self, candidates: Sequence[Any], everyone: Sequence[Any], samples: Tensor
     ) -> list[Any]:
-        return ranked(candidates, everyone, self.select_by, samples)
+        return ranked(candidates, everyone, self.select_by_, samples)
 
     def _keep_best(
         self, restarts: Sequence[Restart], samples: Tensor, on_epoch: OnEpoch | None

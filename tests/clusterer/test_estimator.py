@@ -115,7 +115,7 @@ def test_restarts_keep_the_best_training_elbo(pixels):
     parameters = {**FAST, "epochs": 1}
     random = np.random.RandomState(0)
     seeds = [int(random.randint(np.iinfo(np.int32).max)) for _ in range(3)]
-    best = GMVAE(**parameters, n_init=3).fit(pixels)
+    best = GMVAE(**parameters, n_init=3, select_by="elbo").fit(pixels)
     single = {}
     for number, seed in enumerate(seeds):
         one = GMVAE(**parameters, n_init=number + 1)
@@ -130,7 +130,7 @@ def test_restarts_keep_the_best_training_elbo(pixels):
 
 
 def test_restarts_compared_early_train_only_the_best_to_the_end(pixels):
-    parameters = {**FAST, "epochs": 4, "n_init": 3}
+    parameters = {**FAST, "epochs": 4, "n_init": 3, "select_by": "elbo"}
     epochs = []
     early = GMVAE(**parameters, init_epochs=2).fit(
         pixels, on_epoch=lambda model, epoch: epochs.append((model.best_init_, epoch))
@@ -210,12 +210,11 @@ def trained(method, samples):
 
 def test_restarts_are_compared_in_stages(pixels):
     whole = {}
-    GMVAE(**{**FAST, "epochs": 4, "n_init": 4}).fit(
+    settings = {**FAST, "epochs": 4, "n_init": 4, "select_by": "elbo"}
+    GMVAE(**settings).fit(
         pixels, on_epoch=lambda m, e: whole.update({(m.best_init_, e): m.history_["elbo"][-1]})
     )
-    method, numbers = trained(
-        GMVAE(**{**FAST, "epochs": 4, "n_init": 4}, init_epochs=[1, 2]), pixels
-    )
+    method, numbers = trained(GMVAE(**settings, init_epochs=[1, 2]), pixels)
     two = sorted(range(4), key=lambda n: -whole[n, 1])[:2]
     one = max(two, key=lambda n: whole[n, 2])
     assert numbers == [0, 1, 2, 3, *two, one, one]
@@ -228,8 +227,19 @@ def test_restarts_are_chosen_by_the_lowest_conditional_prior(pixels):
         pixels,
         on_epoch=lambda m, e: ends.update({m.best_init_: m.history_["conditional_prior"][-1]}),
     )
-    chosen = GMVAE(**FAST, n_init=3, select_by="conditional_prior").fit(pixels)
+    chosen = GMVAE(**FAST, n_init=3).fit(pixels)
+    assert chosen.select_by_ == "conditional_prior", "the default for pixels"
     assert chosen.best_init_ == min(ends, key=ends.get)
+
+
+def test_restarts_on_real_vectors_are_chosen_by_elbo(blobs):
+    ends = {}
+    settings = {**FAST, "n_clusters": 3}
+    chosen = GMVAE(**settings, n_init=3).fit(
+        blobs[0], on_epoch=lambda m, e: ends.update({m.best_init_: m.history_["elbo"][-1]})
+    )
+    assert chosen.select_by_ == "elbo"
+    assert chosen.best_init_ == max(ends, key=ends.get)
 
 
 def test_restarts_are_chosen_by_agreement_with_all_others(blobs):
