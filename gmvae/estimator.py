@@ -78,8 +78,9 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         all are. After several comparisons, such as ``[2, 4]``, their number has fallen by the same
         factor each time: from 9 to 3 to 1.
     init_n_samples_mc : int, optional
-        M until the last of these comparisons; by default, `n_samples_mc`. The expectation of the
-        objective is the same for every M, and a small one makes the comparisons cheap.
+        M until the last of these comparisons, which has to come before the end; by default,
+        `n_samples_mc`. The expectation of the objective is the same for every M, and a small one
+        makes the comparisons cheap. Without restarts it has no effect.
     precision : {"float32", "bfloat16"}, default="float32"
         Precision of matrix products in training; results are always computed in float32.
     device : {"cpu", "cuda", "auto"}, default="cpu"
@@ -110,7 +111,7 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
     observation_ : str
         Family of p(y | x) in use.
     image_shape_ : tuple of int, or None
-        Height, width and channels, if they were given.
+        Height, width and channels; None for flat samples without `image_shape`.
     n_features_in_ : int
         Values per sample.
 
@@ -219,7 +220,16 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
         if self.select_by == "auto":
             is_real = self.observation_ == "gaussian"
             self.select_by_ = "elbo" if is_real else "conditional_prior"
+        if self.init_n_samples_mc and self._compared_until() >= self.epochs_:
+            raise ValueError(
+                f"init_n_samples_mc={self.init_n_samples_mc} needs restarts that are compared "
+                f"before the last of {self.epochs_} epochs: set init_epochs"
+            )
         return samples
+
+    def _compared_until(self) -> int:
+        """Epoch of the last comparison of restarts; 0 without any."""
+        return max((epoch for epoch, _ in self._stages()), default=0)
 
     def _objective(self) -> GMVAEObjective:
         return GMVAEObjective(
@@ -227,8 +237,8 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
             n_samples_mc=self.n_samples_mc,
             z_prior_threshold=self.z_prior_threshold,
             z_prior_warmup_epochs=self.z_prior_warmup_epochs,
-            init_n_samples_mc=self.init_n_samples_mc or self.n_samples_mc,
-            init_epochs=max((epoch for epoch, _ in self._stages()), default=0),
+            init_n_samples_mc=self.init_n_samples_mc if self._compared_until() else None,
+            init_epochs=self._compared_until(),
         )
 
     def transform(self, Y: ArrayLike) -> NDArray[np.floating]:

@@ -98,7 +98,7 @@ def _flat(given: Sequence[int] | None, Y: Any) -> tuple[ImageShape | None, Any]:
             f"Y holds images of shape {tuple(found)} (height, width, channels), but those of "
             f"image_shape={tuple(expected or ())} are expected"
         )
-    return found, np.asarray(Y).reshape(len(Y), -1)
+    return found, np.asarray(Y).reshape(len(Y), math.prod(found))
 
 
 def _tensor(estimator: Any, Y: ArrayLike, *, reset: bool) -> Tensor:

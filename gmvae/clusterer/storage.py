@@ -24,6 +24,8 @@ ATTRIBUTES = (
     "observation_",
     "reads_pixels_",
     "image_shape_",
+    "epochs_",
+    "select_by_",
     "best_init_",
     "seed_",
     "elbo_",
@@ -102,6 +104,8 @@ def load(path: str | Path, class_name: str = "GMVAE") -> StoredGMVAE:
     attributes = json.loads(header["attributes"])
     shape = attributes.get("image_shape_")  # files of 0.6.0 and before have none
     attributes["image_shape_"] = shape and ImageShape(*shape)
+    attributes.setdefault("epochs_", json.loads(header["parameters"]).get("epochs"))
+    attributes.setdefault("select_by_", "elbo")
     return StoredGMVAE(
         parameters=json.loads(header["parameters"]),
         attributes=attributes,

@@ -149,7 +149,7 @@ class GMVAEObjective:
         lambda, in the form "paper" only.
     z_prior_warmup_epochs : float
         Epochs over which the weight of the z-prior rises from 0 to 1, in the form "paper" only.
-    init_n_samples_mc : int
+    init_n_samples_mc : int, optional
         M in the first `init_epochs` epochs. The objective is a mean over the samples, so its
         expectation is the same for every M.
     init_epochs : int
@@ -159,12 +159,12 @@ class GMVAEObjective:
     n_samples_mc: int
     z_prior_threshold: float
     z_prior_warmup_epochs: float
-    init_n_samples_mc: int = 1
+    init_n_samples_mc: int | None = None
     init_epochs: int = 0
 
     def draw_noise(self, network: GMVAEModel, n_rows: int, generator: torch.Generator) -> Noise:
         """Draw the noise of one batch, at least as many samples as are in use at any time."""
-        n_samples = max(self.n_samples_mc, self.init_n_samples_mc)
+        n_samples = max(self.n_samples_mc, self.init_n_samples_mc or 1)
         return network.draw_noise(n_samples, n_rows, generator)
 
     def __call__(
@@ -189,5 +189,6 @@ class GMVAEObjective:
 
     def in_use(self, noise: Noise, progress: float) -> Noise:
         """The noise of the M samples that are in use after `progress` epochs."""
-        n_samples = self.init_n_samples_mc if progress < self.init_epochs else self.n_samples_mc
+        is_early = progress < self.init_epochs
+        n_samples = (is_early and self.init_n_samples_mc) or self.n_samples_mc
         return Noise(noise.x[:n_samples], noise.w[:n_samples])

@@ -157,6 +157,16 @@ def test_few_samples_are_trained_for_more_epochs_unless_a_number_is_given(blobs,
     assert two.epochs_ == len(two.history_["epoch"]) == 30
 
 
+def test_fewer_samples_are_for_comparisons_before_the_end_only(pixels):
+    settings = {**FAST, "epochs": 3, "n_samples_mc": 4, "init_n_samples_mc": 2}
+    with pytest.raises(ValueError, match=r"init_n_samples_mc=2 needs restarts .*set init_epochs"):
+        GMVAE(**settings, n_init=2).fit(pixels)
+    alone = GMVAE(**settings).fit(pixels)
+    plain = GMVAE(**{**settings, "init_n_samples_mc": None}).fit(pixels)
+    np.testing.assert_array_equal(alone.history_["loss"], plain.history_["loss"])
+    GMVAE(**settings, n_init=2, init_epochs=2).fit(pixels)
+
+
 def test_remedies_and_objectives_change_the_training(pixels):
     base = {**FAST, "epochs": 4, "z_prior_threshold": 0.0}
     variants = [
@@ -304,38 +314,3 @@ def test_every_fit_reports_its_phases_restarts_and_epochs(blobs):
     assert reported(WarmGMVAE(**settings, n_init=2)) == [
         (phase, restart, 1, 1) for restart in (0, 1) for phase in ("autoencoder", "training")
     ]
-
-
-COLOURS = np.random.default_rng(3).integers(0, 256, (60, 10, 8, 3)).astype(np.uint8)
-CONV = {"n_clusters": 3, "network": "fast-conv", "epochs": 1, "batch_size": 20, "random_state": 0}
-
-
-def test_images_tell_their_shape_and_flat_samples_take_it_from_image_shape(tmp_path):
-    seen = GMVAE(**CONV).fit(COLOURS)
-    assert seen.image_shape_ == (10, 8, 3)
-    assert seen.n_features_in_ == 240
-    told = GMVAE(**CONV, image_shape=[10, 8, 3]).fit(COLOURS.reshape(60, -1))
-    np.testing.assert_array_equal(seen.predict_proba(COLOURS), told.predict_proba(COLOURS))
-    np.testing.assert_array_equal(seen.transform(COLOURS), seen.transform(COLOURS.reshape(60, -1)))
-    seen.save(tmp_path / "model.safetensors")
-    again = GMVAE.load(tmp_path / "model.safetensors")
-    assert again.image_shape_ == (10, 8, 3)
-    np.testing.assert_array_equal(again.predict(COLOURS), seen.predict(COLOURS))
-    grey = GMVAE(**CONV).fit(COLOURS[..., 0])
-    assert grey.image_shape_ == (10, 8, 1)
-
-
-def test_images_of_another_shape_are_refused():
-    with pytest.raises(
-        ValueError, match=r"image_shape=\(8, 10, 2\) has 160 values, but each .* 240"
-    ):
-        GMVAE(**CONV, image_shape=[8, 10, 2]).fit(COLOURS.reshape(60, -1))
-    with pytest.raises(
-        ValueError, match=r"images of shape \(10, 8, 3\) .* image_shape=\(8, 10, 3\)"
-    ):
-        GMVAE(**CONV, image_shape=[8, 10, 3]).fit(COLOURS)
-    with pytest.raises(ValueError, match=r"image_shape must be like \[28, 28\] or \[40, 24, 3\]"):
-        GMVAE(**CONV, image_shape=28).fit(COLOURS)
-    fitted = GMVAE(**CONV).fit(COLOURS)
-    with pytest.raises(ValueError, match=r"images of shape \(8, 10, 3\)"):
-        fitted.predict(COLOURS.transpose(0, 2, 1, 3))

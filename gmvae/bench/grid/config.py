@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from gmvae.bench import data as datasets
 from gmvae.bench.disk.errors import ConfigError, DataError, did_you_mean
 from gmvae.bench.disk.files import read_json, write_json
 from gmvae.bench.disk.layout import RESOLVED_CONFIG
+from gmvae.bench.grid.dataset import DatasetSpec, dataset_of, resolved_dataset
 from gmvae.bench.grid.schema import cut, join, problems, shortened, validator
 
 ROOT = Path(__file__).parents[3]
@@ -27,30 +26,27 @@ MAX_VALUES = 100_000
 MAX_DEPTH = 20
 MAX_RUNS = 100_000
 MAX_PROBLEMS = 20
-OPTIONS = {"label": ("csv",), "resize": ("images",), "test": ("csv", "images")}
-"""Options of a user's own data that some kinds alone have."""
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """A data set of the config: its name, and for a user's own data where and what they are."""
-
-    name: str
-    source: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """One entry under ``methods``; `K` or `M` is (None,) if the entry does not give it."""
+    """One entry under ``methods``; `K` or `M` is (None,) if the entry does not give it.
+
+    `K` is a tuple, or one for each data set by name.
+    """
 
     name: str
     datasets: tuple[str, ...]
     seeds: tuple[int, ...]
     class_path: str | None = None
     variant: str | None = None
-    K: tuple[int | None, ...] = (None,)
+    K: tuple[int | None, ...] | Mapping[str, tuple[int, ...]] = (None,)
     M: tuple[int | None, ...] = (None,)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def numbers_of_clusters(self, dataset: str) -> tuple[int | None, ...]:
+        """Values of `K` for a data set."""
+        return self.K[dataset] if isinstance(self.K, Mapping) else self.K
 
 
 @dataclass(frozen=True)
@@ -83,7 +79,7 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
         names = [spec["name"] for spec in values["datasets"]]
         for_all = {"datasets": names, "seeds": values["seeds"]}
         read = {
-            "datasets": tuple(_resolved_dataset(spec) for spec in values["datasets"]),
+            "datasets": tuple(resolved_dataset(spec) for spec in values["datasets"]),
             "seeds": tuple(values["seeds"]),
             "methods": tuple(_method({**for_all, **spec}) for spec in values["methods"]),
         }
@@ -104,20 +100,23 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
     _refuse(_not_plain(raw))
     _refuse(problems(_validator(), raw))
     specs = {}
-    for spec in map(_dataset, raw["datasets"]):
+    for spec in map(dataset_of, raw["datasets"]):
         if spec.name in specs:
             raise ConfigError(f"data set {shortened(spec.name)} is given twice; remove one of them")
         specs[spec.name] = spec
     for_all = {"datasets": list(specs), "seeds": raw["seeds"]}
-    entries = [one for entry in raw["methods"] for one in _by_dataset({**for_all, **entry})]
-    methods = tuple(map(_method, entries))
+    methods = tuple(_method({**for_all, **entry}) for entry in raw["methods"])
+    for number, entry in enumerate(methods):
+        _check_clusters(entry, f"methods[{number}].K")
     for name in (name for entry in methods for name in entry.datasets):
         if name not in specs:
-            specs[name] = _dataset(name, "methods[].datasets", for_all["datasets"])
+            specs[name] = dataset_of(name, "methods[].datasets", for_all["datasets"])
     read = {"datasets": tuple(specs.values()), "seeds": tuple(raw["seeds"]), "methods": methods}
     config = Config(**{**raw, **read})
     n_runs = sum(
-        len(spec.datasets) * len(spec.seeds) * len(spec.K) * len(spec.M) for spec in methods
+        len(spec.numbers_of_clusters(name)) * len(spec.seeds) * len(spec.M)
+        for spec in methods
+        for name in spec.datasets
     )
     if n_runs > MAX_RUNS:
         raise ConfigError(
@@ -278,70 +277,32 @@ def _unfit(value: Any) -> str | None:
     return "should be text (in quotes), a number, true, false, a list or keys with values"
 
 
-def _dataset(
-    raw: str | Mapping[str, str], place: str = "datasets", declared: Sequence[str] = ()
-) -> DatasetSpec:
-    if not isinstance(raw, str):
-        if raw["name"] in datasets.available():
+def _check_clusters(entry: MethodSpec, place: str) -> None:
+    """Refuse a K by data set that does not name exactly the data sets of its entry."""
+    if not isinstance(entry.K, Mapping):
+        return
+    for name in entry.datasets:
+        if name not in entry.K:
             raise ConfigError(
-                f"datasets: {raw['name']!r} is a data set of the package; give your own "
-                "another name"
+                f"{place}: has no list for the data set {cut(name)}; it has: "
+                f"{', '.join(map(cut, entry.K))}"
             )
-        _check_source(raw)
-        return DatasetSpec(raw["name"], {key: raw[key] for key in raw if key != "name"})
-    if raw not in datasets.available():
-        names = list(dict.fromkeys([*declared, *datasets.available()]))
-        raise ConfigError(
-            f"{place}: unknown data set {shortened(raw)}{did_you_mean(raw, names)}; "
-            f"choose from {', '.join(map(cut, names))}, "
-            "or give your own under datasets, like {name: mine, csv: path}"
-        )
-    return DatasetSpec(raw)
-
-
-def _check_source(raw: Mapping[str, Any]) -> None:
-    """Refuse an entry without exactly one kind of data, or with paths and options that do not fit.
-
-    Whether the content can be used is found out when the data are prepared.
-    """
-    place = f"datasets: {cut(raw['name'])}"
-    kinds = [kind for kind in datasets.KINDS if kind in raw]
-    if len(kinds) != 1:
-        raise ConfigError(
-            f"{place}: give one of {', '.join(datasets.KINDS)}, with a path; found "
-            f"{', '.join(kinds) or 'none'}"
-        )
-    for option, kind in OPTIONS.items():
-        if option in raw and kinds[0] not in kind:
-            raise ConfigError(f"{place}: {option!r} is for {' and '.join(kind)} only; remove it")
-    is_folder = kinds[0] in ("images", "idx")
-    for path in (raw[key] for key in (kinds[0], "test") if key in raw):
-        if not (os.path.isdir(path) if is_folder else os.path.isfile(path)):
-            what = "a folder" if is_folder else f"a .{kinds[0]} file"
-            raise ConfigError(f"{place}: {cut(path)} does not exist; give the path of {what}")
-
-
-def _resolved_dataset(spec: Mapping[str, Any]) -> DatasetSpec:
-    """A data set as in ``config.json``; before 0.7.0 there was ``npz`` in place of ``source``."""
-    source = spec.get("source") or (spec.get("npz") and {"npz": spec["npz"]})
-    return DatasetSpec(spec["name"], source or None)
-
-
-def _by_dataset(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """An entry whose K is given by data set as one entry for each data set."""
-    if not isinstance(entry.get("K"), Mapping):
-        return [entry]
-    for name in entry["datasets"]:
-        if name not in entry["K"]:
+    for name in entry.K:
+        if name not in entry.datasets:
             raise ConfigError(
-                f"methods[] ({cut(entry['name'])}).K: has no list for the data set {cut(name)}; it "
-                f"has: {', '.join(map(cut, entry['K']))}"
+                f"{place}: {cut(name)} is not a data set of this entry"
+                f"{did_you_mean(name, entry.datasets)}; remove it"
             )
-    return [{**entry, "datasets": [name], "K": entry["K"][name]} for name in entry["datasets"]]
 
 
 def _method(raw: Mapping[str, Any]) -> MethodSpec:
     """An entry, as in a config, where ``class`` is its path, or as in ``config.json``."""
     values = {"class_path" if name == "class" else name: value for name, value in raw.items()}
-    lists = {name: tuple(values[name]) for name in values.keys() & {"datasets", "seeds", "K", "M"}}
+    lists: dict[str, Any] = {
+        name: tuple(values[name])
+        for name in values.keys() & {"datasets", "seeds", "K", "M"}
+        if not isinstance(values[name], Mapping)
+    }
+    if isinstance(values.get("K"), Mapping):
+        lists["K"] = {name: tuple(numbers) for name, numbers in values["K"].items()}
     return MethodSpec(**{**values, **lists})

@@ -160,7 +160,7 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
             class_path=method.class_path,
             parameters={**taken, **spec.parameters},
         )
-        for K in spec.K
+        for K in spec.numbers_of_clusters(dataset)
         for M in spec.M
         for seed in spec.seeds
     ]

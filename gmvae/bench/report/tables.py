@@ -214,7 +214,7 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
 def _with_failed(group: pd.DataFrame, name: str) -> float:
     """Mean score of all runs, of which one without clusters counts as 0.
 
-    NaN if the method does not have the score.
+    NaN if the method does not have the score, or no run has clusters.
     """
     scores = group[name].astype(float)
     has_clusters = group["clusters_used"].notna()

@@ -203,7 +203,12 @@ class SharedNetwork:
 
 
 def shared_network(
-    run: Run, folder: Path, is_current: Callable[[Run, Path], bool]
+    run: Run,
+    folder: Path,
+    is_current: Callable[[Run, Path], bool],
+    *,
+    threads: int,
+    time_limit: float | None,
 ) -> SharedNetwork | None:
     """The network that a run would train, from a run that has trained it.
 
@@ -214,6 +219,10 @@ def shared_network(
         Its own folder, below that of all results.
     is_current : callable
         Whether a folder holds the result of a run, from the present data and code.
+    threads : int
+        Number of threads, on which the last bits depend.
+    time_limit : float or None
+        Seconds that the training of the network may have taken.
 
     Returns
     -------
@@ -228,10 +237,13 @@ def shared_network(
             record = Record.read(other)
         except DataError:
             continue
-        if other != folder and _same_network(run, record) and is_current(record.run, other):
+        same = other != folder and record.threads == threads and _same_network(run, record)
+        if same and is_current(record.run, other):
             history = pd.read_csv(other / "history.csv")
             columns = {str(name): np.asarray(history[name]) for name in history}
-            return SharedNetwork(record.run.path, other / "model.safetensors", columns)
+            found = SharedNetwork(record.run.path, other / "model.safetensors", columns)
+            if time_limit is None or found.seconds < time_limit:
+                return found
     return None
 
 

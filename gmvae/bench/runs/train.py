@@ -170,7 +170,13 @@ def _train(
             shared = None
             if not together and not job.fresh:
                 current = partial(is_current, job=job, data_sha256=data_sha256)
-                shared = shared_network(runs[0], folders[0], current)
+                shared = shared_network(
+                    runs[0],
+                    folders[0],
+                    current,
+                    threads=job.threads,
+                    time_limit=job.time_limit,
+                )
             context["network_of"] = shared and shared.path
             outcomes, test = _outcomes(runs, job, place, log, shared, together=together)
             written = zip(runs, outcomes, folders, strict=True)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmvae.bench.disk import files
-from gmvae.bench.disk.errors import DataError
+from gmvae.bench.disk.errors import ConfigError, DataError
 from gmvae.bench.disk.layout import RESOLVED_CONFIG
 from gmvae.bench.grid.config import read_resolved
 from gmvae.bench.grid.runs import make_runs
@@ -75,6 +75,8 @@ def archive(results: Path, target: Path) -> str:
     str
         One line with the number of runs and the size.
     """
+    if target.resolve() == results.resolve():
+        raise ConfigError(f"{target} is the results folder itself; give another folder")
     config = read_resolved(results)
     runs = make_runs(config)
     records, lines = [], []
@@ -127,7 +129,8 @@ def read_archive(folder: Path) -> list[ArchivedRun]:
 
 def _small(array: NDArray[Any]) -> NDArray[Any]:
     """The same whole numbers in the smallest type that holds them."""
-    return array.astype(np.min_scalar_type(int(array.max(initial=0))))
+    least, most = int(array.min(initial=0)), int(array.max(initial=0))
+    return array.astype(np.promote_types(np.min_scalar_type(least), np.min_scalar_type(most)))
 
 
 def _copy(path: Path, target: Path) -> None:
@@ -157,9 +160,10 @@ def _description(target: Path, records: Sequence[Record], mark: str | None) -> s
 - Runs: {len(records)} ({", ".join(parts)}), those of [{RESOLVED_CONFIG}]({RESOLVED_CONFIG}).
 - Code: {code}.
 - Processor: {processors}; torch {records[0].libraries.get("torch")}.
-- Time: {spent} of training, between {first} and {last}.
-- Check: `gmvae-bench verify {target}` computes all scores and tables again from the clusters in
-  `{ASSIGNMENTS}` and the test labels.
+- Time: {spent} of training in all (a network that several runs share counts for each of them),
+  between {first} and {last}.
+- Check: `gmvae-bench verify {target}` computes the final scores again from the clusters in
+  `{ASSIGNMENTS}` and the test labels, and the tables from these and from `{RECORDS}`.
 
 [table1.md](table1.md) is the table for people. `{RECORDS}` has one line per run: its record, with
 every parameter, and its scores, also after each epoch. On another processor the values differ

@@ -54,16 +54,29 @@ def test_a_table_with_a_test_part_and_without_labels(tmp_path):
             r"no column 'kin' \(did you mean 'kind'\?\); its columns are 'a', 'b'",
         ),
         ({}, {}, r"should hold numbers, but 'kind' do not \(in 'kind', for example, \['disc'\]\)"),
-        ({"a": [np.nan, *range(39)]}, {"label": "kind"}, "line 2, column 'a', is missing"),
-        ({"a": [1e60, *range(39)]}, {"label": "kind"}, "line 2, column 'a', is missing or not fin"),
+        ({"a": [np.nan, *range(39)]}, {"label": "kind"}, "row 1, column 'a', is missing"),
+        ({"a": [1e60, *range(39)]}, {"label": "kind"}, "row 1, column 'a', is missing or not fin"),
         ({"kind": "disc"}, {"label": "kind"}, "all labels are 'disc'"),
-        ({"kind": [None, *"ab" * 19, "a"]}, {"label": "kind"}, "the label in line 2 is missing"),
+        ({"kind": [None, *"ab" * 19, "a"]}, {"label": "kind"}, "the label in row 1 is missing"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, columns, options, message):
     path = table(tmp_path / "mine.csv", **columns)
     with pytest.raises(DataError, match=message):
         datasets.load("mine", {"csv": path, **options})
+
+
+def test_classes_are_text_as_it_is_written(tmp_path):
+    first = table(tmp_path / "a.csv", kind=["NA", "None"] * 20)
+    data = datasets.load("mine", {"csv": first, "label": "kind"})
+    assert list(data.class_names) == ["NA", "None"]
+    numbers = table(tmp_path / "b.csv", kind=[0, 10, 2, 2] * 10)
+    text = table(tmp_path / "c.csv", kind=["0", "x", "2", "2"] * 10)
+    data = datasets.load("mine", {"csv": numbers, "test": text, "label": "kind"})
+    assert list(data.class_names) == ["0", "10", "2", "x"]
+    assert data.train.labels[0] == data.test.labels[0] == 0
+    only_numbers = datasets.load("mine", {"csv": numbers, "label": "kind"})
+    assert list(only_numbers.class_names) == ["0", "2", "10"]
 
 
 def test_damaged_and_different_tables(tmp_path):
@@ -118,6 +131,22 @@ def test_grey_images_resized_images_and_images_without_classes(tmp_path):
     assert (len(data.train.images), len(data.test.images)) == (16, 10)
 
 
+def test_deep_transparent_and_indexed_images(tmp_path):
+    def saved(image):
+        for number in range(12):
+            image.save(tmp_path / f"{number}.png")
+        return datasets.load("mine", {"images": tmp_path}).train.images
+
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    np.testing.assert_array_equal(saved(Image.fromarray(ramp))[0], ramp // 257)
+    shape = np.zeros((8, 8, 4), np.uint8)  # black where it is not transparent
+    shape[2:5, 2:5, 3] = 255
+    expected = np.where(shape[..., 3] > 0, 0, 255)
+    np.testing.assert_array_equal(saved(Image.fromarray(shape))[0], expected)
+    grey = Image.fromarray(RANDOM.integers(0, 256, (8, 8), dtype=np.uint8))
+    np.testing.assert_array_equal(saved(grey.convert("P"))[0], np.asarray(grey))
+
+
 def test_folders_that_cannot_be_used(tmp_path):
     with pytest.raises(DataError, match=r"at least 10 images \(\.png, \.jpg, \.jpeg\).* but has 0"):
         datasets.load("mine", {"images": tmp_path})
@@ -150,6 +179,8 @@ def test_a_folder_of_idx_files_named_like_emnist(tmp_path):
     np.testing.assert_array_equal(data.train.images, images[:20])
     np.testing.assert_array_equal(data.test.labels, labels[20:] - 1)
     assert list(data.class_names) == ["1", "2", "3"]
+    idx(tmp_path / "emnist-letters-train-images-idx3-ubyte", images[:20])
+    assert len(datasets.load("letters", {"idx": tmp_path}).train.images) == 20, "packed, too"
     idx(tmp_path / "t10k-labels-idx1-ubyte", labels[20:])
     with pytest.raises(DataError, match=r"file like t10k-labels-idx1-ubyte\.gz, .* has emnist-"):
         datasets.load("letters", {"idx": tmp_path})

@@ -170,7 +170,8 @@ def test_all_problems_are_told_at_once():
         ({"npz": __file__, "csv": __file__}, "a: give one of npz, csv, images, idx"),
         ({"csv": "no.csv"}, "a: no.csv does not exist; give the path of a .csv file"),
         ({"csv": __file__, "test": "no.csv"}, "a: no.csv does not exist"),
-        ({"images": __file__}, "does not exist; give the path of a folder"),
+        ({"images": __file__}, "is not a folder; give the path of a folder"),
+        ({"images": str(ROOT), "scale": "minmax"}, "a: 'scale' is for real values, not for"),
         ({"npz": __file__, "label": "x"}, "a: 'label' is for csv only; remove it"),
         ({"idx": str(ROOT), "test": __file__}, "a: 'test' is for csv and images only; remove it"),
         ({"csv": __file__, "scale": "log"}, "scale: should be one of none, standard, minmax"),
@@ -188,8 +189,11 @@ def test_number_of_clusters_by_data_set():
     runs = make_runs(parse_config(raw))
     assert {(run.dataset, run.K) for run in runs} == {("digits", 10), ("digits", 12), ("mine", 3)}
     per_data.pop("mine")
-    assert "K: has no list for the data set mine; it has: digits" in refusal(raw)
-    raw["methods"][0]["datasets"] = ["digits"]
+    assert "[0].K: has no list for the data set mine; it has: digits" in refusal(raw)
+    raw["methods"][0] |= {"datasets": ["digits"], "K": {"digits": [10, 12], "digit": [3]}}
+    message = "methods[0].K: digit is not a data set of this entry (did you mean 'digits'?)"
+    assert message in refusal(raw)
+    raw["methods"][0]["K"].pop("digit")
     assert len(make_runs(parse_config(raw))) == 4
 
 

@@ -67,6 +67,15 @@ def test_another_network_is_not_read(job, tmp_path, other):
     assert train(other, job, tmp_path).network_of is None
 
 
+def test_a_network_of_other_threads_or_beyond_the_time_is_not_read(job, tmp_path):
+    train(FIRST, job, tmp_path)
+    four = dataclasses.replace(job, threads=4)
+    assert train_run(SECOND, four, tmp_path / SECOND.path).network_of is None
+    short = dataclasses.replace(job, time_limit=1e-4)
+    other = dataclasses.replace(SECOND, K=5)
+    assert train_run(other, short, tmp_path / other.path).status == "timed_out"
+
+
 def test_a_damaged_network_is_not_read(job, tmp_path):
     train(FIRST, job, tmp_path)
     path = tmp_path / FIRST.path / "model.safetensors"

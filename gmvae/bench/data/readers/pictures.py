@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from gmvae.bench.data import Dataset, Split, split_off_test
 from gmvae.bench.disk.errors import DataError
@@ -17,7 +16,8 @@ from gmvae.bench.disk.errors import DataError
 ENDINGS = (".png", ".jpg", ".jpeg")
 MIN_SAMPLES = 10
 TEST_SHARE = 0.2
-GREY_MODES = ("1", "L", "I", "I;16", "LA")
+DEEP_GREY = ("I", "I;16", "I;16B", "I;16L")
+"""Modes of grey images with more than 8 bits."""
 
 
 def read_folder(path: Path, resize: Sequence[int] | None, test: Path | None) -> Dataset:
@@ -101,10 +101,24 @@ def _read_all(files: Sequence[Path], resize: Sequence[int] | None) -> NDArray[np
 def _read(file: Path, resize: Sequence[int] | None) -> Image.Image:
     try:
         with Image.open(file) as image:
-            whole: Any = image.convert("L" if image.mode in GREY_MODES else "RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            whole = _plain(image)
+    # Pillow raises errors of Python's own for some damaged files.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} cannot be read as an image ({error}); replace it") from error
     return whole if resize is None else whole.resize((resize[1], resize[0]), Image.Resampling.BOX)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The image in 8 bits, grey ("L") if its colours are, and on white where it is transparent."""
+    if image.mode in DEEP_GREY:
+        values = np.asarray(image).astype(np.int64)
+        return Image.fromarray((values // (257 if values.max() > 255 else 1)).astype(np.uint8))
+    seen = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    colours = Image.alpha_composite(white, seen).convert("RGB")
+    red, green, blue = (np.asarray(band) for band in colours.split())
+    is_grey = np.array_equal(red, green) and np.array_equal(green, blue)
+    return Image.fromarray(red) if is_grey else colours
 
 
 def _size(shape: tuple[int, ...]) -> str:

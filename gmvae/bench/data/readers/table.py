@@ -40,7 +40,11 @@ def read_csv(path: Path, label: str | None, test: Path | None) -> Dataset:
             f"{test} should have the columns of {path}, {_listed(frames[0])}, but has "
             f"{_listed(frames[1])}"
         )
-    samples = [_numbers(frame.drop(columns=label or []), path) for frame in frames]
+    paths = [one for one in (path, test) if one is not None]
+    samples = [
+        _numbers(frame.drop(columns=label or []), one)
+        for frame, one in zip(frames, paths, strict=True)
+    ]
     codes: list[NDArray[np.int64] | None] = [None] * len(frames)
     names: list[str] = []
     if label is not None:
@@ -54,6 +58,10 @@ def read_csv(path: Path, label: str | None, test: Path | None) -> Dataset:
 def _read(path: Path, label: str | None) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, skipinitialspace=True)
+        if label in frame:
+            # Classes as text, so that "NA" is a class, and 1 the same one in both tables.
+            text = pd.read_csv(path, usecols=[label], dtype=str, na_filter=False)
+            frame[label] = text[label].str.strip()
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise DataError(f"{path} cannot be read as a table: {error}") from error
     if len(frame) < MIN_SAMPLES:
@@ -66,15 +74,18 @@ def _read(path: Path, label: str | None) -> pd.DataFrame:
             f"{path} has no column {label!r}{did_you_mean(label, list(frame))}; its columns are "
             f"{_listed(frame)}"
         )
-    if label is not None and frame[label].isna().any():
-        row = int(frame[label].isna().to_numpy().argmax())
-        raise DataError(f"{path}: the label in line {row + 2} is missing; fill it in or remove it")
+    if label is not None and (frame[label] == "").any():
+        row = int((frame[label] == "").to_numpy().argmax())
+        raise DataError(f"{path}: the label in row {row + 1} is missing; fill it in or remove it")
     return frame
 
 
 def _classes(columns: list[pd.Series], path: Path) -> list[Any]:
     """Codes from 0 of each column, shape (N,), and at the end the names of the classes."""
-    values = pd.concat(columns)
+    values: Any = pd.concat(columns)
+    as_numbers = pd.to_numeric(values, errors="coerce")
+    if as_numbers.notna().all():
+        values = as_numbers
     codes, classes = pd.factorize(values, sort=True)
     if len(classes) < 2:
         raise DataError(
@@ -101,7 +112,7 @@ def _numbers(frame: pd.DataFrame, path: Path) -> NDArray[np.float32]:
     if not np.isfinite(numbers).all():
         row, column = np.argwhere(~np.isfinite(numbers))[0]
         raise DataError(
-            f"{path}: the value in line {row + 2}, column {frame.columns[column]!r}, is missing or "
+            f"{path}: the value in row {row + 1}, column {frame.columns[column]!r}, is missing or "
             "not finite; remove or fill such rows"
         )
     return numbers

@@ -86,7 +86,11 @@ def draw(source: Source, table: pd.DataFrame) -> Figure:
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
     shares = table["share_of_pixels"]
     for part, block, share in zip(parts, blocks, shares, strict=True):
-        part.suptitle(f"{block.title}\nw explains {100 * share:.0f} % of the pixels", fontsize=8.5)
+        part.suptitle(
+            f"{block.title}\n"
+            f"w explains {100 * share:.0f} % of the variance of the pixels, given the component",
+            fontsize=8.5,
+        )
         _draw_block(part, block)
     return figure
 

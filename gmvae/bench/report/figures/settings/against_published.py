@@ -36,8 +36,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 def table(source: Source) -> pd.DataFrame:
     """Mean of our runs by setting, with its interval, beside the published result.
 
-    The accuracy is by the protocol of the published result. Without one, it is by the exemplar
-    protocol if the method has probabilities, else by Hungarian matching. Accuracies are in percent.
+    The accuracy is by the protocol of the published result, or else of a re-run by others. Without
+    either, it is by the exemplar protocol if the method has probabilities, else by Hungarian
+    matching. Accuracies are in percent.
     """
     finished = source.finished[source.finished["dataset"] != SYNTHETIC]
     rows = []
@@ -51,7 +52,7 @@ def table(source: Source) -> pd.DataFrame:
 
 
 def draw(source: Source, table: pd.DataFrame) -> Figure:
-    """Each row is by the protocol of its published result, which its label names.
+    """Each row is by one protocol, which its label names; results by another are left out.
 
     Parameters
     ----------
@@ -100,8 +101,8 @@ def _interval(values: np.ndarray) -> tuple[float, float]:
 
 
 def _protocol(setting: dict[str, Any], runs: pd.DataFrame) -> str:
-    """Protocol of the published result, else the paper's if the method has probabilities."""
-    of_method = published().set_index("method")["protocol"]
+    """Protocol of the results of others, else the paper's if the method has probabilities."""
+    of_method = pd.concat([published(), re_runs()]).set_index("method")["protocol"]
     if setting["dataset"] == PUBLISHED_DATASET and setting["method"] in of_method:
         return str(of_method[[setting["method"]]].iloc[0])
     return "exemplar" if runs["accuracy_exemplar"].notna().any() else "hungarian"
