@@ -168,7 +168,9 @@ def estimators(**changes):
 
 
 def test_estimators_fitted_together_come_out_as_from_their_own_fit(blobs):
-    alone, together = estimators(init_epochs=2), estimators(init_epochs=2)
+    # A low learning rate: a high one multiplies the rounding of a step in those after it.
+    settings = {"init_epochs": 2, "learning_rate": 3e-4}
+    alone, together = estimators(**settings), estimators(**settings)
     calls = []
     errors = GMVAE.fit_together(
         together, blobs[0], on_epoch=lambda one, epoch: calls.append((one.best_init_, epoch))
@@ -178,8 +180,8 @@ def test_estimators_fitted_together_come_out_as_from_their_own_fit(blobs):
         expected.fit(blobs[0])
         assert actual.best_init_ == expected.best_init_
         assert actual.seed_ == expected.seed_
-        np.testing.assert_allclose(actual.history_["elbo"], expected.history_["elbo"], rtol=3e-3)
-        assert actual.elbo_ == pytest.approx(expected.elbo_, rel=3e-3)
+        np.testing.assert_allclose(actual.history_["elbo"], expected.history_["elbo"], rtol=1e-3)
+        assert actual.elbo_ == pytest.approx(expected.elbo_, rel=1e-3)
         assert np.mean(actual.labels_ == expected.labels_) > 0.99
         np.testing.assert_array_equal(actual.predict(blobs[0]), actual.labels_)
     first, second = [(0, 1), (1, 1)], [(0, 2), (1, 2)]

@@ -20,6 +20,10 @@ if TYPE_CHECKING:  # a command sets its threads before NumPy is imported
     from numpy.typing import NDArray
 
 SPLIT_SEED = 0
+TEST_SHARE = 0.2
+"""Share of the samples of a user that become the test split."""
+MIN_SAMPLES = 10
+"""Fewest samples of a user that are read."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def _load_own(source: Mapping[str, Any]) -> Dataset:
 def split_off_test(
     images: NDArray[Any],
     labels: NDArray[np.int64] | None,
-    n_test: int,
+    n_test: int | None = None,
     class_names: Sequence[str] = (),
 ) -> Dataset:
     """Split samples at random, but the same way each time.
@@ -118,13 +122,15 @@ def split_off_test(
     ----------
     images : ndarray, shape (N, ...)
     labels : ndarray of int, shape (N,), or None
-    n_test : int
-        Number of test samples.
+    n_test : int, optional
+        Number of test samples; by default `TEST_SHARE` of all.
     class_names : sequence of str, optional
     """
     import numpy as np
     from sklearn.model_selection import train_test_split
 
+    if n_test is None:
+        n_test = max(1, round(TEST_SHARE * len(images)))
     stratify = labels
     if labels is not None and (np.bincount(labels).min() < 2 or len(np.unique(labels)) > n_test):
         stratify = None

@@ -24,12 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmvae.bench.data import Dataset, Split, split_off_test
+from gmvae.bench.data import MIN_SAMPLES, Dataset, Split, split_off_test
 from gmvae.bench.data.readers.archive import Archive, Member, open_archive
 from gmvae.bench.disk.errors import DataError
 
-MIN_SAMPLES = 10
-TEST_SHARE = 0.2
 MAX_BYTES = 4 << 30
 PIXEL_AXES = 3
 
@@ -47,8 +45,7 @@ def read_npz(path: Path) -> Dataset:
         codes, test_codes, names = _read_labels(archive, labels, test_labels)
         samples = _read_images(archive, images)
         if test_images is None:
-            n_test = max(1, round(TEST_SHARE * len(samples)))
-            return split_off_test(samples, codes, n_test, names)
+            return split_off_test(samples, codes, class_names=names)
         test_samples = _read_images(archive, test_images)
     return Dataset(Split(samples, codes), Split(test_samples, test_codes), names)
 

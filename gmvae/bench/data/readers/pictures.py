@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from gmvae.bench.data import Dataset, Split, split_off_test
+from gmvae.bench.data import MIN_SAMPLES, Dataset, Split, split_off_test
 from gmvae.bench.disk.errors import DataError
 
 ENDINGS = (".png", ".jpg", ".jpeg")
-MIN_SAMPLES = 10
-TEST_SHARE = 0.2
 DEEP_GREY = ("I", "I;16", "I;16B", "I;16L")
 """Modes of grey images with more than 8 bits."""
 
@@ -56,8 +54,7 @@ def read_folder(path: Path, resize: Sequence[int] | None, test: Path | None) -> 
         )
     labels = codes.astype(np.int64) if names else None
     if len(parts) == 1:
-        n_test = max(1, round(TEST_SHARE * len(images)))
-        return split_off_test(images, labels, n_test, names)
+        return split_off_test(images, labels, class_names=names)
     train, test_part = (
         Split(images[rows], None if labels is None else labels[rows])
         for rows in (slice(len(parts[0])), slice(len(parts[0]), None))

@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gmvae.bench.data import Dataset, Split, split_off_test
+from gmvae.bench.data import MIN_SAMPLES, Dataset, Split, split_off_test
 from gmvae.bench.disk.errors import DataError, did_you_mean
 
-MIN_SAMPLES = 10
-TEST_SHARE = 0.2
 SHOWN = 5
 
 
@@ -50,8 +48,7 @@ def read_csv(path: Path, label: str | None, test: Path | None) -> Dataset:
     if label is not None:
         *codes, names = _classes([frame[label] for frame in frames], path)
     if len(frames) == 1:
-        n_test = max(1, round(TEST_SHARE * len(samples[0])))
-        return split_off_test(samples[0], codes[0], n_test, names)
+        return split_off_test(samples[0], codes[0], class_names=names)
     return Dataset(Split(samples[0], codes[0]), Split(samples[1], codes[1]), names)
 
 
