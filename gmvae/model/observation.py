@@ -24,8 +24,8 @@ nothing from x at first: q(x | y) collapses to the prior and stays there (Lucas 
 arXiv:1911.02469). Chosen together with `INITIAL_LOG_VAR_OF_X` in study 2 of docs/method.md."""
 
 INITIAL_LOG_VAR_OF_X = -2.0
-"""Initial log variance of q(x | y) for real vectors. With the variance of the prior, the noise on x
-hides its mean, and what the decoder learns first is to ignore x."""
+"""Initial log variance of q(x | y) for real vectors. With the variance of the prior, x is mostly
+noise in the first epochs."""
 
 
 class ObservationModel(nn.Module):
