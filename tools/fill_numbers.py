@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from gmvae.bench.report import effects
 from gmvae.bench.report.figures.runs import synthetic
 from gmvae.bench.report.numbers import number
+from gmvae.bench.report.statistics import effects
 from gmvae.bench.report.table_files import read_table
 
 ROOT = Path(__file__).resolve().parents[1]

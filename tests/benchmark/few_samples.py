@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gmvae import GMVAE
 from gmvae.bench.data.arcs import load as load_arcs
-from gmvae.bench.report.choice import Criteria, worth
+from gmvae.bench.report.statistics.choice import Criteria, worth
 from gmvae.clusterer.selection import agreement
 
 BATCH = 128

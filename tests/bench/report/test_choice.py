@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from gmvae.bench.report import choice
-from gmvae.bench.report.choice import Criteria, interval, subsets_of, worth
+from gmvae.bench.report.statistics import choice
+from gmvae.bench.report.statistics.choice import Criteria, interval, subsets_of, worth
 
 RANDOM = np.random.default_rng(0)
 SCORES = RANDOM.random(6)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from gmvae.bench.report.effects import ALL, effects, sentences
+from gmvae.bench.report.statistics.effects import ALL, effects, sentences
 
 
 def runs_of(accuracies, *, method="gmvae", status="finished"):

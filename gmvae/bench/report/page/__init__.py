@@ -15,13 +15,14 @@ import pandas as pd
 import gmvae
 from gmvae.bench.disk import files
 from gmvae.bench.disk.layout import RESOLVED_CONFIG
-from gmvae.bench.report import effects, figures
+from gmvae.bench.report import figures
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.figures.runs import generation, synthetic
 from gmvae.bench.report.numbers import duration, number
 from gmvae.bench.report.page import cards, curves
 from gmvae.bench.report.published import published
 from gmvae.bench.report.selection import SYNTHETIC
+from gmvae.bench.report.statistics import effects
 from gmvae.bench.report.table_files import (
     EXPLANATION,
     for_people,

@@ -16,10 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from gmvae.bench.report.choice import Criteria, interval, worth
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import METRIC_LABELS, finish, notice, panels
 from gmvae.bench.report.selection import FEWEST_TO_CHOOSE_FROM
+from gmvae.bench.report.statistics.choice import Criteria, interval, worth
 from gmvae.bench.report.tables import SETTING
 from gmvae.clusterer.selection import agreement
 

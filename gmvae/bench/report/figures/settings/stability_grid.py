@@ -10,9 +10,9 @@ from matplotlib.transforms import Bbox
 
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import MARKERS, METRIC_LABELS, WIDTH, colours, finish, notice
-from gmvae.bench.report.effects import ALL, effects
 from gmvae.bench.report.published import published
 from gmvae.bench.report.selection import PUBLISHED_DATASET, SYNTHETIC
+from gmvae.bench.report.statistics.effects import ALL, effects
 
 SPREAD = 0.56
 ROW_HEIGHT = 0.2  # inches, of the table

@@ -1,0 +1,1 @@
+"""Statistics of the report: choices without labels, effects, intervals."""
