@@ -138,7 +138,9 @@ def figure_key(results: Path, name: str, mark: str | None) -> str:
 
 def page_key(results: Path, names: Sequence[str], command: str, mark: str | None) -> str:
     """Key of what the page is made from: its figures with their captions, and the configuration."""
-    templates = tuple(HERE / "page" / f"page.{ending}" for ending in ("html", "css", "js"))
+    templates = tuple(
+        HERE / "page" / "template" / f"page.{ending}" for ending in ("html", "css", "js")
+    )
     return key_of(
         sources=source_checksum("gmvae.bench.report.page", more=(*templates, PUBLISHED)),
         figures={name: [_figure_sources(name), figures.caption(name)] for name in names},

@@ -10,6 +10,11 @@ def number(value: float | None, decimals: int = 1) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.{decimals}f}"
 
 
+def signed(value: float, decimals: int = 1) -> str:
+    """A difference with its sign, a minus as printers set it."""
+    return f"{value:+.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def duration(seconds: float) -> str:
     """A time in the unit that suits it: seconds, minutes or hours."""
     if seconds < 90:

@@ -122,12 +122,27 @@ def libraries() -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """Processor and operating system."""
-    return {
+    """Processor, operating system and, if torch is loaded and sees one, the GPU."""
+    found = {
         "processor": _processor(),
         "cpus": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
     }
+    gpu = _gpu()
+    return {**found, "gpu": gpu} if gpu else found
+
+
+def _gpu() -> dict[str, str | None] | None:
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    driver = None
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        answer = subprocess.run(query, capture_output=True, text=True, check=True, timeout=10)
+        driver = answer.stdout.split("\n")[0].strip()
+    name = torch.cuda.get_device_name()
+    return {"name": name, "driver": driver, "cuda": torch.version.cuda}
 
 
 def peak_memory_mb() -> float:

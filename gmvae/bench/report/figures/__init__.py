@@ -66,6 +66,33 @@ def caption(name: str) -> str:
     return " ".join(prose.split())
 
 
+def finding(name: str, source: Source, tables_folder: Path) -> str:
+    """One sentence on what figure `name` shows of these runs; empty if there is nothing to show.
+
+    Parameters
+    ----------
+    name : str
+        One of `available`.
+    source : Source
+    tables_folder : Path
+        Folder with the table of the figure, if it has one.
+
+    Returns
+    -------
+    str
+        Empty, too, if the file of the figure has no function ``finding``.
+    """
+    from gmvae.bench.report.table_files import read_table
+
+    module: Any = importlib.import_module(module_of(name))
+    if not hasattr(module, "finding"):
+        return ""
+    has_table = hasattr(module, "table")
+    tables = [read_table(tables_folder / f"{name}.csv")] if has_table else []
+    sentence: str = module.finding(source, *tables)
+    return sentence
+
+
 def endings(name: str) -> tuple[str, ...]:
     """Endings of the files of figure `name`."""
     return ("svg", "png", "csv") if "table" in _functions(_tree(name)) else ("svg", "png")

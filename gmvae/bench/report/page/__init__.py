@@ -3,58 +3,25 @@
 from __future__ import annotations
 
 import base64
-import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jinja2
-import pandas as pd
 
 import gmvae
 from gmvae.bench.disk import files
 from gmvae.bench.disk.layout import RESOLVED_CONFIG
 from gmvae.bench.report import figures
 from gmvae.bench.report.drawing.source import Source
-from gmvae.bench.report.figures.runs import generation, synthetic
-from gmvae.bench.report.numbers import duration, number
-from gmvae.bench.report.page import cards, curves
-from gmvae.bench.report.published import published
-from gmvae.bench.report.selection import SYNTHETIC
-from gmvae.bench.report.statistics import effects
-from gmvae.bench.report.table_files import (
-    EXPLANATION,
-    for_people,
-    read_table,
-    read_tables,
-    sources_of,
-)
-from gmvae.bench.report.tables import SETTING, Tables
-from gmvae.bench.runs import environment
+from gmvae.bench.report.numbers import duration
+from gmvae.bench.report.page import cards, details, provenance
+from gmvae.bench.report.page.claims import claims_of
+from gmvae.bench.report.page.clusters import N_IMAGES, clusters_of
+from gmvae.bench.report.page.rows import DEFINITIONS, TEXT, page_tables
+from gmvae.bench.report.page.summary import summary
+from gmvae.bench.report.table_files import EXPLANATION, read_tables, sources_of
 
-FOLDER = Path(__file__).parent
-SENTENCES = {
-    "stability_grid": effects.sentences,
-    "synthetic": synthetic.sentences,
-    "generation": generation.sentences,
-}
-"""Figures whose tables are read out in sentences."""
-PROTOCOLS = {"exemplar": "exemplar protocol", "hungarian": "Hungarian matching"}
-SHOWN_OF_RECORD = (
-    "started",
-    "finished",
-    "train_seconds",
-    "peak_memory_mb",
-    "resumed",
-    "n_parameters",
-    "threads",
-    "time_limit",
-    "program",
-    "libraries",
-    "machine",
-    "data_sha256",
-)
+FOLDER = Path(__file__).parent / "template"
 
 
 def write_page(
@@ -84,27 +51,33 @@ def write_page(
     """
     tables = read_tables(source.tables, mark)
     failed = tables.runs[tables.runs["status"] != "finished"]
+    labelled = tables.runs["accuracy_hungarian"].notna().any()
     page = _template().render(
         mark="; ".join(part for part in (mark, note) if part),
         command=command,
         version=gmvae.__version__,
-        machine=environment.machine(),
-        libraries=environment.libraries(),
-        program=environment.program(),
         n_runs=len(tables.runs),
         n_failed=len(failed),
         training_time=duration(float(tables.times["train_seconds"].sum())),
-        findings=list(_findings(source, shown, tables)),
+        summary=summary(source, tables),
+        claims=claims_of(source, shown) if labelled else [],
+        tables=list(page_tables(tables)),
+        definitions=DEFINITIONS,
+        text_columns=TEXT,
         explanation=EXPLANATION,
-        tables=[(dataset, _with_difference(rows)) for dataset, rows in for_people(tables)],
         sources=sources_of(tables.table1),
         failures=failed.to_dict("records"),
-        figures=[_figure(source.tables, name) for name in shown],
+        figures=[_figure(source, name) for name in shown],
+        clusters=list(clusters_of(source)),
+        n_images=N_IMAGES,
         cards=cards.cards_of(source),
-        settings=list(_settings(source)),
-        config=_as_json(files.read_json(source.results / RESOLVED_CONFIG)),
-        curve_width=curves.WIDTH,
-        curve_height=curves.HEIGHT,
+        settings=list(details.settings_of(source)),
+        curve_width=details.WIDTH,
+        curve_height=details.HEIGHT,
+        config=details.as_json(files.read_json(source.results / RESOLVED_CONFIG)),
+        provenance=provenance.provenance_of(source),
+        csv=provenance.data_uri(source.tables / "table1.csv"),
+        bibtex=provenance.BIBTEX,
     )
     files.write_text(path, page)
 
@@ -117,86 +90,19 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    templates.filters["unbroken"] = _unbroken
     return templates.get_template("page.html")
 
 
-def _figure(results: Path, name: str) -> dict[str, str]:
-    """A figure, its SVG as a data URI."""
-    svg = base64.b64encode((results / f"{name}.svg").read_bytes()).decode("ascii")
+def _unbroken(text: str) -> str:
+    """The text with its equations and percentages each on one line."""
+    space = "\N{NO-BREAK SPACE}"
+    return text.replace(" = ", f"{space}={space}").replace(" %", f"{space}%")
+
+
+def _figure(source: Source, name: str) -> dict[str, str]:
+    """A figure with its caption, its SVG as a data URI."""
+    svg = base64.b64encode((source.tables / f"{name}.svg").read_bytes()).decode("ascii")
     uri = f"data:image/svg+xml;base64,{svg}"
-    return {"name": name, "caption": figures.caption(name), "svg": uri}
-
-
-def _findings(source: Source, shown: Sequence[str], tables: Tables) -> Iterator[str]:
-    """Sentences made from the numbers: the best rows, effects of K and M, the synthetic data."""
-    rows = tables.table1[tables.table1["dataset"] != SYNTHETIC]
-    for dataset, group in rows.groupby("dataset", sort=False):
-        for metric, protocol in PROTOCOLS.items():
-            means = group[f"accuracy_{metric}_mean"].astype(float)
-            n_settings = int(means.notna().sum())
-            if n_settings > 1:
-                best = group.loc[means.idxmax()]
-                runs = best["n_runs"] - best["n_failed"]
-                yield (
-                    f"{dataset}, {protocol}: the best mean of {n_settings} settings is "
-                    f"{means.max():.1f} %, from {_setting(best)} ({runs} "
-                    f"{'run' if runs == 1 else 'runs'})."
-                )
-    for name, sentences in SENTENCES.items():
-        if name in shown:
-            yield from sentences(read_table(source.tables / f"{name}.csv"))
-
-
-def _setting(row: pd.Series) -> str:
-    parts = [row["method"], row["variant"]]
-    parts += [f"{name} = {row[name]}" for name in ("K", "M") if pd.notna(row[name])]
-    return ", ".join(part for part in parts if isinstance(part, str))
-
-
-def _with_difference(
-    rows: list[tuple[dict[str, Any], dict[str, str]]],
-) -> list[dict[str, str]]:
-    """Rows for people, with the difference between our result and the published one."""
-    of_papers = published()
-    protocols = dict(zip(of_papers["method"], of_papers["protocol"], strict=True))
-    found = []
-    for row, shown in rows:
-        ours = f"accuracy_{protocols.get(row['method'])}"
-        differences = {
-            kind: row.get(f"{ours}_{kind}", math.nan) - row[f"published_{kind}"]
-            for kind in ("mean", "best")
-        }
-        known = [f"{value:+.1f} ({kind})" for kind, value in differences.items() if pd.notna(value)]
-        found.append({**shown, "ours − published": known[0] if known else ""})
-    names = [name for name in found[0] if any(row[name] for row in found)]
-    return [{name: row[name] for name in names} for row in found]
-
-
-def _settings(source: Source) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    for setting, runs in source.runs.groupby(SETTING, sort=False, dropna=False):
-        row = pd.Series(dict(zip(SETTING, setting, strict=True)))
-        details = [_details(source, run) for run in runs.to_dict("records")]
-        yield f"{row['dataset']}: {_setting(row)}", details
-
-
-def _details(source: Source, run: dict[str, Any]) -> dict[str, Any]:
-    record = source.record(run["path"])
-    figures_of_run = {
-        "exemplar": number(run["accuracy_exemplar"]),
-        "Hungarian": number(run["accuracy_hungarian"]),
-        "ELBO": number(run["elbo"], 2),
-    }
-    parts = [f"{name} {value}" for name, value in figures_of_run.items() if value]
-    reason = "" if run["status"] == "finished" else f": {run['reason']}"
-    return {
-        "title": ", ".join([f"seed {run['seed']}", *parts, f"{run['train_seconds']:.1f} s"]),
-        "status": f"{run['status']}{reason}",
-        "path": run["path"],
-        "parameters": _as_json(dict(record.run.parameters)),
-        "provenance": _as_json({name: getattr(record, name) for name in SHOWN_OF_RECORD}),
-        "curves": curves.curves_of(source, run["path"]),
-    }
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False)
+    finding = figures.finding(name, source, source.tables)
+    return {"name": name, "finding": finding, "caption": figures.caption(name), "svg": uri}

@@ -58,8 +58,9 @@ def fraction(found: int, total: int) -> Estimate:
 
 
 def difference_of_fractions(one: Estimate, other: Estimate) -> Estimate:
-    """Fraction `one` minus `other`, with Newcombe's interval (Statistics in Medicine 17, 1998,
-    method 10), which is made from the Wilson intervals of the two.
+    """Fraction `one` minus `other`, with Newcombe's interval, made from their Wilson intervals.
+
+    Statistics in Medicine 17 (1998) 873, method 10.
     """
     value = one.value - other.value
     below = np.hypot(one.value - one.low, other.high - other.value)

@@ -1,0 +1,274 @@
+"""The claims of the GMVAE paper (arXiv:1611.02648v2), and what these runs say about each.
+
+A claim is supported or refuted if a 95 % interval lies wholly on one side, undecided if it does
+not, and not tested if there are fewer than five runs on either side or no runs at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from gmvae.bench.report.drawing.source import Source
+from gmvae.bench.report.numbers import signed
+from gmvae.bench.report.selection import SYNTHETIC, WITH_CLUSTERS
+from gmvae.bench.report.statistics.effects import ALL
+from gmvae.bench.report.statistics.intervals import (
+    LEAST_RUNS,
+    Estimate,
+    difference_of_fractions,
+    difference_of_means,
+    fraction,
+    mean_of,
+)
+from gmvae.bench.report.table_files import read_table
+
+SIMPLE = {
+    "k-means and Gaussian mixtures": ("kmeans", "gmm", "pca_gmm"),
+    "a plain VAE whose codes are clustered afterwards": ("vae_kmeans", "vae_gmm"),
+}
+PLAIN = "plain"
+"""Variant of the synthetic experiment without a remedy."""
+ONE_CLASS = 80.0
+"""Percent of a cluster's samples in its most frequent class from which it counts as one class."""
+STYLE_SHARE = 0.05
+"""Share of the variance of the pixels, given the component, from which w counts as used."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper and its verdict.
+
+    Attributes
+    ----------
+    dataset : str
+    text : str
+        The claim, in one sentence.
+    verdict : str
+        "supported", "refuted", "undecided" or "not tested".
+    evidence : list of str
+        Sentences with numbers and intervals.
+    figure : str
+        Name of the figure that shows it; empty if there is none.
+    """
+
+    dataset: str
+    text: str
+    verdict: str
+    evidence: list[str]
+    figure: str = ""
+
+
+def claims_of(source: Source, figures: Sequence[str]) -> list[Claim]:
+    """All claims, for each data set on which they can be tested.
+
+    Parameters
+    ----------
+    source : Source
+    figures : sequence of str
+        Names of the figures of the page, whose tables are read.
+    """
+    tables = {
+        name: read_table(source.tables / f"{name}.csv")
+        for name in ("stability_grid", "synthetic", "generation")
+        if name in figures
+    }
+    found: list[Claim] = []
+    runs = source.runs[source.runs["status"].isin(WITH_CLUSTERS)]
+    for dataset in dict.fromkeys(runs.loc[runs["dataset"] != SYNTHETIC, "dataset"]):
+        labelled = runs[(runs["dataset"] == dataset) & runs["accuracy_hungarian"].notna()]
+        if labelled.empty:
+            continue
+        found += _simple_methods(dataset, labelled, source)
+        if "stability_grid" in tables:
+            found += _larger(dataset, tables["stability_grid"])
+        found += _components(dataset, labelled)
+        if "generation" in tables:
+            found += _style(dataset, tables["generation"])
+    if "synthetic" in tables and len(tables["synthetic"]):
+        found += _over_regularisation(tables["synthetic"])
+    return [one if one.figure in figures else replace(one, figure="") for one in found]
+
+
+def _simple_methods(dataset: str, runs: pd.DataFrame, source: Source) -> Iterator[Claim]:
+    ours = _nearest(runs[runs["method"] == "gmvae"], len(source.class_names(dataset)))
+    for others, names in SIMPLE.items():
+        text = f"GMVAE clusters better than {others}."
+        if ours.empty:
+            yield Claim(dataset, text, "not tested", ["There is no GMVAE run."])
+            continue
+        k = ours["K"].iloc[0]
+        rivals = runs[runs["method"].isin(names) & (runs["K"] == k)]
+        found = []
+        for (name, variant), rows in rivals.groupby(["method", "variant"], sort=False):
+            title = name if rivals.groupby("method")["variant"].nunique()[name] == 1 else variant
+            found.append((title, _scores(ours), _scores(rows)))
+        differences = [difference_of_means(mine, theirs) for _, mine, theirs in found]
+        fewest = min((min(len(mine), len(theirs)) for _, mine, theirs in found), default=0)
+        start = f"Hungarian accuracy at K = {k} (GMVAE {_scores(ours).mean():.1f} %): "
+        parts = [
+            f"{_points(difference)} against {title} ({theirs.mean():.1f} %)"
+            for difference, (title, _, theirs) in zip(differences, found, strict=True)
+        ]
+        evidence = [start + ", ".join(parts) + "."] if parts else ["No such method was run."]
+        yield _judged(
+            Claim(dataset, text, "", evidence, "against_published"),
+            [difference.direction() for difference in differences],
+            fewest,
+        )
+
+
+def _larger(dataset: str, effects: pd.DataFrame) -> Iterator[Claim]:
+    rows = effects[(effects["dataset"] == dataset) & (effects["at"] == ALL)]
+    for factor, name in (("K", "clusters (K)"), ("M", "Monte Carlo samples (M)")):
+        for quantity, claimed, sign in (("mean", "raise accuracy", 1), ("std", "steady it", -1)):
+            text = f"More {name} {claimed}."
+            chosen = rows[(rows["factor"] == factor) & (rows["quantity"] == quantity)]
+            if chosen.empty:
+                reason = f"The runs have one value of {factor}."
+                yield Claim(dataset, text, "not tested", [reason], "stability_grid")
+                continue
+            listed = chosen.to_dict("records")
+            directions = [sign * _effect(row).direction() for row in listed]
+            fewest = LEAST_RUNS if chosen["effect_low"].notna().all() else 0
+            evidence = [_effect_text(row, len(listed) > 1) for row in listed]
+            yield _judged(Claim(dataset, text, "", evidence, "stability_grid"), directions, fewest)
+
+
+def _effect(row: Mapping[str, Any]) -> Estimate:
+    return Estimate(row["effect"], row["effect_low"], row["effect_high"])
+
+
+def _effect_text(row: Mapping[str, Any], is_one_of_many: bool) -> str:
+    name = {"mean": "Exemplar accuracy", "std": "Standard deviation over seeds"}[row["quantity"]]
+    variant = f" ({row['variant']})" if is_one_of_many else ""
+    return (
+        f"{name}{variant}, from {row['factor']} = {row['from']} to {row['to']}: "
+        f"{_points(_effect(row))}."
+    )
+
+
+def _over_regularisation(found: pd.DataFrame) -> Iterator[Claim]:
+    variants = {
+        " ".join([row["variant"]] + ([] if row["M"] == 1 else [f"M = {row['M']}"])): row
+        for row in found.to_dict("records")
+    }
+    fractions = {name: fraction(row["n_found"], row["n_runs"]) for name, row in variants.items()}
+    plain = fractions.pop(PLAIN, None)
+    text = (
+        "The plain objective over-regularises: its z-prior term presses the posterior of z towards "
+        "the uniform prior, so components merge."
+    )
+    if plain is None:
+        yield Claim(SYNTHETIC, text, "not tested", ["There is no run without a remedy."])
+        return
+    row = variants[PLAIN]
+    seen = f"{row['n_found']} of {row['n_runs']} runs without a remedy find the five arcs"
+    evidence = f"{seen} ({_percent(plain)}); z-prior term at the end: {row['z_prior']:.2f} nats."
+    half = difference_of_fractions(Estimate(0.5, 0.5, 0.5), plain)
+    yield _judged(
+        Claim(SYNTHETIC, text, "", [evidence], "synthetic"), [half.direction()], row["n_runs"]
+    )
+    gains = {name: difference_of_fractions(one, plain) for name, one in fractions.items()}
+    ordered = sorted(gains, key=lambda name: gains[name], reverse=True)
+    parts = [
+        f"{name}: {variants[name]['n_found']} of {variants[name]['n_runs']} "
+        f"({_points(Estimate(*(100 * end for end in gains[name])))})"
+        for name in ordered
+    ]
+    remedies = "Ignoring the z-prior term below a threshold, or turning it on slowly, helps."
+    directions = [gains[name].direction() for name in ordered]
+    # One remedy that helps is enough, as long as none does harm.
+    evidence = f"Runs that find the arcs, {'; '.join(parts)}."
+    verdict = [1] if 1 in directions and -1 not in directions else directions
+    yield _judged(
+        Claim(SYNTHETIC, remedies, "", [evidence], "synthetic"),
+        verdict if gains else [],
+        min((row["n_runs"] for row in variants.values()), default=0),
+    )
+
+
+def _components(dataset: str, runs: pd.DataFrame) -> Iterator[Claim]:
+    text = "Components are classes: each holds samples of one class."
+    ours = runs[runs["method"] == "gmvae"]
+    if ours.empty:
+        return
+    chosen = _of_first_setting(ours[ours["K"] == ours["K"].max()])
+    purity = mean_of(chosen["accuracy_majority"].astype(float))
+    above = Estimate(*(end - ONE_CLASS for end in purity))
+    evidence = (
+        f"K = {chosen['K'].iloc[0]}: {purity.value:.1f} % of the test samples are of their "
+        f"cluster's most frequent class{_ends(purity)}. The line is drawn at {ONE_CLASS:.0f} %."
+    )
+    figure = "confusion"
+    yield _judged(Claim(dataset, text, "", [evidence], figure), [above.direction()], len(chosen))
+
+
+def _style(dataset: str, table: pd.DataFrame) -> Iterator[Claim]:
+    text = "w is style: within a component it decides how a sample looks."
+    rows = table[(table["dataset"] == dataset) & (table["method"] == "gmvae")]
+    if rows.empty:
+        return
+    listed = list(rows.groupby(["variant", "K", "M"], sort=False))
+    directions, parts, fewest = [], [], min(len(group) for _, group in listed)
+    for (_, k, m), group in listed:
+        share = mean_of(group["share_of_pixels"])
+        directions.append(Estimate(*(end - STYLE_SHARE for end in share)).direction())
+        whole = Estimate(*(100 * end for end in share))
+        parts.append(f"{whole.value:.1f} %{_ends(whole)} with K = {k}, M = {m}")
+    evidence = (
+        f"Given the component, w explains {', '.join(parts)} of the variance of the pixels. The "
+        f"line is drawn at {100 * STYLE_SHARE:.0f} %."
+    )
+    yield _judged(Claim(dataset, text, "", [evidence], "generation"), directions, fewest)
+
+
+def _judged(claim: Claim, directions: Sequence[int], fewest: int) -> Claim:
+    """The claim with its verdict, from the direction of each interval: 1 is for it, -1 against."""
+    if not directions or fewest < LEAST_RUNS:
+        verdict = "not tested"
+        few = f"A verdict needs at least {LEAST_RUNS} runs on each side."
+        evidence = [*claim.evidence, few] if directions else claim.evidence
+    else:
+        evidence = claim.evidence
+        verdict = {frozenset({1}): "supported", frozenset({-1}): "refuted"}.get(
+            frozenset(directions), "undecided"
+        )
+    return replace(claim, verdict=verdict, evidence=evidence)
+
+
+def _nearest(runs: pd.DataFrame, n_classes: int) -> pd.DataFrame:
+    """Runs of the first setting with K nearest to the number of classes and the smallest M."""
+    if runs.empty:
+        return runs
+    distance = (runs["K"] - n_classes).abs()
+    near = runs[distance == distance.min()]
+    return _of_first_setting(near)
+
+
+def _of_first_setting(runs: pd.DataFrame) -> pd.DataFrame:
+    """Those with the smallest M, of the variant that comes first."""
+    least = runs[runs["M"] == runs["M"].min()]
+    return least[least["variant"] == least["variant"].iloc[0]]
+
+
+def _scores(runs: pd.DataFrame) -> pd.Series:
+    return runs["accuracy_hungarian"].astype(float)
+
+
+def _points(estimate: Estimate) -> str:
+    """A difference in percentage points with its interval."""
+    low, high = (signed(end) for end in estimate[1:])
+    ends = "" if pd.isna(estimate.low) else f" [{low}, {high}]"
+    return f"{signed(estimate.value)} points{ends}"
+
+
+def _ends(estimate: Estimate) -> str:
+    return "" if pd.isna(estimate.low) else f" [{estimate.low:.1f}, {estimate.high:.1f}]"
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"95 % interval {100 * estimate.low:.0f} to {100 * estimate.high:.0f} %"
