@@ -21,6 +21,8 @@ from gmvae.bench.report.page.rows import DEFINITIONS, TEXT, page_tables
 from gmvae.bench.report.page.summary import summary
 from gmvae.bench.report.table_files import EXPLANATION, read_tables, sources_of
 
+OVERVIEW = "against_published"
+"""The figure before the table: all settings, one row each."""
 FOLDER = Path(__file__).parent / "template"
 
 
@@ -67,6 +69,7 @@ def write_page(
         explanation=EXPLANATION,
         sources=sources_of(tables.table1),
         failures=failed.to_dict("records"),
+        overview=OVERVIEW,
         figures=[_figure(source, name) for name in shown],
         clusters=list(clusters_of(source)),
         n_images=N_IMAGES,

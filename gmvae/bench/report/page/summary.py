@@ -31,6 +31,8 @@ def summary(source: Source, tables: Tables) -> list[str]:
         if len(scored):
             found.append(_winner(scored, len(source.class_names(dataset))))
             found += _distance(dataset, scored)
+        else:
+            found += _without_labels(ours)
     return found
 
 
@@ -69,6 +71,18 @@ def _winner(ours: pd.DataFrame, n_classes: int) -> str:
     what = "the best GMVAE" if other["method"] == "gmvae" else "the next method"
     score = _spread(other, "accuracy_hungarian")
     return f"{sentence}; {what}, {setting_text(other)}, has {score} %."
+
+
+def _without_labels(ours: pd.DataFrame) -> Iterator[str]:
+    """The settings that are first by what can be known without labels."""
+    yield "These data have no labels: nothing here says which clusters are right."
+    for column, text in (
+        ("agreement", "The seeds agree most in {} (mean adjusted Rand index {:.2f})."),
+        ("silhouette_mean", "The highest mean silhouette is that of {}, {:.2f}."),
+    ):
+        if column in ours and ours[column].notna().any():
+            best = ours.loc[ours[column].astype(float).idxmax()]
+            yield text.format(setting_text(best), best[column])
 
 
 def _distance(dataset: str, ours: pd.DataFrame) -> Iterator[str]:
