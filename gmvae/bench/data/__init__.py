@@ -64,8 +64,60 @@ def available() -> list[str]:
     return sorted(name for name in files if name != "prepare" and not name.startswith("_"))
 
 
-KINDS = {"npz": "npz", "csv": "table", "images": "pictures", "idx": "idx"}
+KINDS = {"npz": "npz", "csv": "table", "images": "pictures", "idx": "idx", "openml": "openml"}
 """Kinds of a user's own data, and the module of ``readers/`` that reads each."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """Size and shape of a data set, as far as they are known before it is read.
+
+    Attributes
+    ----------
+    n_train : int
+        Number of training samples.
+    shape : tuple of int
+        Shape of each sample.
+    are_images : bool
+        Whether the samples can stand for images: they have two axes or more, or are bytes.
+    """
+
+    n_train: int
+    shape: tuple[int, ...]
+    are_images: bool
+
+
+def header(name: str, source: Mapping[str, Any] | None = None) -> Header | None:
+    """Header of a data set, from the heads of its files; None if it is known only after reading.
+
+    A data set of the package says by ``TRAIN_SHAPE`` which shape its training samples will have.
+
+    Parameters
+    ----------
+    name : str
+    source : mapping, optional
+        As for `load`.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, is damaged as far as its head shows it, or lacks a column.
+    """
+    if source is None:
+        shape = getattr(importlib.import_module(f"{__name__}.{name}"), "TRAIN_SHAPE", None)
+        return shape and Header(shape[0], shape[1:], are_images=len(shape) > 2)
+    if "openml" in source:
+        return None
+    from gmvae.bench.data.readers import idx, npz, pictures, table
+
+    test = source.get("test") and Path(source["test"])
+    if "csv" in source:
+        return table.header_of_csv(Path(source["csv"]), source.get("label"), test)
+    if "images" in source:
+        return pictures.header_of_folder(Path(source["images"]), source.get("resize"), test)
+    if "idx" in source:
+        return idx.header_of_folder(Path(source["idx"]), source.get("transpose", False))
+    return npz.header_of_npz(Path(source["npz"]))
 
 
 def load(name: str, source: Mapping[str, Any] | None = None) -> Dataset:
@@ -76,8 +128,8 @@ def load(name: str, source: Mapping[str, Any] | None = None) -> Dataset:
     name : str
         One of `available`, or any name if `source` is given.
     source : mapping, optional
-        The user's own data: the path under one of `KINDS`, and the options ``label``, ``resize``,
-        ``test`` and ``scale`` (see ``config/README.md``).
+        The user's own data: path, number or name under one of `KINDS`, and the options ``label``,
+        ``resize``, ``test``, ``transpose``, ``version`` and ``scale`` (see ``config/README.md``).
 
     Raises
     ------
@@ -93,7 +145,7 @@ def load(name: str, source: Mapping[str, Any] | None = None) -> Dataset:
 
 
 def _load_own(source: Mapping[str, Any]) -> Dataset:
-    from gmvae.bench.data.readers import idx, npz, pictures, scaling, table
+    from gmvae.bench.data.readers import idx, npz, openml, pictures, scaling, table
 
     test = source.get("test") and Path(source["test"])
     if "csv" in source:
@@ -101,10 +153,17 @@ def _load_own(source: Mapping[str, Any]) -> Dataset:
     elif "images" in source:
         data = pictures.read_folder(Path(source["images"]), source.get("resize"), test)
     elif "idx" in source:
-        data = idx.read_idx_folder(Path(source["idx"]))
+        data = idx.read_idx_folder(Path(source["idx"]), source.get("transpose", False))
+    elif "openml" in source:
+        data = openml.read_openml(source["openml"], source.get("version"), source.get("label"))
     else:
         data = npz.read_npz(Path(source["npz"]))
     return scaling.scaled(data, source.get("scale", "none"))
+
+
+def test_samples_of(n_samples: int) -> int:
+    """Number of samples that become the test split, if a user gives none."""
+    return max(1, round(TEST_SHARE * n_samples))
 
 
 def split_off_test(
@@ -130,7 +189,7 @@ def split_off_test(
     from sklearn.model_selection import train_test_split
 
     if n_test is None:
-        n_test = max(1, round(TEST_SHARE * len(images)))
+        n_test = test_samples_of(len(images))
     stratify = labels
     if labels is not None and (np.bincount(labels).min() < 2 or len(np.unique(labels)) > n_test):
         stratify = None

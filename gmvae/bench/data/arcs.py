@@ -7,6 +7,7 @@ from gmvae.bench.data import Dataset, Split
 
 SEED = 0
 N_TRAIN, N_TEST = 10_000, 2_000
+TRAIN_SHAPE = (N_TRAIN, 2)
 N_ARCS = 5
 RADIUS = 1.0
 CENTRE_DISTANCE = 1.6

@@ -6,6 +6,7 @@ from gmvae.bench.data import Dataset, split_off_test
 
 N_TEST = 360
 LARGEST_VALUE = 16
+TRAIN_SHAPE = (1437, 8, 8)
 
 
 def load() -> Dataset:

@@ -39,6 +39,7 @@ SOURCE = IdxSource(
         (10_000,),
     ),
 )
+TRAIN_SHAPE = SOURCE.train_images.shape
 
 
 CLASS_NAMES = (

@@ -37,6 +37,7 @@ SOURCE = IdxSource(
         (10_000,),
     ),
 )
+TRAIN_SHAPE = SOURCE.train_images.shape
 
 
 def load() -> Dataset:

@@ -5,6 +5,7 @@ import numpy as np
 from gmvae.bench.data import Dataset, split_off_test
 
 N_TEST = 1000
+TRAIN_SHAPE = (4000, 28, 28)
 
 
 def load() -> Dataset:

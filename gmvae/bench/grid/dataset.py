@@ -11,7 +11,13 @@ from gmvae.bench import data as datasets
 from gmvae.bench.disk.errors import ConfigError, did_you_mean
 from gmvae.bench.grid.schema import cut, shortened
 
-OPTIONS = {"label": ("csv",), "resize": ("images",), "test": ("csv", "images")}
+OPTIONS = {
+    "label": ("csv", "openml"),
+    "resize": ("images",),
+    "test": ("csv", "images"),
+    "transpose": ("idx",),
+    "version": ("openml",),
+}
 """Options of a user's own data that some kinds alone have."""
 
 
@@ -74,12 +80,14 @@ def _check_source(raw: Mapping[str, Any]) -> None:
     kinds = [kind for kind in datasets.KINDS if kind in raw]
     if len(kinds) != 1:
         raise ConfigError(
-            f"{place}: give one of {', '.join(datasets.KINDS)}, with a path; found "
-            f"{', '.join(kinds) or 'none'}"
+            f"{place}: give one of {', '.join(datasets.KINDS)}; found {', '.join(kinds) or 'none'}"
         )
     for option, kind in OPTIONS.items():
         if option in raw and kinds[0] not in kind:
             raise ConfigError(f"{place}: {option!r} is for {' and '.join(kind)} only; remove it")
+    if kinds[0] == "openml":
+        _check_openml(raw, place)
+        return
     is_folder = kinds[0] in ("images", "idx")
     for path in (raw[key] for key in (kinds[0], "test") if key in raw):
         if not (os.path.isdir(path) if is_folder else os.path.isfile(path)):
@@ -88,3 +96,15 @@ def _check_source(raw: Mapping[str, Any]) -> None:
             raise ConfigError(f"{place}: {cut(path)} {problem}; give the path of {what}")
     if is_folder and raw.get("scale", "none") != "none":
         raise ConfigError(f"{place}: 'scale' is for real values, not for images; remove it")
+
+
+def _check_openml(raw: Mapping[str, Any], place: str) -> None:
+    """A data set of OpenML has to be one version, since the content differs between them."""
+    is_name = isinstance(raw["openml"], str)
+    if is_name and "version" not in raw:
+        raise ConfigError(
+            f"{place}: OpenML may have several versions of {shortened(raw['openml'])}; give one by "
+            "'version', or its number in place of the name"
+        )
+    if not is_name and "version" in raw:
+        raise ConfigError(f"{place}: a number of OpenML stands for one version; remove 'version'")

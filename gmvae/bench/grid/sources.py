@@ -194,8 +194,9 @@ def data_key(name: str, source: Mapping[str, Any] | None) -> str:
         return key_of(name=name, code=source_checksum(f"gmvae.bench.data.{name}"))
     kind = next(kind for kind in KINDS if kind in source)
     modules = (f"gmvae.bench.data.readers.{module}" for module in (KINDS[kind], "scaling"))
-    options = {key: value for key, value in source.items() if key not in (kind, "test")}
-    content = [_content(Path(source[key])) for key in (kind, "test") if key in source]
+    paths = [key for key in (kind, "test") if key in source and kind != "openml"]
+    options = {key: value for key, value in source.items() if key not in paths}
+    content = [_content(Path(source[key])) for key in paths]
     return key_of(name=name, code=source_checksum(*modules), options=options, content=content)
 
 

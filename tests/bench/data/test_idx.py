@@ -15,7 +15,7 @@ import pytest
 from gmvae.bench import data as datasets
 from gmvae.bench.data import mnist
 from gmvae.bench.data.readers import DATA_DIR_VARIABLE
-from gmvae.bench.data.readers.idx import read_idx
+from gmvae.bench.data.readers.formats.idx import read_idx
 from gmvae.bench.disk.errors import DataError
 
 

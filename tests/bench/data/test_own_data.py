@@ -131,6 +131,18 @@ def test_grey_images_resized_images_and_images_without_classes(tmp_path):
     assert (len(data.train.images), len(data.test.images)) == (16, 10)
 
 
+def test_jpeg_files_by_either_ending(tmp_path):
+    for number in range(12):
+        image = Image.new("L", (6, 4), 20 * number)
+        ending = ("jpg", "JPEG")[number % 2]
+        (tmp_path / "abc"[number % 3]).mkdir(exist_ok=True)
+        image.save(tmp_path / "abc"[number % 3] / f"{number}.{ending}")
+    data = datasets.load("mine", {"images": tmp_path})
+    assert data.train.images.shape == (10, 4, 6)
+    means = np.concatenate([data.train.images, data.test.images]).mean(axis=(1, 2))
+    np.testing.assert_allclose(sorted(means), np.arange(12) * 20, atol=2)
+
+
 def test_deep_transparent_and_indexed_images(tmp_path):
     def saved(image):
         for number in range(12):
@@ -181,6 +193,11 @@ def test_a_folder_of_idx_files_named_like_emnist(tmp_path):
     assert list(data.class_names) == ["1", "2", "3"]
     idx(tmp_path / "emnist-letters-train-images-idx3-ubyte", images[:20])
     assert len(datasets.load("letters", {"idx": tmp_path}).train.images) == 20, "packed, too"
+    (tmp_path / "emnist-letters-train-images-idx3-ubyte").unlink()
+    turned = datasets.load("letters", {"idx": tmp_path, "transpose": True})
+    np.testing.assert_array_equal(turned.train.images[3], images[3].T)
+    np.testing.assert_array_equal(turned.test.images[2], images[22].T)
+    assert turned.train.images.flags.c_contiguous
     idx(tmp_path / "t10k-labels-idx1-ubyte", labels[20:])
     with pytest.raises(DataError, match=r"file like t10k-labels-idx1-ubyte\.gz, .* has emnist-"):
         datasets.load("letters", {"idx": tmp_path})

@@ -16,7 +16,7 @@ from fuzzing import NUMBERS, changed, fuzz, tried, unchanged_too
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmvae.bench.data.readers.idx import MAX_INFLATION, MAX_VALUES, read_idx
+from gmvae.bench.data.readers.formats.idx import MAX_INFLATION, MAX_VALUES, read_idx
 from gmvae.bench.data.readers.npz import read_npz
 
 # Memory allowed besides the declared size: chunks and their copies, zlib's windows, and what

@@ -24,8 +24,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmvae.bench.data import MIN_SAMPLES, Dataset, Split, split_off_test
-from gmvae.bench.data.readers.archive import Archive, Member, open_archive
+from gmvae.bench.data import (
+    MIN_SAMPLES,
+    Dataset,
+    Header,
+    Split,
+    split_off_test,
+    test_samples_of,
+)
+from gmvae.bench.data.readers.formats.archive import Archive, Member, open_archive
 from gmvae.bench.disk.errors import DataError
 
 MAX_BYTES = 4 << 30
@@ -48,6 +55,15 @@ def read_npz(path: Path) -> Dataset:
             return split_off_test(samples, codes, class_names=names)
         test_samples = _read_images(archive, test_images)
     return Dataset(Split(samples, codes), Split(test_samples, test_codes), names)
+
+
+def header_of_npz(path: Path) -> Header:
+    """Number and shape of the samples of `path`; its headers are checked as `read_npz` does."""
+    with open_archive(path) as archive:
+        images, test_images, *_ = _headers(archive)
+    n_samples, *shape = images.shape
+    n_train = n_samples - (test_samples_of(n_samples) if test_images is None else 0)
+    return Header(n_train, tuple(shape), are_images=len(shape) > 1 or images.dtype == np.uint8)
 
 
 def _headers(archive: Archive) -> tuple[Member, Member | None, Member | None, Member | None]:

@@ -9,10 +9,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gmvae.bench.data import MIN_SAMPLES, Dataset, Split, split_off_test
+from gmvae.bench.data import (
+    MIN_SAMPLES,
+    Dataset,
+    Header,
+    Split,
+    split_off_test,
+    test_samples_of,
+)
 from gmvae.bench.disk.errors import DataError, did_you_mean
 
 SHOWN = 5
+CHECKED_ROWS = 1000
+"""Rows that are looked at before the whole table is read."""
 
 
 def read_csv(path: Path, label: str | None, test: Path | None) -> Dataset:
@@ -32,32 +41,68 @@ def read_csv(path: Path, label: str | None, test: Path | None) -> Dataset:
     DataError
         If a file cannot be read, or a column is missing or holds anything but finite numbers.
     """
-    frames = [_read(one, label) for one in (path, test) if one is not None]
-    if len(frames) > 1 and list(frames[0]) != list(frames[1]):
-        raise DataError(
-            f"{test} should have the columns of {path}, {_listed(frames[0])}, but has "
-            f"{_listed(frames[1])}"
-        )
     paths = [one for one in (path, test) if one is not None]
+    frames = [_read(one, label) for one in paths]
+    _require_same_columns(frames, paths)
     samples = [
-        _numbers(frame.drop(columns=label or []), one)
+        numbers_of(frame.drop(columns=label or []), one)
         for frame, one in zip(frames, paths, strict=True)
     ]
     codes: list[NDArray[np.int64] | None] = [None] * len(frames)
     names: list[str] = []
     if label is not None:
-        *codes, names = _classes([frame[label] for frame in frames], path)
+        *codes, names = classes_of([frame[label] for frame in frames], path)
     if len(frames) == 1:
         return split_off_test(samples[0], codes[0], class_names=names)
     return Dataset(Split(samples[0], codes[0]), Split(samples[1], codes[1]), names)
 
 
-def _read(path: Path, label: str | None) -> pd.DataFrame:
+def header_of_csv(path: Path, label: str | None, test: Path | None) -> Header:
+    """Number of rows and of columns of a table; its first rows are checked as `read_csv` does.
+
+    Parameters
+    ----------
+    path : Path
+    label : str or None
+    test : Path or None
+
+    Returns
+    -------
+    Header
+        Rows are counted as lines, so there are fewer of them if a text goes over several lines.
+    """
+    paths = [one for one in (path, test) if one is not None]
+    frames = [_read(one, label, rows=CHECKED_ROWS) for one in paths]
+    _require_same_columns(frames, paths)
+    for frame, one in zip(frames, paths, strict=True):
+        numbers_of(frame.drop(columns=label or []), one)
+    n_rows = _lines(path) - 1
+    n_columns = len(frames[0].columns) - (label is not None)
+    n_train = n_rows - (test_samples_of(n_rows) if test is None else 0)
+    return Header(n_train, (n_columns,), are_images=False)
+
+
+def _lines(path: Path) -> int:
+    """Number of lines that are not empty."""
+    with open(path, "rb") as file:
+        return sum(1 for line in file if line.strip())
+
+
+def _require_same_columns(frames: list[pd.DataFrame], paths: list[Path]) -> None:
+    if list(frames[0]) != list(frames[-1]):
+        raise DataError(
+            f"{paths[-1]} should have the columns of {paths[0]}, {columns_of(frames[0])}, but has "
+            f"{columns_of(frames[-1])}"
+        )
+
+
+def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFrame:
+    """A table, or its first `rows`."""
     try:
-        frame = pd.read_csv(path, skipinitialspace=True)
+        frame = pd.read_csv(path, skipinitialspace=True, nrows=rows)
         if label in frame:
             # Classes as text, so that "NA" is a class, and 1 the same one in both tables.
-            text = pd.read_csv(path, usecols=[label], dtype=str, na_filter=False)
+            text = pd.read_csv(path, usecols=[label], dtype=str, na_filter=False, nrows=rows)
             frame[label] = text[label].str.strip()
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise DataError(f"{path} cannot be read as a table: {error}") from error
@@ -69,7 +114,7 @@ def _read(path: Path, label: str | None) -> pd.DataFrame:
     if label is not None and label not in frame:
         raise DataError(
             f"{path} has no column {label!r}{did_you_mean(label, list(frame))}; its columns are "
-            f"{_listed(frame)}"
+            f"{columns_of(frame)}"
         )
     if label is not None and (frame[label] == "").any():
         row = int((frame[label] == "").to_numpy().argmax())
@@ -77,8 +122,21 @@ def _read(path: Path, label: str | None) -> pd.DataFrame:
     return frame
 
 
-def _classes(columns: list[pd.Series], path: Path) -> list[Any]:
-    """Codes from 0 of each column, shape (N,), and at the end the names of the classes."""
+def classes_of(columns: list[pd.Series], place: Path | str) -> list[Any]:
+    """Codes from 0 of each column, shape (N,), and at the end the names of the classes.
+
+    Parameters
+    ----------
+    columns : list of Series
+        Classes as text.
+    place : Path or str
+        Name of the data in messages.
+
+    Raises
+    ------
+    DataError
+        If there is one class alone.
+    """
     values: Any = pd.concat(columns)
     as_numbers = pd.to_numeric(values, errors="coerce")
     if as_numbers.notna().all():
@@ -86,36 +144,51 @@ def _classes(columns: list[pd.Series], path: Path) -> list[Any]:
     codes, classes = pd.factorize(values, sort=True)
     if len(classes) < 2:
         raise DataError(
-            f"{path}: all labels are {classes[0]!r}, but scores compare clusters with classes; "
+            f"{place}: all labels are {classes[0]!r}, but scores compare clusters with classes; "
             "leave 'label' out if there are none"
         )
     ends = np.cumsum([len(column) for column in columns])[:-1]
     return [*np.split(codes.astype(np.int64), ends), [str(one) for one in classes]]
 
 
-def _numbers(frame: pd.DataFrame, path: Path) -> NDArray[np.float32]:
+def numbers_of(frame: pd.DataFrame, place: Path | str) -> NDArray[np.float32]:
+    """Values of a table as samples, shape (N, columns).
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Without labels.
+    place : Path or str
+        Name of the data in messages.
+
+    Raises
+    ------
+    DataError
+        If there is no column, or one holds anything but finite numbers.
+    """
     text = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
     if text:
         example = frame[text[0]].dropna().astype(str).iloc[:1].tolist()
         raise DataError(
-            f"{path}: all columns but that of the labels should hold numbers, but "
-            f"{_listed(frame[text])} do not (in {text[0]!r}, for example, {example}); name the "
+            f"{place}: all columns but that of the labels should hold numbers, but "
+            f"{columns_of(frame[text])} do not (in {text[0]!r}, for example, {example}); name the "
             "column of the classes by 'label', and remove or encode the others"
         )
     if not len(frame.columns):
-        raise DataError(f"{path} has no column besides that of the labels")
+        raise DataError(f"{place} has no column besides that of the labels")
     with np.errstate(over="ignore"):
         numbers = frame.to_numpy(dtype=np.float32)
     if not np.isfinite(numbers).all():
         row, column = np.argwhere(~np.isfinite(numbers))[0]
         raise DataError(
-            f"{path}: the value in row {row + 1}, column {frame.columns[column]!r}, is missing or "
+            f"{place}: the value in row {row + 1}, column {frame.columns[column]!r}, is missing or "
             "not finite; remove or fill such rows"
         )
     return numbers
 
 
-def _listed(frame: pd.DataFrame) -> str:
+def columns_of(frame: pd.DataFrame) -> str:
+    """Names of the columns, cut if there are many."""
     names = [repr(name) for name in frame.columns[:SHOWN]]
     more = f" and {len(frame.columns) - SHOWN} more" if len(frame.columns) > SHOWN else ""
     return f"{', '.join(names)}{more}"

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from gmvae.bench.data.readers.idx import MAX_INFLATION, fill
+from gmvae.bench.data.readers.formats.idx import MAX_INFLATION, fill
 from gmvae.bench.disk.errors import DataError
 
 MAX_AXES = 32
