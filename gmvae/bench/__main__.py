@@ -95,7 +95,9 @@ def _add_steps(commands: Any) -> None:
 
 def _add_upkeep(commands: Any) -> None:
     """Commands for people."""
-    check = _add(commands, "check", _check, "check a config and count its runs")
+    check = _add(
+        commands, "check", _check, "check a config, its data and its device, and count its runs"
+    )
     check.add_argument("config", type=Path)
 
     what = "runs that are done, running or failed, and the estimated time left"
@@ -124,7 +126,7 @@ def _add_upkeep(commands: Any) -> None:
     what += "assignments"
     verify = _add(commands, "verify", _verify, what)
     verify.add_argument("results", type=Path, help="results folder, or an archive of one")
-    verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the labels")
+    verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the data")
 
 
 def _json(text: str) -> Any:
@@ -229,14 +231,17 @@ def _report(options: argparse.Namespace) -> str:
 
 
 def _check(options: argparse.Namespace) -> str:
+    from gmvae.bench.grid.checks import check_devices, check_runs
     from gmvae.bench.grid.config import load_config
     from gmvae.bench.grid.runs import make_runs, summary
     from gmvae.bench.upkeep.outdated import find_outdated
 
     config = load_config(options.config)
     runs = make_runs(config)
-    n_done = find_outdated(config, runs, "").n_done(Path(config.results), runs)
-    return summary(runs, n_done)
+    to_do = find_outdated(config, runs, "").to_do(Path(config.results), runs)
+    check_runs(config, to_do)
+    check_devices(to_do)
+    return summary(runs, len(runs) - len(to_do))
 
 
 def _status(options: argparse.Namespace) -> str:

@@ -22,6 +22,7 @@ from gmvae.bench.disk.layout import (
     SCORES,
     TRAIN_LIST,
 )
+from gmvae.bench.grid.checks import check_devices, check_runs
 from gmvae.bench.grid.config import parse_config
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report import figures
@@ -42,6 +43,8 @@ try:
     CONFIG = parse_config(config)
     RUNS = {run.path: run for run in make_runs(CONFIG)}
     OUTDATED = find_outdated(CONFIG, RUNS.values(), COMMAND)
+    TO_DO = OUTDATED.to_do(Path(CONFIG.results), RUNS.values())
+    check_runs(CONFIG, TO_DO)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -129,6 +132,10 @@ FIGURES = [path for name in FIGURE_NAMES for path in figure_files(name)]
 
 onstart:
     try:
+        if (
+            workflow.local_exec
+        ):  # a cluster may have the GPU that this machine lacks
+            check_devices(TO_DO)
         for line in begin(CONFIG, RUNS.values(), OUTDATED):
             print(line, file=sys.stderr)
     except UserError as error:

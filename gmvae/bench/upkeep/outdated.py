@@ -62,9 +62,9 @@ class Outdated:
         """Whether a job need not be done again."""
         return job not in self.reasons and job not in self.missing
 
-    def n_done(self, results: Path, runs: Iterable[Run]) -> int:
-        """Number of runs that need not be trained again."""
-        return sum(self.is_up_to_date(results / run.path / TRAIN_LIST) for run in runs)
+    def to_do(self, results: Path, runs: Iterable[Run]) -> list[Run]:
+        """Runs that have to be trained."""
+        return [run for run in runs if not self.is_up_to_date(results / run.path / TRAIN_LIST)]
 
     def lines(self) -> list[str]:
         """One line for each reason, with the number of jobs that it concerns."""

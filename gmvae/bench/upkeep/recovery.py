@@ -57,7 +57,7 @@ def begin(config: Config, runs: Collection[Run], outdated: Outdated) -> list[str
     checkpoints = [folder / CHECKPOINTS for folder in folders]
     data = [DATA / spec.name for spec in config.datasets]
     _remove_left_overs([*data, results, results / LOGS, *folders, *checkpoints])
-    return [*lines, summary(runs, outdated.n_done(results, runs))]
+    return [*lines, summary(runs, len(runs) - len(outdated.to_do(results, runs)))]
 
 
 def _require_writable(folder: Path) -> None:

@@ -1,0 +1,129 @@
+"""Checks of runs against their data and the machine, before anything is trained.
+
+Only the heads of data files are read. What they do not show is found when the data are prepared.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from gmvae.bench import data as datasets
+from gmvae.bench.data import Header
+from gmvae.bench.disk.errors import ConfigError
+from gmvae.bench.grid import methods
+from gmvae.bench.grid.config import Config
+from gmvae.bench.grid.runs import Run
+from gmvae.bench.grid.sources import is_own
+from gmvae.model.architectures import ImageShape, architecture, convolution_sizes
+
+
+def check_runs(config: Config, runs: Collection[Run]) -> None:
+    """Refuse runs that do not fit their data.
+
+    Parameters
+    ----------
+    config : Config
+    runs : collection of Run
+        Those to be trained.
+
+    Raises
+    ------
+    ConfigError
+        If a number of clusters exceeds the samples, or a convolutional network would get vectors.
+        The message has at most three lines: found, expected, remedy.
+    DataError
+        If a file of a user's own data cannot be used, as far as its head shows.
+    """
+    names = {run.dataset for run in runs}
+    _check_data_dir(config, names)
+    headers = {
+        spec.name: datasets.header(spec.name, spec.source)
+        for spec in config.datasets
+        if spec.name in names
+    }
+    settings = {(run.dataset, run.method, run.setting): run for run in runs}
+    for run in settings.values():
+        header = headers[run.dataset]
+        if header is not None:
+            _check_clusters(run, header)
+            _check_network(run, header)
+
+
+def check_devices(runs: Iterable[Run]) -> None:
+    """Refuse runs that are to be trained on a GPU which this machine does not have.
+
+    Raises
+    ------
+    ConfigError
+        In three lines, as `check_runs`.
+    """
+    for name in sorted({str(run.parameters.get("device", "")) for run in runs}):
+        if name.startswith("cuda"):
+            _check_gpu(name)
+
+
+def _check_data_dir(config: Config, names: Collection[str]) -> None:
+    """Refuse a local folder of data that is not there, if a data set may come from it."""
+    of_package = {spec.name for spec in config.datasets if spec.source is None}
+    if config.data_dir is None or not of_package & {"mnist", "fashion_mnist"} & {*names}:
+        return
+    if not os.path.isdir(os.path.expanduser(config.data_dir)):
+        raise ConfigError(
+            f"data_dir: {config.data_dir} is not a folder\n"
+            "expected: a folder that holds mnist/ or another data set\n"
+            "remedy: correct the path, or leave data_dir out to have the data downloaded"
+        )
+
+
+def _check_clusters(run: Run, header: Header) -> None:
+    if run.K is None or header.n_train >= run.K:
+        return
+    raise ConfigError(
+        f"{run.method} on {run.dataset}: K = {run.K:,} is more than the {header.n_train:,} "
+        "training samples\n"
+        f"expected: K of at most {header.n_train:,}\n"
+        f"remedy: lower K, for this data set alone by 'K: {{{run.dataset}: [...]}}'"
+    )
+
+
+def _check_network(run: Run, header: Header) -> None:
+    known = methods.find(run.method).arguments if run.method in methods.available() else {}
+    arguments = {**known, **run.parameters}
+    if not is_own(run.class_path) or "network" not in arguments:
+        return
+    network, given = architecture(arguments["network"]), arguments.get("image_shape")
+    if not network.convolutions:
+        return
+    shape = given or header.shape
+    fit = None if len(shape) == 1 else ImageShape(*shape[:3])
+    problem = f"each sample is a vector of {math.prod(header.shape):,} real values"
+    if given or header.are_images:
+        try:
+            convolution_sizes(replace(network, image_shape=fit), math.prod(header.shape))
+            return
+        except ValueError as error:
+            problem = str(error)
+    raise ConfigError(
+        f"{run.method} on {run.dataset}: network {arguments['network']} is convolutional, but "
+        f"{problem}\n"
+        "expected: images that are large enough for its convolutions\n"
+        "remedy: set 'network: fast-fc'; or, if each vector is an image, 'image_shape: [height, "
+        "width, channels]'"
+    )
+
+
+def _check_gpu(name: str) -> None:
+    import torch  # takes a second, so only where a GPU is asked for
+
+    n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = name.partition(":")[2] or "0"
+    if not index.isdecimal() or int(index) >= n_devices:
+        raise ConfigError(
+            f"device: {name} is asked for, but torch finds {n_devices or 'no'} CUDA "
+            f"device{'' if n_devices == 1 else 's'} on this machine\n"
+            "expected: a GPU with its driver, and a CUDA build of torch\n"
+            "remedy: set 'device: cpu', or 'device: auto', which takes a GPU if there is one"
+        )
