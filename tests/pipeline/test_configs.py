@@ -41,17 +41,19 @@ def test_seeds_together_trains_each_setting_once_and_scores_each_seed(tmp_path):
 def test_own_data_without_labels_and_a_foreign_clusterer(tmp_path):
     folder = copy_project(tmp_path)
     random = np.random.default_rng(0)
-    np.savez(folder / "mine.npz", X=random.standard_normal((60, 3)))
+    points = random.standard_normal((60, 3)) + 8 * np.eye(3)[np.arange(60) % 3]
+    np.savez(folder / "mine.npz", X=points)
     config = write_config(
         folder,
+        seeds=[0, 1],
         datasets=[{"name": "mine", "npz": "mine.npz"}],
         methods=[
-            {"name": "birch", "class": "sklearn.cluster.Birch", "K": [3]},
+            {"name": "birch", "class": "sklearn.cluster.Birch", "seeds": [0], "K": [3]},
             {
                 "name": "gmvae",
                 "K": [3],
                 "M": [1],
-                "parameters": {"network": "paper-fc", "epochs": 2},
+                "parameters": {"network": "paper-fc", "epochs": 20},
             },
         ],
     )
@@ -60,8 +62,16 @@ def test_own_data_without_labels_and_a_foreign_clusterer(tmp_path):
     table = pd.read_csv(folder / "results/test/table1.csv")
     assert list(table.method) == ["birch", "gmvae"]
     assert table.accuracy_hungarian_mean.isna().all()
+    assert list(table.agreement.notna()) == [False, True], "one seed agrees with no other"
+    assert list(table.silhouette_space) == ["samples", "latent"]
+    assert list(table.elbo_mean.notna()) == [False, True]
     runs = pd.read_csv(folder / "results/test/runs.csv")
     assert runs.clusters_used.notna().all()
+    assert runs.silhouette.between(-1, 1).all()
+    lines = (folder / "results/test/table1.md").read_text().splitlines()
+    (header,) = [line for line in lines if line.startswith("| method")]
+    names = [name.strip() for name in header.strip("|").split("|")]
+    assert names[4:] == ["runs", "silhouette", "agreement", "ELBO", "used", "time"]
 
 
 def test_tables_and_folders_of_images_with_a_number_of_clusters_each(tmp_path):

@@ -128,12 +128,12 @@ def read_array(path: str | Path) -> NDArray[Any]:
         raise _unreadable(path, NO_ARRAYS, error) from error
 
 
-def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
-    """Read the named arrays of an .npz, never unpickling."""
+def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
+    """Read the named arrays of an .npz, or some of them, never unpickling."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            return {name: arrays[name] for name in names or arrays.files}
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path, NO_ARRAYS, error) from error
 
 

@@ -168,9 +168,9 @@ def _make_partial(config: Config, runs: list[Run], results: Path, command: str) 
     if not finished:
         raise DataError(f"none of the {len(runs)} runs of this grid has finished yet")
     for run in finished:
-        folder, labels = results / run.path, DATA / run.dataset / "test-labels.npy"
-        if not is_scored(folder, labels):
-            score_run(folder, labels).write(folder)
+        folder, data = results / run.path, DATA / run.dataset
+        if not is_scored(folder, data):
+            score_run(folder, data).write(folder)
     target, count = results / PARTIAL, f"{len(finished)} of {len(runs)} runs"
     _write_tables(finished, results, target, config.mark, count)
     mark = f"{config.mark}; {count}" if config.mark else count

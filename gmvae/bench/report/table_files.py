@@ -19,6 +19,7 @@ from gmvae.bench.report.tables import SETTING, Tables
 TEXT = (
     *("dataset", "method", "variant", "status", "reason", "precision", "path", "started"),
     *("published_source", "re_run", "re_run_source", "factor", "at", "quantity"),
+    "silhouette_space",
 )
 WHOLE = ("K", "M", "n_parameters", "clusters_used_min", "clusters_used_max")
 EXPLANATION = """\
@@ -36,6 +37,14 @@ were measured by others who ran a method again, by Hungarian matching. *Time* is
 time of a run. Failed runs are counted under *runs* and listed below with their reason. Means are
 over the other runs; *with failed* is the exemplar mean over all runs, in which a run without
 clusters counts as 0. *Used* includes failed runs, too.
+
+Data without labels have no accuracies. These columns need no labels, and are there for all data:
+*silhouette* is the mean silhouette of at most 2,000 test samples, from -1 to 1, in the *latent*
+space of the method, or of the *samples* themselves if it has none; values in different spaces
+cannot be compared. *Agreement* is the mean adjusted Rand index between the clusters that two seeds
+give the test samples: 1 if all seeds find the same clusters, about 0 if they have nothing in
+common. *ELBO* is the mean training bound in nats per sample, which depends on the method and on the
+scale of the data. None of them says that the clusters are those that a person would see.
 """
 
 
@@ -193,12 +202,20 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
         "majority": number(row["accuracy_majority_mean"]),
         "NMI": number(row["nmi_mean"], 3),
         "ARI": number(row["ari_mean"], 3),
+        "silhouette": _silhouette(row),
+        "agreement": number(row["agreement"], 3),
+        "ELBO": number(row["elbo_mean"], 2),
         "used": _range(row["clusters_used_min"], row["clusters_used_max"]),
         "published": _spread(row, "published"),
         "published best": number(row["published_best"]),
         "re-run": _text(row["re_run"]),
         "time": f"{seconds} s" if seconds else "",
     }
+
+
+def _silhouette(row: dict[str, Any]) -> str:
+    mean = number(row["silhouette_mean"], 3)
+    return f"{mean} ({row['silhouette_space']})" if mean else ""
 
 
 def _text(value: Any) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from gmvae.bench.disk import files
 from gmvae.bench.report.published import SEPARATOR, published, re_runs, spread_text
 from gmvae.bench.report.selection import PUBLISHED_DATASET
+from gmvae.bench.runs import metrics
 from gmvae.bench.runs.record import Record, Scores
 
 SETTING = ["dataset", "method", "variant", "K", "M"]
@@ -22,7 +26,11 @@ sign, such that the highest value is chosen."""
 PERCENT = [*MAIN, "accuracy_majority"]
 SCORES = [*PERCENT, "nmi", "ari"]
 OF_RECORD = ["elbo", "conditional_prior", "n_parameters", "precision", "threads"]
-RUN_COLUMNS = [*SETTING, "seed", "status", "reason", *SCORES, "clusters_used", *OF_RECORD, "path"]
+UNSUPERVISED = ["silhouette", "silhouette_space"]
+RUN_COLUMNS = [
+    *(*SETTING, "seed", "status", "reason", *SCORES, "clusters_used", *OF_RECORD, "path"),
+    *UNSUPERVISED,
+]
 # Times differ between executions; without them, the other tables can be compared by bytes.
 TIME_COLUMNS = [*SETTING, "seed", "train_seconds", "peak_memory_mb", "started", "path"]
 CURVE_COLUMNS = [*SETTING, "seed", "epoch", *MAIN]
@@ -35,6 +43,7 @@ TABLE_COLUMNS = [
     *("clusters_used_min", "clusters_used_max"),
     *("published_best", "published_mean", "published_std", "published_source"),
     *("re_run", "re_run_source"),
+    *("silhouette_mean", "silhouette_space", "agreement", "elbo_mean"),
 ]
 WHOLE_NUMBERS = [
     *("K", "M", "n_runs", "n_failed", "n_parameters"),
@@ -73,15 +82,19 @@ class ScoredRun:
     ----------
     record : Record
     scores : Scores
+    clusters : ndarray of int, shape (N,)
+        Cluster of each test sample; empty for a run without clusters.
     """
 
     record: Record
     scores: Scores
+    clusters: NDArray[np.integer[Any]]
 
     @classmethod
     def read(cls, folder: Path) -> ScoredRun:
-        """Read ``run.json`` and ``metrics.json`` from the folder of a run."""
-        return cls(Record.read(folder), Scores.read(folder))
+        """Read ``run.json``, ``metrics.json`` and the clusters from the folder of a run."""
+        clusters = files.read_arrays(folder / "test.npz", ["clusters"])["clusters"]
+        return cls(Record.read(folder), Scores.read(folder), clusters)
 
 
 def build(scored: Iterable[ScoredRun]) -> Tables:
@@ -100,7 +113,7 @@ def build(scored: Iterable[ScoredRun]) -> Tables:
     rows = [_row(run) for run in listed]
     runs, times = _frame(rows, RUN_COLUMNS), _frame(rows, TIME_COLUMNS)
     curves = _frame([row for run in listed for row in _curve_rows(run)], CURVE_COLUMNS)
-    return Tables(runs, curves, table1(runs), times)
+    return Tables(runs, curves, table1(runs, [run.clusters for run in listed]), times)
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
@@ -108,7 +121,7 @@ def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype(whole)
 
 
-def table1(runs: pd.DataFrame) -> pd.DataFrame:
+def table1(runs: pd.DataFrame, clusters: Sequence[NDArray[Any]]) -> pd.DataFrame:
     """Summarise the seeds of each setting, and append published rows of settings that were not run.
 
     There are published rows if MNIST is among the data sets.
@@ -117,6 +130,8 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
     ----------
     runs : DataFrame
         Columns are `RUN_COLUMNS`.
+    clusters : sequence of ndarray of int, shape (N,)
+        Those of the test samples in each run.
 
     Returns
     -------
@@ -125,6 +140,7 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
         `TABLE_COLUMNS`, accuracies in percent. Best, mean, standard deviation (ddof=1) and the runs
         chosen without labels (`CHOICES`) are taken over the runs that finished.
         ``_mean_with_failed`` is over all runs of the setting; a run without clusters counts as 0.
+        ``agreement`` is the mean adjusted Rand index over the pairs of runs that finished.
     """
     names = {name: f"published_{name}" for name in ("best", "mean", "std", "source")}
     theirs = published().rename(columns=names).assign(dataset=PUBLISHED_DATASET)
@@ -134,7 +150,16 @@ def table1(runs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for setting, group in runs.groupby(SETTING, sort=False, dropna=False):
         known = dict(zip(SETTING, setting, strict=True))
-        rows.append({**by_key.get(_key(known), {}), **known, **_statistics(group)})
+        finished = group.index[group["status"] == "finished"]
+        agreement = metrics.agreement([clusters[place] for place in finished])
+        rows.append(
+            {
+                **by_key.get(_key(known), {}),
+                **known,
+                **_statistics(group),
+                "agreement": None if agreement is None else round(agreement, 4),
+            }
+        )
     if PUBLISHED_DATASET in set(runs["dataset"]):
         ours = set(map(_key, rows))
         rows += [
@@ -195,10 +220,12 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
         for column, (criterion, sign) in CHOICES.items():
             values[f"{name}_{column}"] = _chosen(finished, name, criterion, sign)
         values[f"{name}_mean_with_failed"] = _with_failed(group, name)
-    for name in SCORES:
+    for name in (*SCORES, "silhouette", "elbo"):
         values[f"{name}_mean"] = finished[name].astype(float).mean()
+    # Accuracies are in percent, the others are not.
     rounded = {
-        name: round(value, 4 if name[:3] in ("nmi", "ari") else 2) for name, value in values.items()
+        name: round(value, 2 if name.startswith("accuracy") else 4)
+        for name, value in values.items()
     }
     # Failed runs count here: these columns are meant to show the collapsed ones.
     used = group["clusters_used"]
@@ -206,6 +233,7 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
         "n_runs": len(group),
         "n_failed": len(group) - len(finished),
         **rounded,
+        "silhouette_space": next(iter(finished["silhouette_space"].dropna()), None),
         "clusters_used_min": used.min(),
         "clusters_used_max": used.max(),
     }

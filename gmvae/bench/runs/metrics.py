@@ -1,19 +1,30 @@
-"""Scores of a cluster assignment against classes; all of them in [0, 1].
+"""Scores of a cluster assignment: against classes, in [0, 1], and without labels, in [-1, 1].
 
 C[k, c] counts the test samples of class c in cluster k.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics import (
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+    silhouette_score,
+)
 
 Labels = NDArray[np.integer[Any]]
+MOST_COMPARED = 2000
+"""Samples that a silhouette is computed from, at most: its cost grows with their square."""
+SUBSET_SEED = 0
+DECIMALS = 6
+"""Of a silhouette. Other machines differ in digits behind them, and a score is to be the same."""
 
 
 @dataclass(frozen=True)
@@ -133,3 +144,45 @@ def evaluate(clusters: Labels, exemplars: Labels | None, labels: Labels | None) 
         nmi=float(normalized_mutual_info_score(labels, clusters)),
         ari=float(adjusted_rand_score(labels, clusters)),
     )
+
+
+def silhouette(clusters: Labels, points: NDArray[Any]) -> float | None:
+    """Mean silhouette of the samples (Rousseeuw, 1987), by Euclidean distance.
+
+    Parameters
+    ----------
+    clusters : ndarray of int, shape (N,)
+    points : ndarray, shape (N, ...)
+        Latent codes or samples. At most `MOST_COMPARED` of them are compared, always the same ones
+        for the same N.
+
+    Returns
+    -------
+    float or None
+        In [-1, 1]. None if it is not defined: there are not two clusters, no two samples share
+        one, or a point is not finite.
+    """
+    rows = np.random.default_rng(SUBSET_SEED).permutation(len(clusters))[:MOST_COMPARED]
+    shown, compared = clusters[rows], np.asarray(points[rows], dtype=np.float64)
+    if not 1 < len(np.unique(shown)) < len(shown) or not np.isfinite(compared).all():
+        return None
+    return round(float(silhouette_score(compared.reshape(len(shown), -1), shown)), DECIMALS)
+
+
+def agreement(assignments: Sequence[Labels]) -> float | None:
+    """Mean adjusted Rand index over all pairs of assignments of the same samples.
+
+    Parameters
+    ----------
+    assignments : sequence of ndarray of int, shape (N,)
+
+    Returns
+    -------
+    float or None
+        1 if they are the same up to the names of the clusters, about 0 if they have nothing in
+        common. None for fewer than two.
+    """
+    pairs = list(combinations(assignments, 2))
+    if not pairs:
+        return None
+    return float(np.mean([adjusted_rand_score(one, other) for one, other in pairs]))

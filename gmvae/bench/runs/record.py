@@ -82,7 +82,11 @@ RUN_SCHEMA = {
 METRICS_SCHEMA = _object(
     run=_TEXT,
     status={"enum": list(STATUSES)},
-    final={"type": ["object", "null"], "additionalProperties": _OPTIONAL_NUMBER},
+    final={
+        "type": ["object", "null"],
+        "properties": {"silhouette_space": _OPTIONAL_TEXT},
+        "additionalProperties": _OPTIONAL_NUMBER,
+    },
     epochs={
         "type": "object",
         "additionalProperties": {"type": "array", "items": _OPTIONAL_NUMBER},
@@ -200,7 +204,7 @@ class Scores:
     status : str
         As in its `Record`.
     final : mapping of str to number, or None
-        Scores by name; None for a run without clusters.
+        Scores by name, and the space of the silhouette; None for a run without clusters.
     epochs : mapping of str to list
         For each score one value per epoch; empty for methods without epochs.
     made_from : mapping of str to str

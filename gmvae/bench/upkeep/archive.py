@@ -25,6 +25,7 @@ from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report.build import TABLE_NAMES, shown_figures
 from gmvae.bench.report.figures import endings
 from gmvae.bench.report.numbers import duration
+from gmvae.bench.report.tables import UNSUPERVISED
 from gmvae.bench.runs import metrics
 from gmvae.bench.runs.record import Record, Scores
 
@@ -52,12 +53,23 @@ class ArchivedRun:
     scores: Scores
     arrays: Mapping[str, NDArray[Any]]
 
+    @property
+    def clusters(self) -> NDArray[np.int64]:
+        """Cluster of each test sample, shape (N,); empty for a run without clusters."""
+        return self.arrays["clusters"].astype(np.int64)
+
     def scores_now(self, labels: NDArray[np.integer] | None) -> dict[str, Any] | None:
-        """Final scores, computed from the clusters and the test labels; None without clusters."""
-        clusters = self.arrays["clusters"].astype(np.int64)
-        if not len(clusters):
+        """Final scores, computed from the clusters and the test labels; None without clusters.
+
+        An archive has no latent codes, so the silhouette is the recorded one.
+        """
+        if not len(self.clusters):
             return None
-        return vars(metrics.evaluate(clusters, self.arrays.get("exemplars"), labels))
+        recorded = self.scores.final or {}
+        return {
+            **{name: recorded[name] for name in UNSUPERVISED if name in recorded},
+            **vars(metrics.evaluate(self.clusters, self.arrays.get("exemplars"), labels)),
+        }
 
 
 def archive(results: Path, target: Path) -> str:
@@ -163,7 +175,8 @@ def _description(target: Path, records: Sequence[Record], mark: str | None) -> s
 - Time: {spent} of training in all (a network that several runs share counts for each of them),
   between {first} and {last}.
 - Check: `gmvae-bench verify {target}` computes the final scores again from the clusters in
-  `{ASSIGNMENTS}` and the test labels, and the tables from these and from `{RECORDS}`.
+  `{ASSIGNMENTS}` and the test labels, and the tables from these and from `{RECORDS}`. The
+  silhouette is taken as recorded, since the archive has no latent codes.
 
 [table1.md](table1.md) is the table for people. `{RECORDS}` has one line per run: its record, with
 every parameter, and its scores, also after each epoch. On another processor the values differ

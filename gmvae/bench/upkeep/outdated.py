@@ -192,11 +192,12 @@ def _reason_of_scores(results: Path, runs: Collection[Run], found: Outdated) -> 
         if made_from is None:
             return "scores are missing"
         trained = _checksums(folder / TRAIN_LIST)
-        labels = _checksums(DATA / run.dataset / DATA_LIST).get("test-labels")
+        data = _checksums(DATA / run.dataset / DATA_LIST)
         now = {
             "test": trained.get("test"),
             "epochs": trained.get("epochs"),
-            "labels": labels or made_from.get("labels"),
+            "labels": data.get("test-labels") or made_from.get("labels"),
+            "images": data.get("test-images") or made_from.get("images"),
             "sources": scoring_sources(),
         }
         if made_from != now:

@@ -15,7 +15,7 @@ from gmvae.bench.disk.checksums import damaged, read_manifest
 from gmvae.bench.disk.errors import DataError, did_you_mean
 from gmvae.bench.disk.layout import DATA, TRAIN_LIST
 from gmvae.bench.report.table_files import read_table
-from gmvae.bench.report.tables import RUN_COLUMNS, SCORES, SETTING
+from gmvae.bench.report.tables import SCORES, SETTING
 from gmvae.bench.runs.record import Record
 
 FIGURES = [*SCORES, "clusters_used", "elbo"]
@@ -66,7 +66,7 @@ def trace(table: Path, cell: Cell) -> str:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        return read_table(path)[RUN_COLUMNS]
+        return read_table(path)[[*SETTING, "seed", "status", "reason", *FIGURES, "path"]]
     except (DataError, KeyError) as error:
         raise DataError(
             f"{path} cannot be read ({error.__cause__ or error}); give the path of a table1.csv "

@@ -33,7 +33,7 @@ def verify(results: Path, data: Path = DATA) -> str:
         Folder in which the workflow has finished, whose ``config.json`` lists the runs; or an
         archive of one, as `gmvae.bench.upkeep.archive.archive` writes it.
     data : Path
-        Folder with ``{dataset}/test-labels.npy``.
+        Folder with ``{dataset}/test-labels.npy`` and, but for an archive, ``test-images.npy``.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def verify_archive(folder: Path, data: Path = DATA) -> str:
     known = [run.record.run.path for run in archived]
     if known != [run.path for run in make_runs(config)]:
         differences.append(f"  {folder / RECORDS} does not hold the runs of the config, in order")
-    scored = [ScoredRun(run.record, run.scores) for run in archived]
+    scored = [ScoredRun(run.record, run.scores, run.clusters) for run in archived]
     differences += _check_tables(folder, scored, config.mark)
     return _verdict(folder, len(scored), differences, "make the archive again")
 
@@ -94,12 +94,13 @@ def _check_run(results: Path, data: Path, run: Run, scored: list[ScoredRun]) -> 
         yield f"  {path} does not have the content that was written"
     try:
         record, stored = Record.read(folder), Scores.read(folder)
-        scores = score_run(folder, data / run.dataset / "test-labels.npy")
+        scores = score_run(folder, data / run.dataset)
+        clusters = files.read_arrays(folder / "test.npz", ["clusters"])["clusters"]
         yield from _check_assignments(folder)
     except DataError as error:
         yield f"  {error}"
         return
-    scored.append(ScoredRun(record, scores))
+    scored.append(ScoredRun(record, scores, clusters))
     if not is_finished(run, folder):
         yield f"  {folder} holds the result of {record.run.path}, {dict(record.run.parameters)}"
     for place, was, is_now in _unequal("", vars(stored), vars(scores)):

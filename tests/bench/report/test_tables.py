@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up import METRICS, RECORD
+from sklearn.metrics import silhouette_score
 
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.disk.files import write_arrays
@@ -23,8 +24,13 @@ COLUMNS = (
     "accuracy_hungarian_mean_with_failed,accuracy_exemplar_mean_with_failed,"
     "accuracy_majority_mean,nmi_mean,ari_mean,"
     "clusters_used_min,clusters_used_max,published_best,published_mean,published_std,"
-    "published_source,re_run,re_run_source"
+    "published_source,re_run,re_run_source,"
+    "silhouette_mean,silhouette_space,agreement,elbo_mean"
 )
+
+
+CLUSTERS = np.array([[0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0]])
+"""Those of the test samples, by seed."""
 
 
 def write_run(
@@ -58,6 +64,8 @@ def write_run(
         "accuracy_majority": 0.9,
         "nmi": 0.5,
         "ari": 0.25,
+        "silhouette": 0.1 * seed,
+        "silhouette_space": "latent" if method == "gmvae" else "samples",
     }
     epochs = {"accuracy_hungarian": [0.1, hungarian], "accuracy_exemplar": [0.2, exemplar]}
     finished = status == "finished"
@@ -69,6 +77,7 @@ def write_run(
     }
     (folder / "run.json").write_text(json.dumps(record))
     (folder / "metrics.json").write_text(json.dumps(scores))
+    write_arrays(folder / "test.npz", clusters=CLUSTERS[seed] if finished else CLUSTERS[0][:0])
     return folder
 
 
@@ -105,6 +114,18 @@ def test_statistics_by_hand(built):
     assert (row.accuracy_majority_mean, row.nmi_mean, row.ari_mean) == (90, 0.5, 0.25)
     assert built.times.train_seconds.tolist() == [10, 11, 12, 13, 10]
     assert "| 11.0 s |" in report_tables.markdown(built, "")
+
+
+def test_scores_without_labels_by_hand(built):
+    row, kmeans = built.table1.iloc[0], built.table1.iloc[1]
+    assert (row.silhouette_mean, row.silhouette_space, row.elbo_mean) == (0.1, "latent", -99)
+    assert row.agreement == 0, "1, -0.5 and -0.5 for the three pairs of seeds that finished"
+    assert (kmeans.silhouette_mean, kmeans.silhouette_space) == (0, "samples")
+    assert pd.isna(kmeans.agreement), "one run agrees with no other"
+    assert pd.isna(kmeans.elbo_mean)
+    assert list(built.runs.columns[-2:]) == ["silhouette", "silhouette_space"]
+    text = report_tables.markdown(built, "")
+    assert all(cell in text for cell in ("0.100 (latent)", "0.000 (samples)", "-99.00"))
 
 
 def test_method_without_probabilities_or_elbo(built):
@@ -174,7 +195,9 @@ def test_files_for_programs_and_for_people(built, tmp_path):
 
 def test_scoring_a_run(tmp_path):
     labels = np.array([0, 0, 1, 1, 2, 2])
-    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "test-labels.npy", labels)
+    images = np.array([[0.0], [0.1], [5.0], [5.1], [5.2], [9.0]])
+    np.save(tmp_path / "test-images.npy", images)
     (tmp_path / "run.json").write_text(json.dumps(RECORD))
     write_arrays(
         tmp_path / "test.npz",
@@ -186,23 +209,53 @@ def test_scoring_a_run(tmp_path):
         clusters=np.array([[0] * 6, [1, 1, 0, 0, 0, 2]]),
         exemplars=np.array([[0, 0, 2], [1, 0, 4], [1, 1, 0], [1, 2, 5]]),
     )
-    scores = score_run(tmp_path, tmp_path / "labels.npy")
+    scores = score_run(tmp_path, tmp_path)
     assert scores.final["accuracy_hungarian"] == pytest.approx(5 / 6)
     assert scores.final["accuracy_exemplar"] == pytest.approx(4 / 6)
     assert scores.epochs["accuracy_exemplar"] == pytest.approx([2 / 6, 4 / 6])
     assert scores.epochs["clusters_used"] == [1, 3]
+    expected = silhouette_score(images, [1, 1, 0, 0, 0, 2])
+    assert scores.final["silhouette"] == pytest.approx(expected, abs=1e-6)
+    assert scores.final["silhouette_space"] == "samples"
+    assert "silhouette" not in scores.epochs
 
-    np.save(tmp_path / "labels.npy", labels[:5])
-    with pytest.raises(DataError, match=r"6 test samples, but .* 5 labels"):
-        score_run(tmp_path, tmp_path / "labels.npy")
+    np.save(tmp_path / "test-labels.npy", labels[:5])
+    with pytest.raises(DataError, match=r"6 test samples, .* or 5 labels"):
+        score_run(tmp_path, tmp_path)
 
-    np.save(tmp_path / "labels.npy", labels[:0])
-    scores = score_run(tmp_path, tmp_path / "labels.npy")
+    np.save(tmp_path / "test-labels.npy", labels[:0])
+    scores = score_run(tmp_path, tmp_path)
     assert scores.final["accuracy_hungarian"] is None
     assert scores.final["clusters_used"] == 3
+    assert scores.final["silhouette"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_silhouette_is_that_of_latent_codes_if_there_are_any(tmp_path):
+    np.save(tmp_path / "test-labels.npy", np.zeros(0, int))
+    np.save(tmp_path / "test-images.npy", np.zeros((4, 3), np.uint8))
+    (tmp_path / "run.json").write_text(json.dumps(RECORD))
+    codes = np.array([[0.0, 0], [0, 1], [9, 0], [9, 1]])
+    write_arrays(tmp_path / "test.npz", clusters=CLUSTERS[0], codes=codes)
+    write_arrays(tmp_path / "epochs.npz", clusters=CLUSTERS[:0], exemplars=np.zeros((0, 3), int))
+    final = score_run(tmp_path, tmp_path).final
+    assert final["silhouette_space"] == "latent"
+    assert final["silhouette"] == pytest.approx(silhouette_score(codes, CLUSTERS[0]), abs=1e-6)
+
+
+def test_a_run_is_not_scored_by_other_data_of_the_same_name(tmp_path):
+    """Two configs can give one name to data of their own, and share the folder of prepared data."""
+    record = {**RECORD, "data_sha256": {"test-images": "0" * 64}}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    for name in ("test-labels", "test-images"):
+        np.save(tmp_path / f"{name}.npy", np.arange(4))
+    for name in ("test", "epochs"):
+        write_arrays(tmp_path / f"{name}.npz", clusters=CLUSTERS[0])
+    with pytest.raises(DataError, match="another config gives the same name") as caught:
+        score_run(tmp_path, tmp_path)
+    assert len(str(caught.value).splitlines()) == 3
 
 
 def test_damaged_record_is_named(tmp_path):
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(DataError, match=r"run\.json is not valid JSON.*delete the file"):
-        score_run(tmp_path, tmp_path / "labels.npy")
+        score_run(tmp_path, tmp_path)

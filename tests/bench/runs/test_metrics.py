@@ -122,3 +122,40 @@ def test_nmi_and_ari_against_their_formulas():
 def test_different_lengths_are_refused():
     with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
         metrics.contingency(np.zeros(3, int), np.zeros(2, int))
+
+
+def test_silhouette_of_a_fixed_subset():
+    random = np.random.default_rng(0)
+    clusters = random.integers(0, 3, 2500)
+    points = clusters[:, None, None] + random.standard_normal((2500, 2, 2))
+    value = metrics.silhouette(clusters, points)
+    assert value == metrics.silhouette(clusters, points.astype(np.float64))
+    rows = np.random.default_rng(metrics.SUBSET_SEED).permutation(2500)
+    outside = rows[metrics.MOST_COMPARED :]
+    points[outside] = 99.0
+    assert value == metrics.silhouette(clusters, points), "these are not compared"
+    assert 0 < value < 1
+
+
+def test_silhouette_by_hand():
+    """One sample alone has 0; the others are 1 from their fellow, and 4 to 5 from the next."""
+    points = np.array([[0.0], [1.0], [5.0]])
+    expected = (4 / 5 + 3 / 4 + 0) / 3
+    assert metrics.silhouette(np.array([0, 0, 2]), points) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "last"), [([0, 0, 0], 1.0), ([0, 1, 2], 1.0), ([0, 0, 1], np.nan)]
+)
+def test_silhouettes_that_are_not_defined(clusters, last):
+    assert metrics.silhouette(np.array(clusters), np.array([[0.0], [0.5], [last]])) is None
+
+
+def test_agreement_is_that_of_pairs():
+    random = np.random.default_rng(0)
+    one, two, three = random.integers(0, 4, (3, 300))
+    assert metrics.agreement([one, (one + 1) % 4]) == 1
+    assert metrics.agreement([one]) is metrics.agreement([]) is None
+    pairs = [metrics.agreement(pair) for pair in ([one, two], [one, three], [two, three])]
+    assert metrics.agreement([one, two, three]) == pytest.approx(np.mean(pairs))
+    assert pairs[0] == pytest.approx(metrics.evaluate(one, None, two).ari)

@@ -5,7 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
 from gmvae.bench.__main__ import main
 from gmvae.bench.disk import files
@@ -37,6 +39,7 @@ def test_an_archive_is_small_and_verified(archived, capsys):
     (line,) = [line for line in text.splitlines() if line.startswith("- Runs: 4 (")]
     assert all(f"{n} {status}" in line for status, n in statuses.items())
     assert "gmvae-bench verify archive" in text
+    assert "silhouette is taken as recorded" in " ".join(text.split())
 
 
 def test_a_changed_cluster_is_found(archived):
@@ -46,6 +49,22 @@ def test_a_changed_cluster_is_found(archived):
     arrays[name][0] = (arrays[name][0] + 1) % 4
     files.write_arrays(TARGET / "assignments.npz", **arrays)
     with pytest.raises(DataError, match=r"runs/digits/kmeans/K4/seed1: final.accuracy_\w+ is "):
+        verify(TARGET)
+
+
+def test_agreement_is_recomputed_and_a_silhouette_taken_as_recorded(archived):
+    table = pd.read_csv(TARGET / "table1.csv").set_index("method")
+    assert table.loc["kmeans", "silhouette_space"] == "samples"
+    assert -1 < table.loc["kmeans", "silhouette_mean"] < 1
+    arrays = files.read_arrays(TARGET / "assignments.npz")
+    clusters = [arrays[f"runs/digits/kmeans/K4/seed{seed}/clusters"] for seed in (0, 1)]
+    expected = adjusted_rand_score(*clusters)
+    assert table.loc["kmeans", "agreement"] == pytest.approx(expected, abs=1e-4)
+    path = TARGET / "table1.csv"
+    text = path.read_text()
+    path.write_text(text.replace(f",{table.loc['kmeans', 'agreement']}", ",0.123"))
+    assert path.read_text() != text
+    with pytest.raises(DataError, match=r"table1\.csv, line 2"):
         verify(TARGET)
 
 

@@ -15,7 +15,7 @@ from gmvae.bench.__main__ import main
 from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.disk.errors import ConfigError, DataError
-from gmvae.bench.disk.layout import RUN_PRODUCTS
+from gmvae.bench.disk.layout import DATA_LIST, DATA_PRODUCTS, RUN_PRODUCTS
 from gmvae.bench.report.table_files import write_tables
 from gmvae.bench.report.tables import ScoredRun, build
 from gmvae.bench.upkeep.verify import verify
@@ -63,6 +63,20 @@ def lift_a_metric(grid):
     scores = json.loads(path.read_text())
     scores["final"]["nmi"] = 0.999
     files.write_json(path, scores)
+
+
+def lift_a_silhouette(grid):
+    path = KMEANS / "seed1/metrics.json"
+    scores = json.loads(path.read_text())
+    scores["final"]["silhouette"] = 0.999
+    files.write_json(path, scores)
+
+
+def prepare_other_data_of_the_name(grid):
+    images = np.load("data/digits/test-images.npy")
+    np.save("data/digits/test-images.npy", 255 - images)
+    folder = Path("data/digits")
+    write_manifest(folder / DATA_LIST, [folder / name for name in DATA_PRODUCTS])
 
 
 def swap_assignments(grid):
@@ -118,6 +132,8 @@ def exchange_two_runs(grid):
     [
         (lift_a_metric, r"seed0/metrics\.json: final\.nmi is 0\.999, recomputed 0\."),
         (lift_a_metric, r"metrics\.json does not have the content that was written"),
+        (lift_a_silhouette, r"seed1/metrics\.json: final\.silhouette is 0\.999, recomputed -?0\."),
+        (prepare_other_data_of_the_name, r"K4/seed0 belongs to other data: .*other images"),
         (swap_assignments, r"seed0/test\.npz does not have the content that was written"),
         (swap_assignments, r"table1\.csv, line 2: is 'digits,kmeans.*, recomputed 'digits,kmeans"),
         (lift_the_table, r"^2 differences in results:\n  results/table1\.csv, line 2: is "),
