@@ -40,11 +40,19 @@ def errors_of(folder, config, *arguments, **variables):
             "methods[0].M[0]: should be at least 1; found 0",
         ),
         ({"methods": [{"name": "kmeens", "K": [2]}]}, "unknown method 'kmeens' (did you mean"),
+        (
+            {"methods": [{"name": "kmeans", "K": [9999]}]},
+            "kmeans on digits: K = 9,999 is more than the 1,437 training samples",
+        ),
+        (
+            {"device": "cuda", "methods": [{"name": "gmvae", "K": [2], "M": [1]}]},
+            "device: cuda is asked for, but torch finds no CUDA devices on this machine",
+        ),
     ],
 )
 def test_bad_configs_end_before_anything_starts(folder, changes, expected):
     config = write_config(folder, **changes)
-    message = errors_of(folder, config)
+    message = errors_of(folder, config, CUDA_VISIBLE_DEVICES="")
     assert expected in message
     assert len(message.splitlines()) < 12
 
@@ -78,11 +86,11 @@ def test_truncated_idx_file(folder, tmp_path):
 
 
 def test_what_a_method_refuses_is_in_the_message(folder):
-    """Only with the data at hand is it known that a convolution does not fit 8x8 digits."""
-    bad = {"name": "gmvae", "K": [2], "M": [1], "parameters": {"network": "paper-conv"}}
+    """The check of a config does not compare a given shape with the data."""
+    bad = {"name": "gmvae", "K": [2], "M": [1], "parameters": {"image_shape": [4, 4, 1]}}
     message = errors_of(folder, write_config(folder, methods=[bad]))
-    assert "refused to train (runs/digits/gmvae/paper-conv-K2-M1/seed0)" in message
-    assert "8x8 pixels are too small" in message
+    assert "refused to train (runs/digits/gmvae/fast-fc-K2-M1/seed0)" in message
+    assert "has 16 values, but each sample has 64" in message
 
 
 @pytest.mark.parametrize(

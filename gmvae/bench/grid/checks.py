@@ -13,6 +13,7 @@ from dataclasses import replace
 from gmvae.bench import data as datasets
 from gmvae.bench.data import Header
 from gmvae.bench.disk.errors import ConfigError
+from gmvae.bench.disk.layout import DATA, DATA_LIST
 from gmvae.bench.grid import methods
 from gmvae.bench.grid.config import Config
 from gmvae.bench.grid.runs import Run
@@ -66,11 +67,10 @@ def check_devices(runs: Iterable[Run]) -> None:
 
 
 def _check_data_dir(config: Config, names: Collection[str]) -> None:
-    """Refuse a local folder of data that is not there, if a data set may come from it."""
-    of_package = {spec.name for spec in config.datasets if spec.source is None}
-    if config.data_dir is None or not of_package & {"mnist", "fashion_mnist"} & {*names}:
-        return
-    if not os.path.isdir(os.path.expanduser(config.data_dir)):
+    """Refuse a local folder of data that is not there, if data have yet to come from it."""
+    found_there = {"mnist", "fashion_mnist"} & {*names}
+    needed = [name for name in found_there if not (DATA / name / DATA_LIST).is_file()]
+    if needed and config.data_dir and not os.path.isdir(os.path.expanduser(config.data_dir)):
         raise ConfigError(
             f"data_dir: {config.data_dir} is not a folder\n"
             "expected: a folder that holds mnist/ or another data set\n"

@@ -21,7 +21,7 @@ from typing import Any
 from gmvae.bench.data import KINDS
 from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import key_of
-from gmvae.bench.disk.errors import ConfigError
+from gmvae.bench.disk.errors import ConfigError, DataError
 
 ROOT = Path(__file__).parents[3]
 OWN_PACKAGES = ("gmvae", "baselines")
@@ -202,10 +202,15 @@ def data_key(name: str, source: Mapping[str, Any] | None) -> str:
 
 def _content(path: Path) -> Any:
     """Checksum of a file, or of each file below a folder."""
-    if path.is_dir():
-        return {
-            str(one.relative_to(path)): files.sha256(one)
-            for one in sorted(path.rglob("*"))
-            if one.is_file()
-        }
-    return files.sha256(path) if path.is_file() else ""
+    try:
+        if path.is_dir():
+            return {
+                str(one.relative_to(path)): files.sha256(one)
+                for one in sorted(path.rglob("*"))
+                if one.is_file()
+            }
+        return files.sha256(path) if path.is_file() else ""
+    except OSError as error:
+        where = error.filename or path
+        reason = error.strerror or error
+        raise DataError(f"{where} cannot be read: {reason}; make it readable") from error

@@ -122,10 +122,13 @@ def test_a_device_counts_only_where_it_is_used(monkeypatch):
         checked("digits", GMVAE, device="cuda")
 
 
-def test_a_folder_of_data_that_is_not_there():
+def test_a_folder_of_data_that_is_not_there(mine):
     checked("digits", GMVAE, data_dir="nowhere")
     with pytest.raises(ConfigError, match="data_dir: nowhere is not a folder"):
         checked("mnist", GMVAE, data_dir="nowhere")
+    (mine / "data/mnist").mkdir(parents=True)
+    (mine / "data/mnist/data.sha256").touch()
+    checked("mnist", GMVAE, data_dir="nowhere")
 
 
 def test_the_command_tells_it(mine, capsys):

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from gmvae.bench.disk.errors import ConfigError
+from gmvae.bench.disk.errors import ConfigError, DataError
 from gmvae.bench.grid import sources
 from gmvae.bench.grid.sources import code_of, source_checksum, source_files
 
@@ -127,3 +127,24 @@ def test_a_users_own_method_is_followed_through_the_files_beside_it(tmp_path, mo
     for cached in (source_files, source_checksum, sources.code_of, sources.syntax_tree):
         cached.cache_clear()
     assert source_checksum("mine") != before
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "mine.csv").touch()
+    monkeypatch.setattr(sources.files, "sha256", refuse)
+    with pytest.raises(DataError, match=r"mine\.csv cannot be read: Permission denied; make it re"):
+        sources.data_key("mine", {"csv": str(tmp_path / "mine.csv")})
+
+
+def test_the_key_of_openml_data_knows_number_name_and_version():
+    asked = [
+        {"openml": 7},
+        {"openml": 8},
+        {"openml": "shapes", "version": 1},
+        {"openml": "shapes", "version": 2},
+        {"openml": 7, "label": "kind"},
+    ]
+    assert len({sources.data_key("mine", source) for source in asked}) == len(asked)

@@ -106,6 +106,11 @@ def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFram
             frame[label] = text[label].str.strip()
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise DataError(f"{path} cannot be read as a table: {error}") from error
+    if len(frame.columns) == 1 and any(mark in frame.columns[0] for mark in ";\t|"):
+        raise DataError(
+            f"{path} should have commas between its columns, but its first line is "
+            f"{frame.columns[0][:80]!r}"
+        )
     if len(frame) < MIN_SAMPLES:
         raise DataError(
             f"{path} should have a line with the names of the columns and at least {MIN_SAMPLES} "
