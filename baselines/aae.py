@@ -9,10 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import TransformerMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.shared.adversarial import AdversarialClusterer
+from baselines.shared.saved_network import in_type_of
 from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
@@ -128,7 +130,7 @@ class _AAEGame:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AAE(AdversarialClusterer):
+class AAE(TransformerMixin, AdversarialClusterer):
     """Adversarial autoencoder with two codes: a categorical cluster and a Gaussian style.
 
     As published: the two codes and their adversaries (two hidden layers of ReLUs), which push the
@@ -187,15 +189,7 @@ class AAE(AdversarialClusterer):
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the networks and yield their only phase; see `NetworkClusterer.phases`."""
-        arch, x_dim = self._architecture()
-        model = _AAEModel(
-            arch,
-            y_dim=self.n_features_in_,
-            x_dim=x_dim,
-            observation=self.observation_,
-            n_clusters=self.n_clusters,
-            sharpness=self.sharpness,
-        ).to(samples.device)
+        model = self._build_model().to(samples.device)
         model.p_y_given_zx.set_units(samples)
         self.model_ = model
         players = {
@@ -207,9 +201,20 @@ class AAE(AdversarialClusterer):
             _AAEGame(self.input_noise, self.adversarial_weight), players, samples
         )
 
-    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+    def _build_model(self) -> _AAEModel:
+        arch, x_dim = self._architecture()
+        return _AAEModel(
+            arch,
+            y_dim=self.n_features_in_,
+            x_dim=x_dim,
+            observation=self.observation_,
+            n_clusters=self.n_clusters,
+            sharpness=self.sharpness,
+        )
+
+    def transform(self, Y: ArrayLike) -> NDArray[np.floating]:
         """Styles, shape (n_samples, x_dim)."""
-        return self._read(lambda y: (self.model_.encode(y)[1],), Y)[0]
+        return in_type_of(Y, self._read(lambda y: (self.model_.encode(y)[1],), Y)[0])
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.encode(y)[0]

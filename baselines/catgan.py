@@ -161,17 +161,20 @@ class CatGAN(AdversarialClusterer):
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the networks and yield their only phase; see `NetworkClusterer.phases`."""
-        model = _CatGANModel(
+        model = self._build_model().to(samples.device)
+        model.generator.set_units(samples)
+        self.model_ = model
+        players = {"discriminator": (model.trunk, model.head), "generator": (model.generator,)}
+        yield self._game_phase(_CatGANGame(self.input_noise), players, samples)
+
+    def _build_model(self) -> _CatGANModel:
+        return _CatGANModel(
             self._arch(),
             y_dim=self.n_features_in_,
             code_dim=self.code_dim,
             observation=self.observation_,
             n_clusters=self.n_clusters,
-        ).to(samples.device)
-        model.generator.set_units(samples)
-        self.model_ = model
-        players = {"discriminator": (model.trunk, model.head), "generator": (model.generator,)}
-        yield self._game_phase(_CatGANGame(self.input_noise), players, samples)
+        )
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.log_p_z(y).exp()

@@ -15,6 +15,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
 from baselines.shared.autoencoder import AutoencoderFirst
+from baselines.shared.saved_network import SavedEmbedding
 from gmvae.clusterer.evaluation import evaluate
 from gmvae.clusterer.parameters import BatchSize, Count, OnlyAgreement, Positive, Schedule, Share
 from gmvae.model.architectures import Architecture
@@ -170,7 +171,7 @@ class _ClusteringStep(TrainingStep):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class DEC(AutoencoderFirst):
+class DEC(SavedEmbedding, AutoencoderFirst):
     """Deep embedded clustering.
 
     As published: the network 784-500-500-2000-10 without batch normalisation, masking noise of 0.2,
@@ -236,8 +237,7 @@ class DEC(AutoencoderFirst):
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the network and yield both phases; see `NetworkClusterer.phases`."""
-        arch, x_dim = self._architecture()
-        model = _DECModel(arch, self.n_features_in_, x_dim, self.n_clusters).to(samples.device)
+        model = self._build_model().to(samples.device)
         model.set_units(samples, pixels=self.observation_ == "bernoulli")
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
@@ -249,6 +249,10 @@ class DEC(AutoencoderFirst):
         step = _ClusteringStep(model, samples, settings, generators[1], tolerance=self.tolerance)
         yield Phase("clustering", step)
         self.converged_ = step.converged
+
+    def _build_model(self) -> _DECModel:
+        arch, x_dim = self._architecture()
+        return _DECModel(arch, self.n_features_in_, x_dim, self.n_clusters)
 
     def _probabilities(self, y: Tensor) -> Tensor:
         return self.model_.log_q(y).exp()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sklearn.cluster import KMeans
 
+from baselines.shared.saving import Saved
 
-class PixelKMeans(KMeans):
+
+class PixelKMeans(Saved, KMeans):
     """scikit-learn's k-means; of ten k-means++ starts, the one with the lowest inertia is kept.
 
     Parameters

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from baselines.shared.autoencoder import AutoencoderFirst, set_posterior_noise
 from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
+from baselines.shared.saved_network import SavedEmbedding
 from baselines.shared.vae import VAEModel, VAEObjective
 from gmvae.clusterer.parameters import Criterion
 from gmvae.model.architectures import Architecture
@@ -84,7 +85,7 @@ class _VaDEModel(VAEModel):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class VaDE(AutoencoderFirst):
+class VaDE(SavedEmbedding, AutoencoderFirst):
     """Variational deep embedding.
 
     As published: the model, its bound with one sample, the network 784-500-500-2000-10 without
@@ -132,10 +133,7 @@ class VaDE(AutoencoderFirst):
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the network and yield both phases; see `NetworkClusterer.phases`."""
-        arch, x_dim = self._architecture()
-        model = _VaDEModel(arch, self.n_features_in_, x_dim, self.observation_, self.n_clusters).to(
-            samples.device
-        )
+        model = self._build_model().to(samples.device)
         model.p_y_given_x.set_units(samples)
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
@@ -148,6 +146,10 @@ class VaDE(AutoencoderFirst):
         with seeded(seed, samples.device):  # whatever random numbers `on_epoch` has drawn
             elbo = self._evaluate(lambda y: (model.elbo(y, model.draw_noise(len(y))),), samples)[0]
         self.elbo_ = finite_elbo(elbo)
+
+    def _build_model(self) -> _VaDEModel:
+        arch, x_dim = self._architecture()
+        return _VaDEModel(arch, self.n_features_in_, x_dim, self.observation_, self.n_clusters)
 
     def _probabilities(self, y: Tensor) -> Tensor:
         """p(z | x) at the mean of q(x | y), shape (B, n_clusters)."""

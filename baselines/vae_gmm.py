@@ -23,4 +23,5 @@ class VAEGaussianMixture(VAEClusterer):
 
     def predict_proba(self, Y: ArrayLike) -> NDArray[np.float64]:
         """Posterior probability of each component, shape (n_samples, n_clusters)."""
-        return self.clusterer_.predict_proba(self.transform(Y))
+        codes = self._codes(Y)  # which refuses an estimator that is not fitted
+        return self.clusterer_.predict_proba(codes)

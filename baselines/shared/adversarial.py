@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from baselines.shared.saved_network import SavedNetwork
 from gmvae.clusterer.base import ProbabilisticClusterer
 from gmvae.clusterer.parameters import BatchSize, OnlyAgreement, Positive
 from gmvae.kernels.adam import FusedAdam
@@ -97,7 +98,7 @@ class GameStep(TrainingStep):
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class AdversarialClusterer(ProbabilisticClusterer):
+class AdversarialClusterer(SavedNetwork, ProbabilisticClusterer):
     """A clusterer whose network learns in a game of several players."""
 
     batch_size: BatchSize = 256

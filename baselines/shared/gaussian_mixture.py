@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from baselines.shared.saving import Saved
 from gmvae.clusterer.parameters import Count, Covariance, NonNegative, Seed
 
 
@@ -33,7 +34,7 @@ def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:
 
 
 @dataclass(eq=False, repr=False)
-class GaussianMixtureClusterer(ClusterMixin, BaseEstimator):
+class GaussianMixtureClusterer(Saved, ClusterMixin, BaseEstimator):
     """EM for a Gaussian mixture on `_features` of the samples, by default the samples themselves.
 
     Parameters

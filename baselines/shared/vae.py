@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from safetensors.torch import load_file
+from sklearn.base import TransformerMixin
 from torch import Tensor, nn
 
+from baselines.shared.saved_network import SavedNetwork, in_type_of
 from gmvae.clusterer.base import NetworkClusterer
 from gmvae.clusterer.parameters import Count, ElboOrAgreement
 from gmvae.model.architectures import Architecture
@@ -91,7 +93,7 @@ class VAEObjective:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class VAEClusterer(NetworkClusterer):
+class VAEClusterer(SavedNetwork, TransformerMixin, NetworkClusterer):
     """VAE whose latent means are clustered by another clusterer, which a subclass chooses.
 
     Parameters
@@ -127,8 +129,7 @@ class VAEClusterer(NetworkClusterer):
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the VAE and yield its only phase; see `NetworkClusterer.phases`."""
-        arch, x_dim = self._architecture()
-        model = VAEModel(arch, self.n_features_in_, x_dim, self.observation_).to(samples.device)
+        model = self._build_model().to(samples.device)
         model.p_y_given_x.set_units(samples)
         self.model_ = model
         generator = noise_generator(samples.device)
@@ -174,6 +175,10 @@ class VAEClusterer(NetworkClusterer):
         self._finish(samples)
         return self
 
+    def _build_model(self) -> VAEModel:
+        arch, x_dim = self._architecture()
+        return VAEModel(arch, self.n_features_in_, x_dim, self.observation_)
+
     def _latent(self, y: Tensor) -> tuple[Tensor]:
         return (self.model_.encode(y),)
 
@@ -181,17 +186,14 @@ class VAEClusterer(NetworkClusterer):
         """Clusters of checked samples (N, y_dim), shape (N,), after the training."""
         return self.clusterer_.predict(self._evaluate(self._latent, samples)[0])
 
-    def _learnt(self) -> dict[str, Tensor]:
-        tensors = super()._learnt()
-        for name, value in vars(self.clusterer_).items():
-            if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype.kind == "f":
-                tensors[f"clusterer.{name}"] = torch.from_numpy(np.ascontiguousarray(value))
-        return tensors
-
-    def transform(self, Y: ArrayLike) -> NDArray[np.float32]:
+    def transform(self, Y: ArrayLike) -> NDArray[np.floating]:
         """Posterior means of x, shape (n_samples, x_dim)."""
-        return self._read(self._latent, Y)[0]
+        return in_type_of(Y, self._codes(Y))
 
     def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
         """Cluster of each sample, shape (n_samples,)."""
-        return self.clusterer_.predict(self.transform(Y))
+        codes = self._codes(Y)  # which refuses an estimator that is not fitted
+        return self.clusterer_.predict(codes)
+
+    def _codes(self, Y: ArrayLike) -> NDArray[np.float32]:
+        return self._read(self._latent, Y)[0]

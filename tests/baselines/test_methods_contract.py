@@ -93,6 +93,48 @@ def test_refuses_fewer_samples_than_clusters(name, blobs):
         make(name).fit(blobs[0][:2])
 
 
+@pytest.mark.parametrize("own", methods.available())
+def test_saved_and_loaded_is_the_same(own, blobs, tmp_path):
+    points, _ = blobs
+    method = make(own, epochs=2, pretrain_epochs=2).fit(points)
+    path = tmp_path / "fitted"
+    method.save(path)
+    loaded = type(method).load(path)
+    assert loaded.get_params() == method.get_params()
+    np.testing.assert_array_equal(loaded.labels_, method.labels_)
+    for name in ("predict", "predict_proba", "transform"):
+        if hasattr(method, name):
+            np.testing.assert_array_equal(
+                getattr(loaded, name)(points), getattr(method, name)(points)
+            )
+    for name, values in getattr(method, "history_", {}).items():
+        np.testing.assert_array_equal(loaded.history_[name], values)
+    if hasattr(method, "elbo_"):
+        assert loaded.elbo_ == method.elbo_
+    again = tmp_path / "again"
+    loaded.save(again)
+    assert type(method).load(again).get_params() == method.get_params()
+    assert b"pickle" not in path.read_bytes()
+
+
+def test_loading_the_file_of_another_method_or_of_none(blobs, tmp_path):
+    points, _ = blobs
+    path = tmp_path / "fitted"
+    kmeans = make("kmeans").fit(points)
+    kmeans.save(path)
+    other = type(make("gmm"))
+    with pytest.raises(ValueError, match=r"holds a PixelKMeans; read it with PixelKMeans\.load"):
+        other.load(path)
+    path.write_bytes(b"not a file of this kind")
+    with pytest.raises(ValueError, match="not a readable safetensors file"):
+        other.load(path)
+    from safetensors.numpy import save_file
+
+    save_file({"a": np.zeros(1)}, path)
+    with pytest.raises(ValueError, match=r"was not written by PixelGaussianMixture\.save"):
+        other.load(path)
+
+
 def test_own_files_are_the_sources_of_a_run():
     found = {path.as_posix() for path in sources.source_files("baselines.vae_gmm")}
     for path in ("baselines/vae_gmm.py", "baselines/shared/vae.py", "gmvae/model/networks.py"):
