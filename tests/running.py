@@ -1,6 +1,7 @@
 """Running the real workflow in a copy of the project."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,10 @@ PARTS = [
     "Snakefile",
     "environment.yml",
 ]
+METHODS = {"gmvae"} | set(
+    re.findall(r"^\| `(\w+)` \|", (ROOT / "baselines" / "README.md").read_text(), re.MULTILINE)
+)
+"""Methods of the project; a user can have more."""
 SMOKE = "config/smoke.yaml"
 
 

@@ -81,6 +81,7 @@ def _add_steps(commands: Any) -> None:
         command.add_argument("--test-images", type=Path, required=True)
         command.add_argument("--threads", type=int, default=1)
         command.add_argument("--time-limit", type=float, help="seconds")
+        command.add_argument("--sealed", type=_sealed, help="date and checksum of a seal")
         command.add_argument("--fresh", action="store_true", help="train again, no checkpoints")
 
     score = _add(commands, "score", _score, "compare the test clusters of all runs with labels")
@@ -99,6 +100,12 @@ def _add_upkeep(commands: Any) -> None:
         commands, "check", _check, "check a config, its data and its device, and count its runs"
     )
     check.add_argument("config", type=Path)
+    what = "write CONFIG.seal.json, which fixes config and seeds before anything is run"
+    check.add_argument("--seal", action="store_true", help=what)
+
+    new = _add(commands, "new", _new, "write the file of a new method or data set, to be changed")
+    new.add_argument("kind", choices=("method", "dataset"))
+    new.add_argument("name", help="name in configs: small letters, digits and '_'")
 
     what = "runs that are done, running or failed, and the estimated time left"
     status = _add(commands, "status", _status, what)
@@ -134,6 +141,11 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"is not valid JSON ({error}): {text[:60]!r}") from error
+
+
+def _sealed(text: str) -> dict[str, str]:
+    date, _, sha256 = text.partition(" ")
+    return {"date": date, "sha256": sha256}
 
 
 def _config(options: argparse.Namespace) -> str:
@@ -185,6 +197,7 @@ def _job(options: argparse.Namespace) -> Job:
         threads=options.threads,
         time_limit=options.time_limit,
         fresh=options.fresh,
+        sealed=options.sealed,
     )
 
 
@@ -231,17 +244,15 @@ def _report(options: argparse.Namespace) -> str:
 
 
 def _check(options: argparse.Namespace) -> str:
-    from gmvae.bench.grid.checks import check_devices, check_runs
-    from gmvae.bench.grid.config import load_config
-    from gmvae.bench.grid.runs import make_runs, summary
-    from gmvae.bench.upkeep.outdated import find_outdated
+    from gmvae.bench.upkeep.check import check
 
-    config = load_config(options.config)
-    runs = make_runs(config)
-    to_do = find_outdated(config, runs, "").to_do(Path(config.results), runs)
-    check_runs(config, to_do)
-    check_devices(to_do)
-    return summary(runs, len(runs) - len(to_do))
+    return check(options.config, seal=options.seal)
+
+
+def _new(options: argparse.Namespace) -> str:
+    from gmvae.bench.upkeep.templates import write_new
+
+    return write_new(options.kind, options.name)
 
 
 def _status(options: argparse.Namespace) -> str:

@@ -25,6 +25,7 @@ from gmvae.bench.disk.layout import (
 from gmvae.bench.grid.checks import check_devices, check_runs
 from gmvae.bench.grid.config import parse_config
 from gmvae.bench.grid.runs import make_runs
+from gmvae.bench.grid.seal import find_seal
 from gmvae.bench.report import figures
 from gmvae.bench.report.build import PAGE_NAME, TABLE_NAMES, shown_figures
 from gmvae.bench.upkeep.outdated import find_outdated
@@ -41,6 +42,9 @@ COMMAND = shlex.join(WORDS)
 
 try:
     CONFIG = parse_config(config)
+    SEAL = find_seal(
+        CONFIG, map(Path, workflow.overwrite_configfiles or workflow.configfiles)
+    )
     RUNS = {run.path: run for run in make_runs(CONFIG)}
     OUTDATED = find_outdated(CONFIG, RUNS.values(), COMMAND)
     TO_DO = OUTDATED.to_do(Path(CONFIG.results), RUNS.values())

@@ -5,7 +5,10 @@ IMAGES = "".join(
     for split in ("train", "test")
 )
 # Not {threads}, which fewer --cores would lower, and the results with it.
-LIMITS = f" --threads {CONFIG.threads} {option('time-limit', CONFIG.time_limit)}"
+LIMITS = (
+    f" --threads {CONFIG.threads} {option('time-limit', CONFIG.time_limit)}"
+    f" {option('sealed', SEAL and ' '.join(SEAL.values()))}"
+)
 
 
 rule train:

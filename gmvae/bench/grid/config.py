@@ -15,6 +15,7 @@ import yaml
 from gmvae.bench.disk.errors import ConfigError, DataError, did_you_mean
 from gmvae.bench.disk.files import read_json, write_json
 from gmvae.bench.disk.layout import RESOLVED_CONFIG
+from gmvae.bench.grid import foreign
 from gmvae.bench.grid.dataset import DatasetSpec, dataset_of, resolved_dataset
 from gmvae.bench.grid.schema import cut, join, problems, shortened, validator
 
@@ -32,7 +33,8 @@ MAX_PROBLEMS = 20
 class MethodSpec:
     """One entry under ``methods``; `K` or `M` is (None,) if the entry does not give it.
 
-    `K` is a tuple, or one for each data set by name.
+    `K` is a tuple, or one for each data set by name. `assignments` are those of another program:
+    parameters of each run, see `gmvae.bench.grid.foreign.described`.
     """
 
     name: str
@@ -43,6 +45,7 @@ class MethodSpec:
     K: tuple[int | None, ...] | Mapping[str, tuple[int, ...]] = (None,)
     M: tuple[int | None, ...] = (None,)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    assignments: Mapping[str, Mapping[str, str]] | None = None
 
     def numbers_of_clusters(self, dataset: str) -> tuple[int | None, ...]:
         """Values of `K` for a data set."""
@@ -105,7 +108,10 @@ def parse_config(raw: Mapping[str, Any]) -> Config:
             raise ConfigError(f"data set {shortened(spec.name)} is given twice; remove one of them")
         specs[spec.name] = spec
     for_all = {"datasets": list(specs), "seeds": raw["seeds"]}
-    methods = tuple(_method({**for_all, **entry}) for entry in raw["methods"])
+    methods = tuple(
+        _method(_with_files({**for_all, **entry}, entry, f"methods[{number}] ({entry['name']})"))
+        for number, entry in enumerate(raw["methods"])
+    )
     for number, entry in enumerate(methods):
         _check_clusters(entry, f"methods[{number}].K")
     for name in (name for entry in methods for name in entry.datasets):
@@ -293,6 +299,18 @@ def _check_clusters(entry: MethodSpec, place: str) -> None:
                 f"{place}: {cut(name)} is not a data set of this entry"
                 f"{did_you_mean(name, entry.datasets)}; remove it"
             )
+
+
+def _with_files(entry: dict[str, Any], written: Mapping[str, Any], place: str) -> Mapping[str, Any]:
+    """An entry whose assignments, if it has any, have been found and checked."""
+    if "assignments" not in written:
+        if "data_sha256" in written:
+            raise ConfigError(f"{place}.data_sha256: is for an entry with assignments; remove it")
+        return entry
+    if "seeds" not in written:
+        entry["seeds"] = foreign.seeds_of(written, entry["seeds"])
+    found = foreign.described(entry, place)
+    return {**{k: v for k, v in entry.items() if k != "data_sha256"}, "assignments": found}
 
 
 def _method(raw: Mapping[str, Any]) -> MethodSpec:

@@ -2,15 +2,18 @@
 
 A file ``baselines/NAME.py`` with one public class is method ``NAME``. The files are read, not
 imported, until a method is built: importing torch for each look at the grid would take seconds.
+Installed packages offer methods by entry points of the group `ENTRY_POINTS`.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
+import importlib.metadata
 import inspect
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,9 @@ from gmvae.clusterer import parameters
 BUILT_IN = {"gmvae": "gmvae.estimator.GMVAE"}
 K_ARGUMENTS = ("n_clusters", "n_components")
 M_ARGUMENT = "n_samples_mc"
+MAX_SAMPLES = "max_samples"
+"""Parameter of transductive methods, read by the benchmark if their class has no such argument."""
+ENTRY_POINTS = "gmvae.methods"
 SET_BY_THE_RUN = (*K_ARGUMENTS, M_ARGUMENT, "random_state", "verbose")
 
 
@@ -45,6 +51,11 @@ class Method:
     annotations: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_transductive(self) -> bool:
+        """Whether the class has no ``predict``, so it is fitted to the test samples, too."""
+        return is_transductive(self.class_path)
+
+    @property
     def clusters_argument(self) -> str | None:
         """Name of the argument that takes K."""
         return clusters_argument(self.arguments)
@@ -56,9 +67,33 @@ def clusters_argument(arguments: Container[str]) -> str | None:
 
 
 def available() -> list[str]:
-    """Names of the methods that come with the project."""
+    """Names of the methods of this project, and of those that installed packages offer."""
+    return sorted({*_own_names(), *installed()})
+
+
+def _own_names() -> list[str]:
     files = (ROOT / "baselines").glob("[!_]*.py")
-    return sorted([*BUILT_IN, *(path.stem for path in files)])
+    return [*BUILT_IN, *(path.stem for path in files)]
+
+
+@cache
+def installed() -> dict[str, tuple[str, ...]]:
+    """Dotted paths of the classes that installed packages offer, by the name of the method."""
+    found: dict[str, set[str]] = {}
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        found.setdefault(point.name, set()).add(point.value.replace(":", ".").replace(" ", ""))
+    return {name: tuple(sorted(paths)) for name, paths in found.items()}
+
+
+@cache
+def is_transductive(class_path: str) -> bool:
+    """Whether a class has no ``predict``: its clusters are those of the samples of its fit."""
+    module, _, name = class_path.rpartition(".")
+    path = module_path(module)
+    found = path and _class_of(path, name)
+    if found and _defines(*found, "predict"):
+        return False  # without importing it
+    return not hasattr(import_class(class_path), "predict")
 
 
 def find(name: str, class_path: str | None = None) -> Method:
@@ -68,12 +103,14 @@ def find(name: str, class_path: str | None = None) -> Method:
     ----------
     name : str
     class_path : str, optional
-        Dotted path of any scikit-learn style clusterer; without it, `name` is one of `available`.
+        Dotted path of any scikit-learn style clusterer; without it, `name` is one of `available`,
+        and this project's methods come before those of installed packages.
 
     Raises
     ------
     ConfigError
-        If there is no such method, or its class lacks ``fit`` or ``predict``.
+        If there is no such method, two packages offer it, or its class lacks ``fit`` and one of
+        ``predict`` and ``fit_predict``.
     """
     if class_path is not None:
         return _foreign(name, class_path)
@@ -83,6 +120,8 @@ def find(name: str, class_path: str | None = None) -> Method:
             f"unknown method {name!r}{did_you_mean(name, names)}; choose from {', '.join(names)}, "
             "or name a clusterer by its dotted path: {name: birch, class: sklearn.cluster.Birch}"
         )
+    if name not in _own_names():
+        return _of_package(name)
     module = BUILT_IN[name].rpartition(".")[0] if name in BUILT_IN else f"baselines.{name}"
     return _own(name, module)
 
@@ -110,12 +149,23 @@ def import_class(class_path: str) -> type:
 def _foreign(name: str, class_path: str) -> Method:
     cls = import_class(class_path)
     missing = [method for method in ("fit", "predict") if not hasattr(cls, method)]
-    if missing:
+    if missing and not (hasattr(cls, "fit") and hasattr(cls, "fit_predict")):
         raise ConfigError(
             f"method {name!r}: {class_path} has no {' and no '.join(missing)}; the benchmark fits "
-            "on the training split and predicts on the test split"
+            "on the training split and predicts on the test split, or else needs fit_predict, as "
+            "scikit-learn's clusterers have it, and fits to both splits together"
         )
     return Method(name, class_path, _signature(cls))
+
+
+def _of_package(name: str) -> Method:
+    paths = installed()[name]
+    if len(paths) > 1:
+        raise ConfigError(
+            f"method {name!r} is offered by several installed packages: {', '.join(paths)}; name "
+            f"the one that is meant, like {{name: {name}, class: {paths[0]}}}"
+        )
+    return _foreign(name, paths[0])
 
 
 def _own(name: str, module: str) -> Method:
@@ -153,6 +203,12 @@ def _init_arguments(path: Path, node: ast.ClassDef) -> dict[str, Any] | None:
     defaults = [*padding, *init.args.defaults, *init.args.kw_defaults]
     arguments = zip([*plain, *keyword_only], defaults, strict=True)
     return {argument.arg: _constant(default) for argument, default in arguments}
+
+
+def _defines(path: Path, node: ast.ClassDef, function: str) -> bool:
+    """Whether a class of ours, or a base of it that is ours, defines a function."""
+    names = [line.name for line in node.body if isinstance(line, ast.FunctionDef)]
+    return function in names or any(_defines(*base, function) for base in _own_bases(path, node))
 
 
 def _fields(path: Path, node: ast.ClassDef) -> dict[str, tuple[str, Any]]:

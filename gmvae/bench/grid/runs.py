@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmvae.bench.disk.errors import ConfigError, did_you_mean
-from gmvae.bench.grid import methods
-from gmvae.clusterer.parameters import check_parameters
+from gmvae.bench.grid import foreign, methods
+from gmvae.clusterer.parameters import check_parameters, require_integer
 
 if TYPE_CHECKING:
     from gmvae.bench.grid.config import Config, MethodSpec
@@ -59,6 +59,8 @@ class Run:
     def arguments(self, accepted: Container[str]) -> dict[str, Any]:
         """Arguments for a constructor that accepts the names `accepted`; all but the seed."""
         found = dict(self.parameters)
+        if methods.MAX_SAMPLES not in accepted:
+            found.pop(methods.MAX_SAMPLES, None)
         argument = methods.clusters_argument(accepted)
         if self.K is not None and argument is not None:
             found[argument] = self.K
@@ -118,6 +120,8 @@ def _refuse_mixed_settings(runs: Iterable[Run]) -> None:
     first: dict[tuple[str, str, str], Run] = {}
     for run in runs:
         other = first.setdefault((run.dataset, run.method, run.setting), run)
+        if run.class_path == other.class_path == foreign.CLASS_PATH:
+            continue  # one file for each seed
         if (run.class_path, run.parameters) != (other.class_path, other.parameters):
             raise ConfigError(
                 f"{other.path} and {run.path} would be seeds of one setting, but have other "
@@ -142,6 +146,8 @@ def summary(runs: Collection[Run], n_done: int) -> str:
 
 
 def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list[Run]:
+    if spec.assignments is not None:
+        return _foreign_results(dataset, spec, spec.assignments, place)
     try:
         method = methods.find(spec.name, spec.class_path)
     except ConfigError as error:
@@ -166,18 +172,45 @@ def _runs_of(config: Config, dataset: str, spec: MethodSpec, place: str) -> list
     ]
 
 
+def _foreign_results(
+    dataset: str, spec: MethodSpec, files: Mapping[str, Any], place: str
+) -> list[Run]:
+    if spec.name in methods.available():
+        raise ConfigError(
+            f"{place}: {spec.name!r} is a method of the benchmark; give the assignments of another "
+            "program another name"
+        )
+    return [
+        Run(
+            dataset=dataset,
+            method=spec.name,
+            variant=spec.variant,
+            K=K,
+            M=None,
+            seed=seed,
+            class_path=foreign.CLASS_PATH,
+            parameters=files[foreign.key_of(K, seed)],
+        )
+        for K in spec.numbers_of_clusters(dataset)
+        for seed in spec.seeds
+    ]
+
+
 def _check(method: Method, spec: MethodSpec, place: str) -> None:
-    for argument in spec.parameters:
+    accepted = [*method.arguments, *([methods.MAX_SAMPLES] if method.is_transductive else [])]
+    for argument, value in spec.parameters.items():
         if argument in methods.SET_BY_THE_RUN:
             raise ConfigError(
                 f"{place}.parameters.{argument}: is set by the benchmark; use K, M and seeds"
             )
-        if argument not in method.arguments:
-            valid = [name for name in method.arguments if name not in methods.SET_BY_THE_RUN]
+        if argument not in accepted:
+            valid = [name for name in accepted if name not in methods.SET_BY_THE_RUN]
             raise ConfigError(
                 f"{place}.parameters.{argument}: {method.class_path} has no such argument"
                 f"{did_you_mean(argument, valid)}; it has: {', '.join(valid) or 'none'}"
             )
+        if argument == methods.MAX_SAMPLES and argument not in method.arguments:
+            _check_number_of_samples(value, f"{place}.parameters.{argument}")
     try:
         check_parameters(method.annotations, spec.parameters)
     except ValueError as error:
@@ -193,6 +226,13 @@ def _check(method: Method, spec: MethodSpec, place: str) -> None:
             raise ConfigError(
                 f"{place}.{name}: {method.class_path} does not take {name}; remove it"
             )
+
+
+def _check_number_of_samples(value: Any, place: str) -> None:
+    try:
+        require_integer(methods.MAX_SAMPLES, value, 2)
+    except ValueError as error:
+        raise ConfigError(f"{place}: {error}") from error
 
 
 def _variant(method: Method, spec: MethodSpec) -> str | None:

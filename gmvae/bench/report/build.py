@@ -15,6 +15,7 @@ from gmvae.bench.disk.errors import ConfigError, DataError, did_you_mean
 from gmvae.bench.disk.layout import DATA, LOGS, RESOLVED_CONFIG, SCORES
 from gmvae.bench.grid.config import Config, read_resolved
 from gmvae.bench.grid.runs import Run, is_finished, make_runs
+from gmvae.bench.grid.seal import config_sha256
 from gmvae.bench.grid.sources import source_checksum
 from gmvae.bench.report import figures
 from gmvae.bench.runs.score import is_scored, score_run, score_runs
@@ -35,8 +36,8 @@ def make_tables(results: Path) -> None:
         Its ``config.json`` says which runs there are.
     """
     config = read_resolved(results)
-    products = _write_tables(make_runs(config), results, results, config.mark)
-    write_manifest(results / LOGS / "tables.sha256", products, tables_key(results, config.mark))
+    products = _write_tables(make_runs(config), results, results, config)
+    write_manifest(results / LOGS / "tables.sha256", products, tables_key(results, config))
 
 
 def make_figure(results: Path, name: str) -> None:
@@ -125,10 +126,15 @@ def shown_figures(runs: Iterable[Run]) -> list[str]:
     return [name for name in figures.available() if figures.shown_runs(name, listed)]
 
 
-def tables_key(results: Path, mark: str | None) -> str:
+def tables_key(results: Path, config: Config) -> str:
     """Key of what the tables are made from."""
     sources = source_checksum("gmvae.bench.report.table_files", more=(PUBLISHED,))
-    return key_of(sources=sources, scores=_checksum(results / SCORES), mark=mark)
+    return key_of(
+        sources=sources,
+        scores=_checksum(results / SCORES),
+        mark=config.mark,
+        config=config_sha256(config),
+    )
 
 
 def figure_key(results: Path, name: str, mark: str | None) -> str:
@@ -172,7 +178,7 @@ def _make_partial(config: Config, runs: list[Run], results: Path, command: str) 
         if not is_scored(folder, data):
             score_run(folder, data).write(folder)
     target, count = results / PARTIAL, f"{len(finished)} of {len(runs)} runs"
-    _write_tables(finished, results, target, config.mark, count)
+    _write_tables(finished, results, target, config, count)
     mark = f"{config.mark}; {count}" if config.mark else count
     source, names = Source(target, results), shown_figures(finished)
     for name in names:
@@ -183,10 +189,10 @@ def _make_partial(config: Config, runs: list[Run], results: Path, command: str) 
 
 
 def _write_tables(
-    runs: Iterable[Run], results: Path, target: Path, mark: str | None, note: str | None = None
+    runs: Iterable[Run], results: Path, target: Path, config: Config, note: str | None = None
 ) -> list[Path]:
     from gmvae.bench.report.table_files import write_tables
     from gmvae.bench.report.tables import ScoredRun, build
 
-    tables = build(ScoredRun.read(results / run.path) for run in runs)
-    return write_tables(tables, target, mark, note)
+    scored = (ScoredRun.read(results / run.path) for run in runs)
+    return write_tables(build(scored, config_sha256(config)), target, config.mark, note)

@@ -19,7 +19,7 @@ from gmvae.bench.report.tables import SETTING, Tables
 TEXT = (
     *("dataset", "method", "variant", "status", "reason", "precision", "path", "started"),
     *("published_source", "re_run", "re_run_source", "factor", "at", "quantity"),
-    "silhouette_space",
+    *("silhouette_space", "origin", "sealed"),
 )
 WHOLE = ("K", "M", "n_parameters", "clusters_used_min", "clusters_used_max")
 EXPLANATION = """\
@@ -46,6 +46,13 @@ give the test samples: 1 if all seeds find the same clusters, about 0 if they ha
 common. *ELBO* is the mean training bound in nats per sample, which depends on the method and on the
 scale of the data. None of them says that the clusters are those that a person would see.
 """
+ORIGINS = {
+    "transductive": "was fitted to the training and the test samples together, without labels, "
+    "since it cannot predict: the others have not seen the test samples",
+    "foreign": "shows assignments that another program made and this one scored: how they were "
+    "made is not known here, and no time was measured",
+}
+"""Remarks on methods whose assignments were not made as those of the others."""
 
 
 def write_tables(
@@ -144,6 +151,7 @@ def markdown(tables: Tables, mark: str) -> str:
     if mark:
         parts.append(f"**{mark}**\n")
     parts.append(EXPLANATION)
+    parts += [f"{line}\n" for line in provenance(tables)]
     for dataset, rows in for_people(tables):
         shown = pd.DataFrame([row for _, row in rows])
         shown = shown.loc[:, (shown != "").any()]
@@ -160,6 +168,26 @@ def markdown(tables: Tables, mark: str) -> str:
     if sources:
         parts.append("## Sources\n\n" + "".join(f"- {source}\n" for source in sources))
     return "\n".join(parts)
+
+
+def provenance(tables: Tables) -> list[str]:
+    """Explain marked methods, and how many runs began under a sealed config, one text each.
+
+    Parameters
+    ----------
+    tables : Tables
+    """
+    there = set(tables.runs["origin"].dropna())
+    marked = {name: text for name, text in ORIGINS.items() if name in there}
+    lines = [f"A method marked *({name})* {text}." for name, text in marked.items()]
+    sealed = tables.runs["sealed"].dropna()
+    if len(sealed):
+        lines.append(
+            f"{len(sealed)} of {len(tables.runs)} runs began under this configuration as it was "
+            f"sealed on {' and '.join(sorted(set(sealed)))}: grid, parameters and seeds were fixed "
+            "before. A row is *sealed* if all its runs are."
+        )
+    return lines
 
 
 def sources_of(table: pd.DataFrame) -> list[str]:
@@ -187,7 +215,7 @@ def for_people(tables: Tables) -> Iterator[tuple[str, list[tuple[dict[str, Any],
 def _shown(row: dict[str, Any]) -> dict[str, str]:
     seconds = number(row["train_seconds"])
     return {
-        "method": row["method"],
+        "method": row["method"] + ("" if pd.isna(row["origin"]) else f" ({row['origin']})"),
         "variant": _text(row["variant"]),
         "K": _text(row["K"]),
         "M": _text(row["M"]),
@@ -209,7 +237,8 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
         "published": _spread(row, "published"),
         "published best": number(row["published_best"]),
         "re-run": _text(row["re_run"]),
-        "time": f"{seconds} s" if seconds else "",
+        "time": f"{seconds} s" if seconds and row["origin"] != "foreign" else "",
+        "sealed": _text(row["sealed"])[:10],
     }
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gmvae.bench.disk import files
+from gmvae.bench.grid.seal import date_of
 from gmvae.bench.report.published import SEPARATOR, published, re_runs, spread_text
 from gmvae.bench.report.selection import PUBLISHED_DATASET
 from gmvae.bench.runs import metrics
@@ -27,9 +28,12 @@ PERCENT = [*MAIN, "accuracy_majority"]
 SCORES = [*PERCENT, "nmi", "ari"]
 OF_RECORD = ["elbo", "conditional_prior", "n_parameters", "precision", "threads"]
 UNSUPERVISED = ["silhouette", "silhouette_space"]
+PROVENANCE = ["origin", "sealed"]
+"""One of `gmvae.bench.runs.record.ORIGINS`, and the date of the seal of the config."""
 RUN_COLUMNS = [
     *(*SETTING, "seed", "status", "reason", *SCORES, "clusters_used", *OF_RECORD, "path"),
     *UNSUPERVISED,
+    *PROVENANCE,
 ]
 # Times differ between executions; without them, the other tables can be compared by bytes.
 TIME_COLUMNS = [*SETTING, "seed", "train_seconds", "peak_memory_mb", "started", "path"]
@@ -44,6 +48,7 @@ TABLE_COLUMNS = [
     *("published_best", "published_mean", "published_std", "published_source"),
     *("re_run", "re_run_source"),
     *("silhouette_mean", "silhouette_space", "agreement", "elbo_mean"),
+    *PROVENANCE,
 ]
 WHOLE_NUMBERS = [
     *("K", "M", "n_runs", "n_failed", "n_parameters"),
@@ -97,20 +102,23 @@ class ScoredRun:
         return cls(Record.read(folder), Scores.read(folder), clusters)
 
 
-def build(scored: Iterable[ScoredRun]) -> Tables:
+def build(scored: Iterable[ScoredRun], config_sha256: str | None = None) -> Tables:
     """Build all tables.
 
     Parameters
     ----------
     scored : iterable of ScoredRun
         The rows of the tables keep this order.
+    config_sha256 : str, optional
+        Checksum of the config (`gmvae.bench.grid.seal.config_sha256`); runs that began under a seal
+        of another one count as not sealed.
 
     Returns
     -------
     Tables
     """
     listed = list(scored)
-    rows = [_row(run) for run in listed]
+    rows = [_row(run, config_sha256) for run in listed]
     runs, times = _frame(rows, RUN_COLUMNS), _frame(rows, TIME_COLUMNS)
     curves = _frame([row for run in listed for row in _curve_rows(run)], CURVE_COLUMNS)
     return Tables(runs, curves, table1(runs, [run.clusters for run in listed]), times)
@@ -140,7 +148,8 @@ def table1(runs: pd.DataFrame, clusters: Sequence[NDArray[Any]]) -> pd.DataFrame
         `TABLE_COLUMNS`, accuracies in percent. Best, mean, standard deviation (ddof=1) and the runs
         chosen without labels (`CHOICES`) are taken over the runs that finished.
         ``_mean_with_failed`` is over all runs of the setting; a run without clusters counts as 0.
-        ``agreement`` is the mean adjusted Rand index over the pairs of runs that finished.
+        ``agreement`` is the mean adjusted Rand index over the pairs of runs that finished. A
+        setting is sealed if all its runs are.
     """
     names = {name: f"published_{name}" for name in ("best", "mean", "std", "source")}
     theirs = published().rename(columns=names).assign(dataset=PUBLISHED_DATASET)
@@ -186,10 +195,11 @@ def _re_runs() -> dict[tuple[Any, ...], dict[str, Any]]:
     return found
 
 
-def _row(scored: ScoredRun) -> dict[str, Any]:
+def _row(scored: ScoredRun, config_sha256: str | None) -> dict[str, Any]:
     """All that is known of a run, with the columns of the runs and of the times."""
     record, final = scored.record, scored.scores.final or {}
-    more = {"precision": record.precision, "path": record.run.path}
+    sealed = date_of(record.sealed, config_sha256)
+    more = {"precision": record.precision, "path": record.run.path, "sealed": sealed}
     return _shown({**final, **vars(record.run), **vars(record), **more})
 
 
@@ -236,6 +246,8 @@ def _statistics(group: pd.DataFrame) -> dict[str, Any]:
         "silhouette_space": next(iter(finished["silhouette_space"].dropna()), None),
         "clusters_used_min": used.min(),
         "clusters_used_max": used.max(),
+        "origin": group["origin"].iloc[0],
+        "sealed": None if group["sealed"].isna().any() else group["sealed"].max(),
     }
 
 

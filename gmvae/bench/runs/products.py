@@ -23,7 +23,8 @@ from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.disk.layout import RUN_PRODUCTS, TRAIN_LIST
-from gmvae.bench.grid.methods import import_class
+from gmvae.bench.grid import foreign
+from gmvae.bench.grid.methods import import_class, is_transductive
 from gmvae.bench.grid.runs import Run
 from gmvae.bench.grid.sources import source_checksum
 from gmvae.bench.runs import environment
@@ -31,6 +32,7 @@ from gmvae.bench.runs.fit import by_epoch, final
 from gmvae.bench.runs.record import Record
 
 FIT = Path(__file__).with_name("fit.py")
+TRANSDUCTIVE = Path(__file__).parent / "adapters" / "transductive.py"
 SHARED_BY = "fit_to_network"
 """Of a class whose network does not depend on the clusters."""
 
@@ -75,7 +77,15 @@ def training_clusters(estimator: Any) -> int | None:
 @cache
 def training_sources(class_path: str) -> str:
     """Checksum of the code that decides the result of a method's runs."""
-    return source_checksum(class_path.rpartition(".")[0], more=(FIT,))
+    more = (FIT, TRANSDUCTIVE) if is_transductive(class_path) else (FIT,)
+    return source_checksum(class_path.rpartition(".")[0], more=more)
+
+
+def origin_of(class_path: str) -> str | None:
+    """What is special about the assignments of a method, see `Record`."""
+    if class_path == foreign.CLASS_PATH:
+        return "foreign"
+    return "transductive" if is_transductive(class_path) else None
 
 
 def write_run(
@@ -117,6 +127,7 @@ def write_run(
         training_clusters=training_clusters(estimator) if outcome.has_clusters else None,
         peak_memory_mb=round(environment.peak_memory_mb(), 1),
         resumed=outcome.resumed,
+        origin=origin_of(run.class_path),
         finished=now(),
         sources_sha256=training_sources(run.class_path),
         program=environment.program(),

@@ -20,6 +20,7 @@ from gmvae.bench.grid.runs import Run
 
 FORMAT = "run-4"
 STATUSES = ("finished", "diverged", "collapsed", "timed_out")
+ORIGINS = ("transductive", "foreign")
 MAX_PROBLEMS = 3
 AGAIN = "delete the file and run the same command again"
 
@@ -41,40 +42,51 @@ def _object(**properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-RUN_SCHEMA = {
-    **_object(
-        format={"enum": [FORMAT]},
-        run=_object(
-            dataset=_TEXT,
-            method=_TEXT,
-            variant=_OPTIONAL_TEXT,
-            K=_OPTIONAL_COUNT,
-            M=_OPTIONAL_COUNT,
-            seed={"type": "integer"},
-            class_path=_TEXT,
-            parameters=_MAPPING,
-        ),
-        status={"enum": list(STATUSES)},
-        reason=_OPTIONAL_TEXT,
-        train_seconds={"type": "number", "minimum": 0},
-        elbo=_OPTIONAL_NUMBER,
-        conditional_prior=_OPTIONAL_NUMBER,
-        n_parameters=_OPTIONAL_COUNT,
-        training_clusters=_OPTIONAL_COUNT,
-        peak_memory_mb={"type": "number"},
-        resumed={"type": "integer", "minimum": 0},
-        started=_TEXT,
-        finished=_TEXT,
-        threads={"type": "integer", "minimum": 1},
-        time_limit=_OPTIONAL_NUMBER,
-        seeds_together={"type": ["array", "null"], "items": {"type": "integer"}},
-        network_of=_OPTIONAL_TEXT,
-        data_sha256=_CHECKSUMS,
-        sources_sha256=_SHA256,
-        program=_MAPPING,
-        libraries=_MAPPING,
-        machine=_MAPPING,
+_RECORDED = _object(
+    format={"enum": [FORMAT]},
+    run=_object(
+        dataset=_TEXT,
+        method=_TEXT,
+        variant=_OPTIONAL_TEXT,
+        K=_OPTIONAL_COUNT,
+        M=_OPTIONAL_COUNT,
+        seed={"type": "integer"},
+        class_path=_TEXT,
+        parameters=_MAPPING,
     ),
+    status={"enum": list(STATUSES)},
+    reason=_OPTIONAL_TEXT,
+    train_seconds={"type": "number", "minimum": 0},
+    elbo=_OPTIONAL_NUMBER,
+    conditional_prior=_OPTIONAL_NUMBER,
+    n_parameters=_OPTIONAL_COUNT,
+    training_clusters=_OPTIONAL_COUNT,
+    peak_memory_mb={"type": "number"},
+    resumed={"type": "integer", "minimum": 0},
+    started=_TEXT,
+    finished=_TEXT,
+    threads={"type": "integer", "minimum": 1},
+    time_limit=_OPTIONAL_NUMBER,
+    seeds_together={"type": ["array", "null"], "items": {"type": "integer"}},
+    network_of=_OPTIONAL_TEXT,
+    data_sha256=_CHECKSUMS,
+    sources_sha256=_SHA256,
+    program=_MAPPING,
+    libraries=_MAPPING,
+    machine=_MAPPING,
+)
+RUN_SCHEMA = {
+    **_RECORDED,
+    # Records of 0.6.0 and before have none of these.
+    "properties": {
+        **_RECORDED["properties"],
+        "origin": {"enum": [None, *ORIGINS]},
+        "sealed": {
+            "type": ["object", "null"],
+            "required": ["date", "sha256"],
+            "properties": {"date": _TEXT, "sha256": _SHA256},
+        },
+    },
     # A run that did not finish says why.
     "if": {"required": ["status"], "properties": {"status": {"enum": list(STATUSES[1:])}}},
     "then": {"properties": {"reason": _TEXT}},
@@ -133,6 +145,11 @@ class Record:
         Seeds that were trained as one computation.
     network_of : str or None
         Path of the run whose network this one has taken over, instead of training it again.
+    origin : str or None
+        One of `ORIGINS`: the method was fitted to the test samples, too; or another program made
+        the assignments. None for a method that was fitted to the training split.
+    sealed : mapping or None
+        Date and checksum of the seal of the config that the run began under.
     """
 
     run: Run
@@ -156,6 +173,8 @@ class Record:
     machine: Mapping[str, Any]
     seeds_together: list[int] | None = None
     network_of: str | None = None
+    origin: str | None = None
+    sealed: Mapping[str, str] | None = None
 
     @property
     def precision(self) -> str | None:
@@ -189,7 +208,7 @@ class Record:
         if isinstance(values, dict):
             _refuse_other_formats(path, values)
         _checked(path, values, "run")
-        known = {field.name: values[field.name] for field in fields(cls)}
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         return cls(**{**known, "run": Run.from_dict(values["run"])})
 
 

@@ -6,7 +6,7 @@ import inspect
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,11 @@ from gmvae.bench.disk import files, locks
 from gmvae.bench.disk.checksums import damaged, incomplete
 from gmvae.bench.disk.errors import ConfigError, DataError, RunError
 from gmvae.bench.disk.layout import CHECKPOINTS, PROGRESS, RUN_PRODUCTS, TRAIN_LIST
+from gmvae.bench.grid import foreign
+from gmvae.bench.grid.methods import MAX_SAMPLES, is_transductive
 from gmvae.bench.grid.runs import Run, is_finished
 from gmvae.bench.runs import environment
+from gmvae.bench.runs.adapters.transductive import Transductive
 from gmvae.bench.runs.environment import TimeLimit, TimeLimitError
 from gmvae.bench.runs.fit import EpochRecorder, as_taken, build, tell_shape
 from gmvae.bench.runs.products import (
@@ -53,6 +56,8 @@ class Job:
         Seconds after which a run ends without a result.
     fresh : bool
         Train even if the result is there, and neither use nor leave checkpoints.
+    sealed : mapping or None
+        Date and checksum of the seal of the config, for ``run.json``.
     """
 
     train_images: Path
@@ -60,6 +65,7 @@ class Job:
     threads: int = 1
     time_limit: float | None = None
     fresh: bool = False
+    sealed: Mapping[str, str] | None = None
 
     def samples(self, estimators: Sequence[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Training and test samples, flat, as the estimators take them; they learn their shape."""
@@ -158,6 +164,10 @@ def _train(
         if not job.fresh and all(is_current(run, one, job, data_sha256) for run, one in there):
             shutil.rmtree(place)
             return [Record.read(folder) for folder in folders]
+        for run in runs:
+            if run.class_path == foreign.CLASS_PATH:
+                test_sha256 = data_sha256[job.test_images.stem]
+                foreign.refuse_other_data(run.parameters, run.dataset, test_sha256)
         log = ProgressLog(folders[0] / PROGRESS)
         with log.attempt():
             context = {
@@ -165,6 +175,7 @@ def _train(
                 "threads": job.threads,
                 "time_limit": job.time_limit,
                 "data_sha256": data_sha256,
+                "sealed": job.sealed,
                 "seeds_together": [run.seed for run in runs] if together else None,
             }
             shared = None
@@ -203,6 +214,9 @@ def _outcomes(
             f"{runs[0].class_path} cannot train several seeds together; leave seeds_together out"
         )
     train, test = job.samples(estimators)
+    if is_transductive(runs[0].class_path):
+        limit = runs[0].parameters.get(MAX_SAMPLES)
+        estimators = [Transductive(estimator, test, limit) for estimator in estimators]
     recorder, checkpoints = EpochRecorder(test), _checkpoints(runs[0], place, job, estimators[0])
     offered = {"on_epoch": recorder, "progress": log, "checkpoint": checkpoints}
 

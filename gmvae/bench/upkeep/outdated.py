@@ -222,7 +222,7 @@ def _judge_report(config: Config, runs: Collection[Run], command: str, found: Ou
         found.judge(job, _reason_of_product(job, key, before, found))
         return job
 
-    tables = judge("tables", partial(build.tables_key, results, mark), results / SCORES)
+    tables = judge("tables", partial(build.tables_key, results, config), results / SCORES)
     drawn = [judge(name, partial(build.figure_key, results, name, mark), tables) for name in names]
     page_key = partial(build.page_key, results, names, command, mark)
     judge("page", page_key, results / RESOLVED_CONFIG, tables, *drawn)

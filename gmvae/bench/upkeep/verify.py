@@ -13,8 +13,9 @@ from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import damaged, incomplete, read_manifest
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.disk.layout import DATA, LOGS, METRICS, RUN_PRODUCTS, TRAIN_LIST
-from gmvae.bench.grid.config import read_resolved
+from gmvae.bench.grid.config import Config, read_resolved
 from gmvae.bench.grid.runs import Run, is_finished, make_runs
+from gmvae.bench.grid.seal import config_sha256
 from gmvae.bench.report.table_files import as_csv, markdown
 from gmvae.bench.report.tables import ScoredRun, build
 from gmvae.bench.runs.record import Record, Scores
@@ -54,7 +55,7 @@ def verify(results: Path, data: Path = DATA) -> str:
     for run in runs:
         differences += _check_run(results, data, run, scored)
     if len(scored) == len(runs):
-        differences += _check_tables(results, scored, config.mark)
+        differences += _check_tables(results, scored, config)
     differences += _check_lists(results)
     remedy = "run the workflow again, which makes changed files again; then delete what differs"
     return _verdict(results, len(scored), differences, remedy)
@@ -74,7 +75,7 @@ def verify_archive(folder: Path, data: Path = DATA) -> str:
     if known != [run.path for run in make_runs(config)]:
         differences.append(f"  {folder / RECORDS} does not hold the runs of the config, in order")
     scored = [ScoredRun(run.record, run.scores, run.clusters) for run in archived]
-    differences += _check_tables(folder, scored, config.mark)
+    differences += _check_tables(folder, scored, config)
     return _verdict(folder, len(scored), differences, "make the archive again")
 
 
@@ -131,8 +132,8 @@ def _unequal(place: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]
         yield place, one, other
 
 
-def _check_tables(results: Path, scored: list[ScoredRun], mark: str | None) -> Iterator[str]:
-    tables = build(scored)
+def _check_tables(results: Path, scored: list[ScoredRun], config: Config) -> Iterator[str]:
+    tables, mark = build(scored, config_sha256(config)), config.mark
     for name, text in {**as_csv(tables, mark), "table1.md": markdown(tables, mark or "")}.items():
         path = results / name
         stored = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

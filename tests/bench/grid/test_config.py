@@ -93,7 +93,7 @@ def test_small_configs_keep_to_their_folders():
         ({"seeds": [0], "datasets": ["digits"]}, "methods: is missing (what is run"),
         (method(name="gmvea"), "unknown method 'gmvea' (did you mean 'gmvae'?); choose from"),
         (method(**{"class": "sklearn.nothing.X"}), "class 'sklearn.nothing.X' cannot be imported"),
-        (method(**{"class": "sklearn.cluster.DBSCAN"}), "has no predict; the benchmark fits"),
+        (method(**{"class": "sklearn.decomposition.PCA"}), "has no predict; the benchmark fits"),
         (changed(methods=[{"name": "kmeans"}]), "methods[0] (kmeans).K: is missing"),
         (changed(methods=[{"name": "gmvae", "K": [2]}]), "methods[0] (gmvae).M: is missing"),
         (

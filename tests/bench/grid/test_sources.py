@@ -97,7 +97,10 @@ def test_code_that_is_not_python(code):
 
 def test_checksums_follow_imports_and_count_other_files_by_the_byte(tmp_path):
     found = {path.as_posix() for path in source_files("gmvae.bench.report.page")}
-    assert {"gmvae/bench/report/page/__init__.py", "gmvae/bench/report/statistics/effects.py"} <= found
+    assert {
+        "gmvae/bench/report/page/__init__.py",
+        "gmvae/bench/report/statistics/effects.py",
+    } <= found
     template = tmp_path / "page.html"
     template.write_text("<!-- a -->")
     before = source_checksum("gmvae.model.objective", more=(template,))

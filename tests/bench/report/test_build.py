@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from made_up import FIGURES, RAW
 from gmvae.bench.disk.checksums import read_key
 from gmvae.bench.disk.errors import ConfigError, DataError
 from gmvae.bench.disk.layout import LOGS, RESOLVED_CONFIG, SCORES
-from gmvae.bench.grid.config import parse_config
+from gmvae.bench.grid.config import parse_config, read_resolved
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.report import build, figures
 
@@ -31,7 +32,7 @@ def results(folder, tmp_path, monkeypatch):
 def keys(results, mark="a remark", command=COMMAND):
     names = [name for name in figures.available() if name != "selection"]
     return {
-        "tables": build.tables_key(results, mark),
+        "tables": build.tables_key(results, replace(read_resolved(results), mark=mark)),
         **{name: build.figure_key(results, name, mark) for name in names},
         "page": build.page_key(results, names, command, mark),
     }

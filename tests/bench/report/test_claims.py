@@ -136,7 +136,7 @@ def test_style_is_judged_by_all_seeds_of_each_setting(source_of):
 
 def tables_of(runs):
     times = runs.assign(train_seconds=1.0, peak_memory_mb=1.0, started="")[TIME_COLUMNS]
-    return Tables(runs, pd.DataFrame(), table1(runs), times)
+    return Tables(runs, pd.DataFrame(), table1(runs, [np.zeros(0, int)] * len(runs)), times)
 
 
 def test_summary_names_the_best_method_and_the_distance_from_the_paper(source_of):

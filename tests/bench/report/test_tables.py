@@ -25,7 +25,7 @@ COLUMNS = (
     "accuracy_majority_mean,nmi_mean,ari_mean,"
     "clusters_used_min,clusters_used_max,published_best,published_mean,published_std,"
     "published_source,re_run,re_run_source,"
-    "silhouette_mean,silhouette_space,agreement,elbo_mean"
+    "silhouette_mean,silhouette_space,agreement,elbo_mean,origin,sealed"
 )
 
 

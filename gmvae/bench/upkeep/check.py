@@ -1,0 +1,53 @@
+"""Check of a config before it is run: its runs, the checksums of its data, and its seal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gmvae.bench.grid import foreign
+from gmvae.bench.grid.checks import check_devices, check_runs
+from gmvae.bench.grid.config import load_config
+from gmvae.bench.grid.runs import make_runs, summary
+from gmvae.bench.grid.seal import seal as write_seal
+from gmvae.bench.grid.seal import state
+from gmvae.bench.upkeep.outdated import find_outdated
+
+
+def check(path: Path, *, seal: bool = False) -> str:
+    """Check a config.
+
+    Parameters
+    ----------
+    path : Path
+    seal : bool
+        Seal it, too (`gmvae.bench.grid.seal`).
+
+    Returns
+    -------
+    str
+        Lines for a person: the number of runs, the checksum of the test images of each data set
+        that has been prepared, and the seal.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be used, or not with its data or on this machine.
+    DataError
+        If foreign results belong to other data than those that have been prepared.
+    """
+    config = load_config(path)
+    runs = make_runs(config)
+    to_do = find_outdated(config, runs, "").to_do(Path(config.results), runs)
+    check_runs(config, to_do)
+    check_devices(to_do)
+    lines = [summary(runs, len(runs) - len(to_do))]
+    for spec in config.datasets:
+        known = foreign.test_checksum(spec.name)
+        for run in runs:
+            if known and run.dataset == spec.name and run.class_path == foreign.CLASS_PATH:
+                foreign.refuse_other_data(run.parameters, spec.name, known)
+        not_yet = "not prepared yet (snakemake data/NAME/data.sha256 does it)"
+        shown = known or not_yet.replace("NAME", spec.name)
+        lines.append(f"data {spec.name}: SHA-256 of the test images (data_sha256): {shown}")
+    sealed = write_seal(config, path, len(runs)) if seal else state(config, path)
+    return "\n".join(lines + ([sealed] if sealed else []))
