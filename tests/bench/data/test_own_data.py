@@ -84,7 +84,7 @@ def test_damaged_and_different_tables(tmp_path):
     with pytest.raises(DataError, match="at least 10 rows, but has 3"):
         datasets.load("mine", {"csv": table(tmp_path / "few.csv", 3), "label": "kind"})
     (tmp_path / "other.csv").write_text("a;b\n" + "1;2\n" * 12)
-    with pytest.raises(DataError, match="should have commas .* but its first line is 'a;b'"):
+    with pytest.raises(DataError, match=r"should have commas .* but its first line is 'a;b'"):
         datasets.load("mine", {"csv": tmp_path / "other.csv"})
     (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00\x01" * 9)
     with pytest.raises(DataError, match=r"bad\.csv cannot be read as a table"):
