@@ -81,8 +81,9 @@ def make_page(results: Path, command: str) -> None:
 
     config = read_resolved(results)
     names = shown_figures(make_runs(config))
-    path = results / PAGE_NAME
-    write_page(Source(results, results), names, path, command=command, mark=config.mark)
+    path, source = results / PAGE_NAME, Source(results, results)
+    shown = [name for name in names if figures.has_content(name, source, source.tables)]
+    write_page(source, shown, path, command=command, mark=config.mark)
     key = page_key(results, names, command, config.mark)
     write_manifest(results / LOGS / "page.sha256", [path], key)
 
@@ -184,7 +185,8 @@ def _make_partial(config: Config, runs: list[Run], results: Path, command: str) 
     for name in names:
         figures.write_figure(name, source, target, mark)
     path = target / PAGE_NAME
-    write_page(source, names, path, command=command, mark=config.mark, note=count)
+    shown = [name for name in names if figures.has_content(name, source, target)]
+    write_page(source, shown, path, command=command, mark=config.mark, note=count)
     return f"{target}: {count}"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from gmvae.model.architectures import image_side
 
 BLACK_ON_WHITE = "gray_r"
+LABEL_SIZE = 8
+LOWEST, HIGHEST = 0.16, 0.27  # inches from row to row: room for a label, and not too much
 
 
 def as_images(samples: NDArray[np.generic]) -> NDArray[np.float32] | None:
@@ -42,55 +46,120 @@ def as_images(samples: NDArray[np.generic]) -> NDArray[np.float32] | None:
     return values / np.float32(255) if samples.dtype == np.uint8 else values
 
 
-def mosaic(rows: Sequence[NDArray[np.float32]], gap_after: Sequence[int] = ()) -> NDArray:
-    """Join rows of images into one picture, with NaN between them.
+@dataclass(frozen=True)
+class Grid:
+    """Rows of images of one size, and their size in a figure.
 
-    Parameters
+    Attributes
     ----------
-    rows : sequence of ndarray, each of shape (n, height, width) or (n, height, width, 3)
-        All rows have the same n.
-    gap_after : sequence of int
-        Columns followed by a gap four times as wide.
-
-    Returns
-    -------
-    ndarray
-        Grey values or colours, NaN in the gaps.
+    n_rows : int
+    shape : tuple of int
+        Height and width of an image in pixels.
+    gap : int
+        Pixels between rows.
+    columns : tuple of int
+        Left edge of each column in pixels, and the right edge of the last one.
+    scale : float
+        Inches per pixel.
     """
-    gap = max(1, rows[0].shape[1] // 14)
-    spaces = [gap * (4 if column in gap_after else 1) for column in range(1, len(rows[0]) + 1)]
-    unpadded = ((0, 0),) * (rows[0].ndim - 3)
-    spaced = [
-        np.concatenate(
-            [
-                np.pad(image, ((0, gap), (0, space), *unpadded), constant_values=np.nan)
-                for image, space in zip(row, spaces, strict=True)
-            ],
-            axis=1,
+
+    n_rows: int
+    shape: tuple[int, int]
+    gap: int
+    columns: tuple[int, ...]
+    scale: float
+
+    @classmethod
+    def fitted(
+        cls, n_rows: int, shape: Sequence[int], n_columns: int, width: float, wide_after: int = 0
+    ) -> Grid:
+        """The grid that fills a width, with rows no lower than a label and not very high.
+
+        Parameters
+        ----------
+        n_rows : int
+        shape : sequence of int
+            Height and width of an image, and channels.
+        n_columns : int
+        width : float
+            Inches.
+        wide_after : int
+            Number of columns that a gap four times as wide follows.
+        """
+        height, across = shape[:2]
+        narrow = max(1, across // 14)
+        steps = [across + (4 if number == wide_after else 1) * narrow for number in _to(n_columns)]
+        edges = np.cumsum([0, *steps])
+        total = int(edges[-1]) - narrow
+        scale = min(width / total, HIGHEST / (height + narrow))
+        gap = max(narrow, math.ceil(LOWEST / scale - height))
+        return cls(n_rows, (height, across), gap, (*map(int, edges[:-1]), total), scale)
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in inches."""
+        rows = self.n_rows * (self.shape[0] + self.gap) - self.gap
+        return self.columns[-1] * self.scale, rows * self.scale
+
+    def canvas(self, rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Images in one picture, NaN between them.
+
+        Parameters
+        ----------
+        rows : sequence of ndarray, each of shape (n_columns, height, width[, 3])
+        """
+        height, across = self.shape
+        pitch = height + self.gap
+        shape = (self.n_rows * pitch - self.gap, self.columns[-1], *rows[0].shape[3:])
+        canvas = np.full(shape, np.nan, np.float32)
+        for number, row in enumerate(rows):
+            for left, image in zip(self.columns, row, strict=False):
+                top = number * pitch
+                canvas[top : top + height, left : left + across] = image
+        return canvas
+
+    def middle(self, row: int) -> float:
+        """Pixel in the middle of a row."""
+        return row * (self.shape[0] + self.gap) + (self.shape[0] - 1) / 2
+
+    def head(self, axes: Axes, column: int, text: str, row: int = 0) -> None:
+        """Write a heading over a row, from the left edge of a column on."""
+        axes.annotate(
+            text,
+            (self.columns[column], row * (self.shape[0] + self.gap) - 0.5),
+            xytext=(0, 3),
+            textcoords="offset points",
+            fontsize=LABEL_SIZE,
+            color="0.35",
+            annotation_clip=False,
         )
-        for row in rows
-    ]
-    return np.concatenate(spaced)[:-gap, :-gap]
 
 
-def show(axes: Axes, canvas: NDArray, labels: Sequence[str] = ()) -> None:
-    """Draw a mosaic, with a label at the left edge of each row.
+def show(
+    axes: Axes, grid: Grid, rows: Sequence[NDArray[np.float32]], labels: Sequence[str] = ()
+) -> None:
+    """Draw rows of images, with a label at the left edge of each.
 
     Parameters
     ----------
     axes : Axes
-    canvas : ndarray
-        From `mosaic`.
+        Of the size of the grid.
+    grid : Grid
+    rows : sequence of ndarray
     labels : sequence of str
     """
+    canvas = grid.canvas(rows)
     if canvas.ndim == 3:  # colours, and the gaps transparent
         is_seen = ~np.isnan(canvas).any(axis=2, keepdims=True)
         canvas = np.concatenate([np.nan_to_num(canvas).clip(0, 1), is_seen], axis=2)
-    axes.imshow(canvas, cmap=BLACK_ON_WHITE, vmin=0, vmax=1, interpolation="none")
+    axes.imshow(canvas, cmap=BLACK_ON_WHITE, vmin=0, vmax=1, interpolation="none", aspect="auto")
     axes.grid(visible=False)
     axes.set_xticks([])
-    row_height = (len(canvas) + 1) / max(len(labels), 1)
-    axes.set_yticks([(row + 0.5) * row_height - 1 for row in range(len(labels))], labels)
-    axes.tick_params(length=0, pad=2)
+    axes.set_yticks([grid.middle(row) for row in range(len(labels))], labels)
+    axes.tick_params(length=0, pad=2, labelsize=LABEL_SIZE)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _to(n: int) -> range:
+    return range(1, n + 1)

@@ -14,42 +14,11 @@ from numpy.typing import NDArray
 from gmvae.bench.disk import files
 from gmvae.bench.disk.layout import CLASS_NAMES, DATA
 from gmvae.bench.grid import methods
+from gmvae.bench.report.drawing.shown import Shown, nearest_in_k, shown_of
 from gmvae.bench.report.selection import SYNTHETIC
 from gmvae.bench.report.table_files import read_table
+from gmvae.bench.report.tables import SETTING
 from gmvae.bench.runs.record import Record, Scores
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The run that represents a method in the figures about single runs.
-
-    Attributes
-    ----------
-    dataset, method : str
-    K : int or None
-    seed : int
-    path : str
-    choice : str
-        Rule by which the run was chosen.
-    """
-
-    dataset: str
-    method: str
-    K: int | None
-    seed: int
-    path: str
-    choice: str
-
-
-def majority_class(labels: NDArray[np.integer]) -> int:
-    """The most frequent label of a cluster; of equally frequent ones the lowest."""
-    return int(np.bincount(labels).argmax())
-
-
-def title_of(one: Shown) -> str:
-    """Title of a panel about one run, in two lines."""
-    k = "" if one.K is None else f", K = {one.K}"
-    return f"{one.dataset}, {one.method}{k}\nseed {one.seed} ({one.choice})"
 
 
 @dataclass(frozen=True)
@@ -123,34 +92,27 @@ class Source:
         """Test samples as they are stored, bytes or real values, shape (N, ...)."""
         return files.read_array(self.data / dataset / "test-images.npy")
 
+    def network(self, path: str) -> str | None:
+        """Name of a run's network, if it has one of several."""
+        run = self.record(path).run
+        arguments = methods.find(run.method, run.class_path).arguments
+        network = run.parameters.get("network", arguments.get("network"))
+        return network if isinstance(network, str) else None
+
+    def one_of_each_setting(self) -> list[Shown]:
+        """One run of each setting with labels; the synthetic data have a figure of their own."""
+        finished = self.finished[self.finished["dataset"] != SYNTHETIC]
+        settings = finished.groupby(SETTING, sort=False, dropna=False)
+        return [shown_of(seeds, self.network) for _, seeds in settings]
+
     def one_of_each_method(self) -> list[Shown]:
         """For each data set and method, one run of the setting with K nearest to the classes.
 
-        If several settings are equally near, the first one counts; `representative` chooses among
-        its seeds. The synthetic data are left out: they have a figure of their own.
+        If several settings are equally near, the first one counts; without labels, the first of
+        all. The synthetic data are left out: they have a figure of their own.
         """
-        shown = []
-        finished = self.finished[self.finished["dataset"] != SYNTHETIC]
-        for (dataset, method), runs in finished.groupby(["dataset", "method"], sort=False):
-            distance = (runs["K"] - len(np.unique(self.labels(dataset)))).abs().fillna(0)
-            nearest = runs[distance == distance.min()]
-            settings = nearest.groupby(["variant", "M"], sort=False, dropna=False)
-            _, seeds = next(iter(settings))
-            run = self.representative(seeds)
-            median = {1: "the only run", 2: "lower of two"}.get(len(seeds), "median")
-            choice = median if pd.isna(run["elbo"]) else "best ELBO"
-            k = None if pd.isna(run["K"]) else int(run["K"])
-            shown.append(Shown(dataset, method, k, int(run["seed"]), run["path"], choice))
-        return shown
-
-    def representative(self, runs: pd.DataFrame) -> pd.Series:
-        """The row of the run that represents a setting.
-
-        It is the run with the best training ELBO. If the method has no ELBO, it is the run with
-        the median Hungarian accuracy; of two runs, the lower one.
-        """
-        with_elbo = runs[runs["elbo"].notna()]
-        if len(with_elbo):
-            return with_elbo.loc[with_elbo["elbo"].astype(float).idxmax()]
-        ordered = runs.sort_values(["accuracy_hungarian", "seed"], kind="stable")
-        return ordered.iloc[(len(ordered) - 1) // 2]
+        runs = self.runs[(self.runs["status"] == "finished") & (self.runs["dataset"] != SYNTHETIC)]
+        return [
+            shown_of(nearest_in_k(group, len(np.unique(self.labels(dataset)))), self.network)
+            for (dataset, _), group in runs.groupby(["dataset", "method"], sort=False)
+        ]

@@ -3,7 +3,9 @@
 A file ``NAME.py`` in one of the folders here defines ``draw(source) -> Figure``; the pipeline then
 makes ``results/NAME.svg`` and ``results/NAME.png`` from it. A file that also defines
 ``table(source) -> DataFrame`` has ``draw(source, table) -> Figure`` and a third product,
-``results/NAME.csv``. Captions are the docstrings of the file and of ``draw``. The class
+``results/NAME.csv``. Captions are the docstrings of the file and of ``draw``. A function
+``finding(source[, table]) -> str`` says in one sentence, with numbers, what the figure shows of the
+runs at hand; it is empty if there is nothing to show. The class
 `gmvae.bench.report.drawing.source.Source` gives access to tables and runs.
 """
 
@@ -93,6 +95,16 @@ def finding(name: str, source: Source, tables_folder: Path) -> str:
     return sentence
 
 
+def has_content(name: str, source: Source, tables_folder: Path) -> bool:
+    """Whether figure `name` shows anything of these runs, as far as its file can tell.
+
+    A figure about accuracy has nothing to show of data without labels. This is known only when the
+    runs have been scored, so the workflow draws it (as a notice), and the page leaves it out.
+    """
+    is_told = "finding" in _functions(_tree(name))
+    return not is_told or bool(finding(name, source, tables_folder))
+
+
 def endings(name: str) -> tuple[str, ...]:
     """Endings of the files of figure `name`."""
     return ("svg", "png", "csv") if "table" in _functions(_tree(name)) else ("svg", "png")
@@ -121,6 +133,7 @@ def write_figure(name: str, source: Source, folder: Path, mark: str | None = Non
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
+    from gmvae.bench.report.drawing.layout import remark
     from gmvae.bench.report.drawing.style import apply_style
     from gmvae.bench.report.table_files import csv_text
 
@@ -129,7 +142,7 @@ def write_figure(name: str, source: Source, folder: Path, mark: str | None = Non
     tables = [module.table(source)] if hasattr(module, "table") else []
     figure = module.draw(source, *tables)
     if mark:
-        figure.suptitle(mark, fontsize=8, color="0.35")
+        remark(figure, mark)
     for ending, options in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": PNG_DPI})):
         with files.replacing(folder / f"{name}.{ending}") as temporary:
             figure.savefig(temporary, **options)

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from gmvae.bench.report.drawing import layout
+from gmvae.bench.report.drawing.components import at_zero, draw_components, draw_points
+from gmvae.bench.report.drawing.layout import HEAD
+from gmvae.bench.report.drawing.shown import LINE
 from gmvae.bench.report.drawing.source import Source
-from gmvae.bench.report.drawing.style import colours, finish, notice
+from gmvae.bench.report.drawing.style import WIDTH, colours, finish, notice
+from gmvae.bench.report.effects import LEAST_SEEDS
 from gmvae.bench.report.selection import GENERATIVE, SYNTHETIC, WITH_CLUSTERS
 
-WIDTH = 10.5  # inches: a landscape page
+PER_ROW, SIDE, SPACE = 4, 1.6, 0.1  # panels of spaces, and inches of and between them
+TITLES = 0.46  # inches over a panel
+PITCH = TITLES + SIDE + 0.26
+CURVES = 2.1  # inches of a row of curves
 N_POINTS = 1000
-POINT_SIZE = 3.0
 LATENT_DIM = 2
 USUAL_K = 8
 MEANS = {"accuracy_majority": 2, "clusters_used": 1, "elbo": 3, "z_prior": 3}
@@ -90,13 +98,24 @@ def _sentence(row: Mapping[str, Any]) -> str:
     )
 
 
+def finding(source: Source, table: pd.DataFrame) -> str:
+    """Runs that find the five arcs, by variant."""
+    parts = [
+        f"{row['n_found']} of {row['n_runs']} with {_variant_of(row)}"
+        for row in table.to_dict("records")
+    ]
+    return f"Runs on {SYNTHETIC} that find the five arcs: {', '.join(parts)}." if parts else ""
+
+
 def draw(source: Source, table: pd.DataFrame) -> Figure:
-    """Data, reconstructions and latent spaces at the top; training curves below.
+    """Data, a reconstruction and latent spaces; then training curves, and runs that find the arcs.
 
     Each variant shows the latent space of two runs, with the best and with the median training
-    ELBO: test points at their posterior means, coloured by cluster, and the components at w = 0 as
-    contours of two standard deviations. A run finds the five arcs if each cluster keeps to one arc,
-    that is, if at least 95 % of the points are right by majority vote.
+    ELBO (of two, the lower one): test points at their posterior means, coloured by cluster, and the
+    components at w = 0 as contours of two standard deviations. Components that lie on one another
+    have collapsed into one: ×3 marks three that coincide (a Bhattacharyya coefficient of 0.9 or
+    more). A run finds the five arcs if each cluster keeps to one arc, that is, if at least 95 % of
+    the points are right by majority vote. Bars are 95 % Wilson intervals.
 
     Parameters
     ----------
@@ -112,10 +131,15 @@ def draw(source: Source, table: pd.DataFrame) -> Figure:
     groups = {key: group for key, group in groups.items() if len(group)}
     if not groups:
         return notice(f"no finished GMVAE run on {SYNTHETIC} is in this table")
-    figure = plt.figure(figsize=(WIDTH, 7.3))
-    upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=[3.8, 3.5])[:, 0]
-    _draw_spaces(upper, source, groups)
-    _draw_training(lower, source, groups, table)
+    content = _Content(source, groups, table)
+    n_rows = -(-2 * (len(groups) + 1) // PER_ROW)
+    below = HEAD + LINE + n_rows * PITCH
+    legend = 0.42 + LINE * 1.3 * layout.legend_rows(list(content.titles.values()))
+    figure = layout.blank(below + 2 * CURVES + legend)
+    top = 1 - HEAD / figure.get_figheight()
+    figure.text(0.007, top, content.heading, va="top", fontsize=8)
+    _draw_spaces(figure, content)
+    _draw_training(figure, content, below)
     return figure
 
 
@@ -134,66 +158,127 @@ class Variant(NamedTuple):
         return ", ".join(parts + ([] if self.M == 1 else [f"M = {self.M}"]))
 
 
+@dataclass(frozen=True)
+class _Content:
+    """The runs of each variant, and the table."""
+
+    source: Source
+    groups: Mapping[Variant, pd.DataFrame]
+    table: pd.DataFrame
+
+    @cached_property
+    def networks(self) -> dict[Variant, str | None]:
+        return {
+            variant: self.source.network(group["path"].iloc[0])
+            for variant, group in self.groups.items()
+        }
+
+    @property
+    def is_one_network(self) -> bool:
+        return len(set(self.networks.values())) == 1
+
+    @property
+    def heading(self) -> str:
+        """The parts of a name that titles leave out."""
+        network = next(iter(self.networks.values())) if self.is_one_network else None
+        usual = ["gmvae", network, f"K = {USUAL_K}", "M = 1"]
+        return f"{SYNTHETIC}, {', '.join(filter(None, usual))}, unless a title says otherwise"
+
+    @cached_property
+    def titles(self) -> dict[Variant, str]:
+        """Names of the variants, with their network if they have different ones."""
+        return {
+            variant: ", ".join(
+                filter(None, [str(variant), None if self.is_one_network else network])
+            )
+            for variant, network in self.networks.items()
+        }
+
+
 def _variant_of(row: Mapping[str, Any]) -> Variant:
     return Variant(*(row[name] for name in Variant._fields))
 
 
-def _draw_spaces(figure: Any, source: Source, groups: Mapping[Variant, pd.DataFrame]) -> None:
-    """Data, reconstructions, and two latent spaces per variant."""
-    points = source.images(SYNTHETIC)[:N_POINTS]
-    labels = source.labels(SYNTHETIC)[:N_POINTS]
-    panels = figure.subplots(2, len(groups) + 2, squeeze=False)
+def _draw_spaces(figure: Figure, content: _Content) -> None:
+    """Data, a reconstruction, and two latent spaces per variant, four in a row."""
+    source = content.source
+    points, labels = source.images(SYNTHETIC)[:N_POINTS], source.labels(SYNTHETIC)[:N_POINTS]
     ordered = {
-        variant: group.sort_values("elbo", ascending=False) for variant, group in groups.items()
+        variant: group.sort_values("elbo", ascending=False)
+        for variant, group in content.groups.items()
     }
     best = max(ordered, key=lambda variant: ordered[variant]["elbo"].iloc[0])
-    _draw_points(panels[0][0], points, labels, "data, by arc")
-    again = source.estimator(ordered[best]["path"].iloc[0]).reconstruct(points)
-    _draw_points(panels[0][1], again, labels, f"reconstructed\n({best})")
-    for panel in panels[1][:2]:
-        panel.axis("off")
-    panels[1][1].text(
-        1,
-        0.5,
-        "top: run with best ELBO\nbottom: median ELBO\n(lower of two)",
-        ha="right",
-        va="center",
-        fontsize=8,
-    )
-    for column, (variant, group) in enumerate(ordered.items(), start=2):
-        _draw_latent(panels[0][column], source, group.iloc[0], points, str(variant))
-        _draw_latent(panels[1][column], source, group.iloc[len(group) // 2], points, "")
+    draw_points(_place(figure, 0, ["data, by arc"]), points, labels)
+    run = ordered[best].iloc[0]
+    lines = ["data, reconstructed", f"by {content.titles[best]}, seed {run['seed']}"]
+    again = source.estimator(run["path"]).reconstruct(points)
+    draw_points(_place(figure, 1, lines), again, labels)
+    number = 2
+    for variant, group in ordered.items():
+        chosen = {"best": group.iloc[0], "median": group.iloc[len(group) // 2]}
+        for word, run in list(chosen.items())[: len(group)]:
+            lines = [f"{content.titles[variant]}, seed {run['seed']}"]
+            axes = _place(figure, number, [*lines, f"{word} ELBO: {run['elbo']:.2f}"])
+            _draw_latent(axes, source.estimator(run["path"]), points)
+            number += 1
+        number += number % 2  # a variant begins on the left or in the middle
 
 
-def _draw_training(
-    figure: Any, source: Source, groups: Mapping[Variant, pd.DataFrame], table: pd.DataFrame
-) -> None:
+def _place(figure: Figure, number: int, title: list[str]) -> Axes:
+    row, column = divmod(number, PER_ROW)
+    left = 0.05 + column * (WIDTH - 0.1 + SPACE) / PER_ROW
+    place = layout.Place(left, HEAD + LINE + row * PITCH + TITLES, SIDE, SIDE)
+    axes = layout.panel(figure, place)
+    lines = [line for part in title for line in layout.fitted(part, SIDE, 8)]
+    axes.set_title("\n".join(lines), fontsize=8, loc="left", x=0, pad=3, linespacing=1.1)
+    return axes
+
+
+def _draw_latent(axes: Axes, estimator: Any, points: NDArray[np.floating]) -> None:
+    if estimator.model_.x_dim != LATENT_DIM:
+        axes.text(0.5, 0.5, "x is not 2-D", ha="center", transform=axes.transAxes)
+        axes.axis("off")
+        return
+    draw_points(axes, estimator.transform(points), estimator.predict(points))
+    axes.set_xlabel(draw_components(axes, *at_zero(estimator)), fontsize=8, labelpad=2)
+
+
+def _draw_training(figure: Figure, content: _Content, top: float) -> None:
     """Curves over epochs, and the fraction of runs that found the arcs."""
+    groups, titles = content.groups, content.titles
     palette = colours(list(groups))
-    panels = figure.subplots(1, len(_QUANTITIES) + 1)
-    for panel, (quantity, label) in zip(panels, _QUANTITIES.items(), strict=False):
+    half, height = WIDTH / 2, CURVES - 0.6
+    for number, (quantity, (label, highest)) in enumerate(_QUANTITIES.items()):
+        row, column = divmod(number, 2)
+        at = (0.55 + column * half, top + 0.12 + CURVES * row)
+        axes = layout.panel(figure, layout.Place(*at, half - 0.7, height))
         for variant, group in groups.items():
-            curves = pd.DataFrame([_curve(source, path, quantity) for path in group["path"]]).T
-            _draw_curve(panel, curves, palette[variant], str(variant))
-        panel.set(xlabel="epoch", ylabel=label)
-        panel.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
-        finish(panel)
-    _draw_fractions(panels[-1], table, palette)
-    handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles,
-        names,
-        loc="outside lower center",
-        ncols=min(len(names), 8),
-        title="mean over seeds; bands: ± standard error",
-    )
+            paths = group["path"]
+            curves = pd.DataFrame([_curve(content.source, path, quantity) for path in paths]).T
+            _draw_curves(axes, curves, palette[variant], titles[variant])
+        axes.set(xlabel="epoch", ylabel=label, ylim=(0, 1.03 * highest(list(groups))))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+        finish(axes)
+    variants = [_variant_of(row) for row in content.table.to_dict("records")]
+    names = [titles.get(variant, str(variant)) for variant in variants]
+    left = half + max(0.55, layout.text_width(names, 8) + 0.15)
+    place = layout.Place(left, top + 0.12 + CURVES, WIDTH - left - 0.15, height)
+    _draw_fractions(layout.panel(figure, place), content.table, names, palette)
+    n_seeds = min(len(group) for group in groups.values())
+    spread = "bands: ± standard error" if n_seeds >= LEAST_SEEDS else "thin lines: single seeds"
+    layout.legend(figure, axes, f"mean over seeds; {spread}")
 
 
-_QUANTITIES = {
-    "z_prior": "z-prior term (nats)",
-    "clusters_used": "clusters in use",
-    "accuracy_majority": "majority accuracy (%)",
+def _largest_k(variants: list[Variant]) -> int:
+    return max(variant.K for variant in variants)
+
+
+_QUANTITIES: dict[str, tuple[str, Callable[[list[Variant]], float]]] = {
+    "z_prior": ("z-prior term (nats)", lambda variants: math.log(_largest_k(variants))),
+    "clusters_used": ("clusters in use", _largest_k),
+    "accuracy_majority": ("majority accuracy (%)", lambda variants: 100.0),
 }
+"""Label and highest possible value."""
 
 
 def _groups(source: Source) -> dict[Variant, pd.DataFrame]:
@@ -209,50 +294,15 @@ def _with_clusters(group: pd.DataFrame) -> pd.DataFrame:
     return group[group["status"].isin(WITH_CLUSTERS) & group["elbo"].notna()]
 
 
-def _draw_points(
-    axes: Axes, points: NDArray[np.floating], groups: NDArray[np.integer], title: str
-) -> None:
-    palette = colours(list(range(int(groups.max()) + 1)))
-    shades = [palette[group] for group in groups]
-    axes.scatter(points[:, 0], points[:, 1], c=shades, s=POINT_SIZE, linewidths=0, rasterized=True)
-    axes.set_title(title, fontsize=8)
-    axes.set(xticks=[], yticks=[])
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.grid(visible=False)
-
-
-def _draw_latent(
-    axes: Axes, source: Source, run: pd.Series, points: NDArray[np.floating], title: str
-) -> None:
-    estimator = source.estimator(run["path"])
-    clusters = estimator.predict(points)
-    if estimator.model_.x_dim != LATENT_DIM:
-        axes.text(0.5, 0.5, "x is not 2-D", ha="center", transform=axes.transAxes)
-        axes.axis("off")
-        return
-    _draw_points(axes, estimator.transform(points), clusters, title)
-    for mean, std in zip(*_components(estimator), strict=True):
-        width, height = 4 * std  # two standard deviations on each side
-        axes.add_patch(Ellipse(tuple(mean), width, height, fill=False, linewidth=0.8, color="0.2"))
-    axes.autoscale_view()
-    axes.set_xlabel(f"seed {run['seed']}: ELBO {run['elbo']:.2f}", fontsize=7)
-
-
-def _components(estimator: Any) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Means and standard deviations at w = 0, each of shape (K, x_dim)."""
-    import torch  # late: the page imports this module for its sentences only
-
-    with torch.no_grad():
-        p_x = estimator.model_.p_x_given_wz(torch.zeros(1, estimator.model_.w_dim))
-        return p_x.mean[0].numpy(), torch.exp(0.5 * p_x.log_var[0]).numpy()
-
-
-def _draw_curve(axes: Axes, curves: pd.DataFrame, colour: Any, name: str) -> None:
-    """Mean and standard error over the columns of `curves`, which are seeds."""
-    epochs = curves.index + 1
-    mean, error = curves.mean(axis=1), curves.sem(axis=1).fillna(0)
-    axes.fill_between(epochs, mean - error, mean + error, color=colour, alpha=0.15, linewidth=0)
-    axes.plot(epochs, mean, color=colour, linewidth=1.4, label=name)
+def _draw_curves(axes: Axes, curves: pd.DataFrame, colour: Any, name: str) -> None:
+    """Mean over the columns, which are seeds; with its standard error, or with few seeds all."""
+    epochs, mean = curves.index + 1, curves.mean(axis=1)
+    if curves.shape[1] >= LEAST_SEEDS:
+        low, high = mean - curves.sem(axis=1), mean + curves.sem(axis=1)
+        axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
+    elif curves.shape[1] > 1:
+        axes.plot(epochs, curves, color=colour, linewidth=0.6, alpha=0.6)
+    axes.plot(epochs, mean, color=colour, linewidth=1.6, label=name)
 
 
 def _curve(source: Source, path: str, quantity: str) -> pd.Series:
@@ -262,14 +312,15 @@ def _curve(source: Source, path: str, quantity: str) -> pd.Series:
     return 100 * values if quantity == "accuracy_majority" else values
 
 
-def _draw_fractions(axes: Axes, found: pd.DataFrame, palette: dict[Any, Any]) -> None:
+def _draw_fractions(
+    axes: Axes, found: pd.DataFrame, names: list[str], palette: Mapping[Variant, Any]
+) -> None:
     for place, row in enumerate(found.to_dict("records")):
         colour = palette.get(_variant_of(row), "0.5")
         bar = [[row["found"] - row["found_low"]], [row["found_high"] - row["found"]]]
         axes.errorbar(row["found"], place, xerr=bar, fmt="o", color=colour, capsize=3, markersize=5)
-    names = [str(_variant_of(row)) for row in found.to_dict("records")]
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlim=(-0.03, 1.03), ylim=(len(names) - 0.5, -0.5))
-    axes.set_xlabel("runs that find the five arcs\n(fraction, 95 % Wilson interval)")
+    axes.set(xlim=(-0.03, 1.03), ylim=(len(names) - 0.5, -0.5), xticks=[0, 0.5, 1])
+    axes.set_xlabel("runs that find the arcs (95 % interval)", fontsize=8)
     axes.grid(axis="y", visible=False)
     finish(axes)

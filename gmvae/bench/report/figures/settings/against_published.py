@@ -1,11 +1,13 @@
 """All settings beside what was published about them, one row each.
 
-Small dots are our runs. The large dot is their mean, and the bar its 95 % interval (Student's t).
+Dots are our runs. The upright dash is their mean, and the bar its 95 % interval (Student's t), from
+five runs on.
 Published results and results of others who ran a method again were not obtained here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import t
 
+from gmvae.bench.report.drawing.names import counted, listed, setting_of
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import WIDTH, finish, notice, panels
+from gmvae.bench.report.effects import LEAST_SEEDS
 from gmvae.bench.report.published import published, re_runs
 from gmvae.bench.report.selection import PUBLISHED_DATASET, SYNTHETIC
 from gmvae.bench.report.tables import SETTING
@@ -26,7 +30,10 @@ MARGIN = 0.75  # inches, for the title and the axis of a panel
 LABELS = {"exemplar": "exemplar", "hungarian": "Hungarian"}
 LOOKS: dict[str, dict[str, Any]] = {
     "runs": {"label": "our runs", "marker": "o", "color": "C0", "alpha": 0.35, "markersize": 4},
-    "mean": {"label": "our mean, 95 % interval", "marker": "o", "color": "C0", "markersize": 6},
+    "mean": {
+        **{"label": "our mean, 95 % interval", "color": "C0"},
+        **{"marker": "|", "markersize": 11, "markeredgewidth": 2.2},
+    },
     "published": {"label": "published mean ± std", "marker": "D", "color": "C3", "markersize": 5},
     "best": {"label": "published best", "marker": ">", "color": "C3", "markersize": 5},
     "re-run": {"label": "re-run by others, ± std", "marker": "x", "color": "0.25", "markersize": 5},
@@ -83,6 +90,28 @@ def draw(source: Source, table: pd.DataFrame) -> Figure:
     return figure
 
 
+def finding(source: Source, table: pd.DataFrame) -> str:
+    """Our means beside those published; without any, the highest mean."""
+    shown = table[table["mean"].notna()]
+    if shown.empty:
+        return ""
+    known = shown[shown["published_mean"].notna()]
+    if known.empty:
+        best = shown.loc[shown["mean"].idxmax()]
+        among = f", the highest of {len(shown)} settings" if len(shown) > 1 else ""
+        return f"{setting_of(best)}: {_mean_of(best)}{among}; no published mean to compare with."
+    parts = [
+        f"{setting_of(row, ['dataset'])}: {_mean_of(row)}, published {row['published_mean']:.1f} %"
+        for row in known.to_dict("records")
+    ]
+    return f"{PUBLISHED_DATASET}: {listed(parts)}."
+
+
+def _mean_of(row: Mapping[str, Any]) -> str:
+    seeds = counted(row["n_runs"], "seed")
+    return f"mean {LABELS[row['protocol']]} accuracy {row['mean']:.1f} % over {seeds}"
+
+
 def _ours(setting: dict[str, Any], runs: pd.DataFrame) -> dict[str, Any]:
     protocol = _protocol(setting, runs)
     values = runs[f"accuracy_{protocol}"].astype(float).dropna()
@@ -137,7 +166,8 @@ def _draw_row(axes: Axes, place: int, row: dict[str, Any], finished: pd.DataFram
     same = [finished[n].isna() if pd.isna(row[n]) else finished[n].eq(row[n]) for n in SETTING]
     runs = finished[np.logical_and.reduce([one.fillna(value=False) for one in same])]
     mark("runs", runs[f"accuracy_{row['protocol']}"], 0.0, np.nan, np.nan)
-    mark("mean", row["mean"], 0.0, row["low"], row["high"])
+    low = row["low"] if row["n_runs"] >= LEAST_SEEDS else np.nan
+    mark("mean", row["mean"], 0.0, low, row["high"])
     if np.isfinite(row["published_mean"]):
         mean, std = row["published_mean"], row["published_std"]
         mark("published", mean, 0.28, mean - std, mean + std)
@@ -150,10 +180,7 @@ def _draw_row(axes: Axes, place: int, row: dict[str, Any], finished: pd.DataFram
 
 
 def _label(row: dict[str, Any]) -> str:
-    parts = [row["method"]]
-    parts += [row["variant"]] if isinstance(row["variant"], str) else []
-    parts += [f"{name} = {row[name]}" for name in ("K", "M") if not pd.isna(row[name])]
-    return f"{', '.join(parts)} ({LABELS[row['protocol']]})"
+    return f"{setting_of(row, ['dataset'])} ({LABELS[row['protocol']]})"
 
 
 def _labelled(axes: Axes) -> list[Line2D]:

@@ -1,24 +1,35 @@
-"""Training time and accuracy, one point per setting."""
+"""Training time and accuracy, one point per setting.
+
+Points at the top left are accurate and cheap. A point is the median training time and the mean
+accuracy over the seeds of a setting, and the bar is the range of accuracy over them; the label has
+the colour of the method.
+"""
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from gmvae.bench.report.drawing import labels
+from gmvae.bench.report.drawing.layout import Margins, sheet
+from gmvae.bench.report.drawing.names import common, counted, listed, setting_of
 from gmvae.bench.report.drawing.source import Source
-from gmvae.bench.report.drawing.style import MARKERS, METRIC_LABELS, WIDTH, colours, finish, notice
+from gmvae.bench.report.drawing.style import METRIC_LABELS, colours, finish, notice
 from gmvae.bench.report.selection import SYNTHETIC
 from gmvae.bench.report.tables import SETTING
+
+MARGINS = Margins(0.55, 0.1, 0.35, 0.5)
+LEAST_HEIGHT = 2.4  # inches
+PER_LABEL = 0.15  # inches
 
 
 def draw(source: Source) -> Figure:
     """One panel per data set (the synthetic data excepted) and protocol.
 
-    Colour shows the method, shape K; open markers have M > 1.
+    Times are those of the machine that the runs were made on, next to whatever else it did.
 
     Parameters
     ----------
@@ -28,73 +39,84 @@ def draw(source: Source) -> Figure:
     -------
     Figure
     """
-    finished = source.finished[source.finished["dataset"] != SYNTHETIC]
-    if finished.empty:
+    settings = _settings(source)
+    if settings.empty:
         return notice("no run with labels is in this table")
-    settings = _summarise(finished)
-    all_k = sorted(settings["K"].dropna().unique())
-    shapes = {k: MARKERS[index % len(MARKERS)] for index, k in enumerate(all_k)}
     palette = colours(list(settings["method"].unique()))
-    groups = settings.groupby("dataset", sort=False)
-    figure, axes = plt.subplots(
-        len(groups), 2, figsize=(WIDTH, 3.0 * len(groups) + 0.9), squeeze=False, sharex=True
-    )
-    for row, (dataset, chosen) in zip(axes, groups, strict=True):
-        for panel, metric in zip(row, METRIC_LABELS, strict=True):
-            _draw_panel(panel, chosen, metric, palette, shapes)
-            panel.set_title(dataset)
-    for panel in axes[-1]:
-        panel.set_xlabel("training time per run (s, median)")
-    _draw_legend(figure, palette, shapes, has_open=bool((settings["M"] > 1).any()))
+    shown = [
+        (dataset, metric, rows[rows[metric].notna()])
+        for dataset, rows in settings.groupby("dataset", sort=False)
+        for metric in METRIC_LABELS
+        if rows[metric].notna().any()
+    ]
+    width = MARGINS.width(1)
+    sizes = [(width, max(LEAST_HEIGHT, PER_LABEL * len(rows))) for _, _, rows in shown]
+    figure, axes = sheet(sizes, 1, MARGINS)
+    for panel, (dataset, metric, rows) in zip(axes, shown, strict=True):
+        _draw_panel(panel, rows, metric, palette)
+        panel.set_title(dataset)
     return figure
 
 
-def _summarise(finished: pd.DataFrame) -> pd.DataFrame:
+def finding(source: Source) -> str:
+    """The most accurate setting of each data set by each protocol, with its time."""
+    parts = []
+    settings = _settings(source)
+    for dataset, rows in settings.groupby("dataset", sort=False):
+        for metric, word in zip(METRIC_LABELS, ("exemplar", "Hungarian"), strict=True):
+            known = rows[rows[metric].notna()]
+            if len(known):
+                best = known.loc[known[metric].idxmax()]
+                name = setting_of(best, {"dataset", *common(settings)})
+                parts.append(
+                    f"{dataset}: {name} has the highest mean {word} accuracy of "
+                    f"{counted(len(known), 'setting')}, {best[metric]:.1f} %, at "
+                    f"{best['seconds']:.1f} s a run"
+                )
+    return f"{listed(parts)}." if parts else ""
+
+
+def _settings(source: Source) -> pd.DataFrame:
+    finished = source.finished[source.finished["dataset"] != SYNTHETIC]
     groups = finished.groupby(SETTING, sort=False, dropna=False)
     columns = {"seconds": ("train_seconds", "median")}
     for metric in METRIC_LABELS:
-        columns[metric] = (metric, "mean")
-        columns[f"{metric}_std"] = (metric, "std")
+        columns |= {
+            metric: (metric, "mean"),
+            f"{metric}_low": (metric, "min"),
+            f"{metric}_high": (metric, "max"),
+        }
     return groups.agg(**columns).reset_index()
 
 
-def _draw_panel(
-    axes: Axes, settings: pd.DataFrame, metric: str, palette: dict, shapes: dict
-) -> None:
-    for row in settings[settings[metric].notna()].to_dict("records"):
-        colour = palette[row["method"]]
-        is_open = pd.notna(row["M"]) and row["M"] > 1
-        spread = row[f"{metric}_std"]
+def _draw_panel(axes: Axes, rows: pd.DataFrame, metric: str, palette: dict) -> None:
+    for row in rows.to_dict("records"):
+        low, mean, high = (row[f"{metric}{end}"] for end in ("_low", "", "_high"))
         axes.errorbar(
             row["seconds"],
-            row[metric],
-            yerr=None if pd.isna(spread) else spread,
-            color=colour,
-            marker=shapes.get(row["K"], "*"),
-            markersize=6,
-            markerfacecolor="white" if is_open else colour,
+            mean,
+            yerr=[[mean - low], [high - mean]],
+            color=palette[row["method"]],
+            marker="o",
+            markersize=5,
             elinewidth=0.8,
-            capsize=2,
+            alpha=0.8,
         )
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+    seconds = rows["seconds"].clip(lower=1e-3)
+    axes.set_xlim(seconds.min() / 1.6, seconds.max() * 2.5)
+    values = rows[[f"{metric}_low", f"{metric}_high"]].to_numpy(float)
+    axes.set_ylim(np.clip([values.min() - 8, values.max() + 8], 0, 105))
+    axes.set_xlabel("training time per run (s, median)")
     axes.set_ylabel(METRIC_LABELS[metric])
     finish(axes)
-
-
-def _draw_legend(figure: Figure, palette: dict, shapes: dict, *, has_open: bool) -> None:
-    def mark(label: str, **options: object) -> Line2D:
-        return Line2D([], [], linestyle="none", label=label, **options)  # type: ignore[arg-type]
-
-    handles = [mark(method, marker="o", color=colour) for method, colour in palette.items()]
-    handles += [mark(f"K = {k}", marker=shape, color="0.3") for k, shape in shapes.items()]
-    if has_open:
-        handles.append(mark("M > 1", marker="o", color="0.3", markerfacecolor="white"))
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=5,
-        title="mean over seeds, bars: ± standard deviation",
+    left_out = {"dataset", *common(rows)}
+    labels.place(
+        axes,
+        list(zip(rows["seconds"], rows[metric], strict=True)),
+        [setting_of(row, left_out) for row in rows.to_dict("records")],
+        [palette[method] for method in rows["method"]],
     )

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from gmvae.bench.report.drawing.names import listed, setting_of
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import METRIC_LABELS, finish, notice, panels
 from gmvae.bench.report.selection import FEWEST_TO_CHOOSE_FROM
@@ -32,6 +33,13 @@ LOOKS: dict[str, dict[str, Any]] = {
     "elbo": {"label": "by ELBO", "color": "C0", "marker": "o"},
     "conditional_prior": {"label": "by conditional prior", "color": "C1", "marker": "s"},
     "agreement": {"label": "by agreement", "color": "C2", "marker": "D"},
+}
+WORDS = {
+    "mean": "at random",
+    "elbo": "by ELBO",
+    "conditional_prior": "by conditional prior",
+    "agreement": "by agreement",
+    "best": "with labels",
 }
 MOST = 8
 """Largest number of runs to pick from."""
@@ -82,6 +90,19 @@ def draw(source: Source, table: pd.DataFrame) -> Figure:
     lines = {line.get_label(): line for panel in axes for line in panel.lines}
     figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=3)
     return figure
+
+
+def finding(source: Source, table: pd.DataFrame) -> str:
+    """Accuracy of the picked run at the largest n, by criterion, beside both bounds."""
+    shown = table[table["score"] == METRIC]
+    parts = []
+    for setting, rows in shown.groupby(SETTING, sort=False, dropna=False):
+        most = rows["n"].max()
+        values = rows[rows["n"] == most].set_index("criterion")["value"]
+        words = [f"{values[name]:.1f} % {WORDS[name]}" for name in WORDS if name in values]
+        name = setting_of(dict(zip(SETTING, setting, strict=True)))
+        parts.append(f"{name}: picking one of {most} runs gives {', '.join(words)}")
+    return f"{listed(parts, 2)}." if parts else ""
 
 
 def _settings(source: Source) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:

@@ -1,0 +1,44 @@
+"""Names of settings and runs, the same in every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from gmvae.bench.report.tables import SETTING
+
+
+def setting_of(row: Mapping[str, Any], leave_out: Iterable[str] = ()) -> str:
+    """Name of a setting, such as "mnist, gmvae, fast-conv, K = 10, M = 1".
+
+    Parameters
+    ----------
+    row : mapping
+        The values of `SETTING`; those that a method does not have are missing.
+    leave_out : iterable of str
+        Names among `SETTING` that need no mention.
+    """
+    shown = [name for name in SETTING if name not in leave_out and not pd.isna(row[name])]
+    return ", ".join(f"{name} = {row[name]}" if name in ("K", "M") else row[name] for name in shown)
+
+
+def common(rows: pd.DataFrame) -> list[str]:
+    """Data set and variant, as far as they tell no rows of one method apart."""
+    is_one = {
+        "dataset": rows["dataset"].nunique() <= 1,
+        "variant": (rows.groupby("method")["variant"].nunique() <= 1).all(),
+    }
+    return [name for name, same in is_one.items() if same]
+
+
+def counted(n: int, noun: str) -> str:
+    """A number with its noun, such as "1 run" or "5 runs"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def listed(parts: Sequence[str], most: int = 4) -> str:
+    """Parts of a sentence, the first few if there are many."""
+    more = f"; and {len(parts) - most} more" if len(parts) > most else ""
+    return "; ".join(parts[:most]) + more
