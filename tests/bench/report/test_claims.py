@@ -145,8 +145,8 @@ def test_summary_names_the_best_method_and_the_distance_from_the_paper(source_of
     compared, winner, distance = summary(source, tables_of(source.runs))
     assert "2 methods in 3 settings with 5 seeds" in compared
     assert "40 samples without their labels and scored on 20" in compared
-    assert "At K = 10, kmeans fast-fc K = 10 has the highest" in winner
-    assert "82.0 ± 1.6 %; the best GMVAE, gmvae fast-fc K = 10 M = 1, has 62.0 ± 1.6 %" in winner
+    assert "At K = 10, kmeans, fast-fc, K = 10 has the highest" in winner
+    assert "82.0 ± 1.6 %; the best GMVAE, gmvae, fast-fc, K = 10, M = 1, has 62.0 ± 1.6 %" in winner
     assert "67.0 ± 1.6 % here, 77.8 ± 5.8 % there (−10.8)" in distance
     part, _ = source_of({("gmvae", 10, 1): LOW}, "mnist5k")
     assert "fifteen times" in summary(part, tables_of(part.runs))[-1]

@@ -70,7 +70,11 @@ def write_page(
         sources=sources_of(tables.table1),
         failures=failed.to_dict("records"),
         overview=OVERVIEW,
-        figures=[_figure(source, name) for name in shown],
+        figures=[
+            _figure(source, name)
+            for name in shown
+            if figures.has_content(name, source, source.tables)
+        ],
         clusters=list(clusters_of(source)),
         n_images=N_IMAGES,
         cards=cards.cards_of(source),

@@ -15,9 +15,8 @@ import pandas as pd
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.numbers import signed
 from gmvae.bench.report.selection import SYNTHETIC, WITH_CLUSTERS
-from gmvae.bench.report.statistics.effects import ALL
+from gmvae.bench.report.statistics.effects import ALL, LEAST_SEEDS
 from gmvae.bench.report.statistics.intervals import (
-    LEAST_RUNS,
     Estimate,
     difference_of_fractions,
     difference_of_means,
@@ -133,7 +132,7 @@ def _larger(dataset: str, effects: pd.DataFrame) -> Iterator[Claim]:
                 continue
             listed = chosen.to_dict("records")
             directions = [sign * _effect(row).direction() for row in listed]
-            fewest = LEAST_RUNS if chosen["effect_low"].notna().all() else 0
+            fewest = LEAST_SEEDS if chosen["effect_low"].notna().all() else 0
             evidence = [_effect_text(row, len(listed) > 1) for row in listed]
             yield _judged(Claim(dataset, text, "", evidence, "stability_grid"), directions, fewest)
 
@@ -228,9 +227,9 @@ def _style(dataset: str, table: pd.DataFrame) -> Iterator[Claim]:
 
 def _judged(claim: Claim, directions: Sequence[int], fewest: int) -> Claim:
     """The claim with its verdict, from the direction of each interval: 1 is for it, -1 against."""
-    if not directions or fewest < LEAST_RUNS:
+    if not directions or fewest < LEAST_SEEDS:
         verdict = "not tested"
-        few = f"A verdict needs at least {LEAST_RUNS} runs on each side."
+        few = f"A verdict needs at least {LEAST_SEEDS} runs on each side."
         evidence = [*claim.evidence, few] if directions else claim.evidence
     else:
         evidence = claim.evidence

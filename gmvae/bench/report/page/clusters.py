@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gmvae.bench.report.drawing.mosaic import as_images
-from gmvae.bench.report.drawing.source import Shown, Source, majority_class, title_of
+from gmvae.bench.report.drawing.shown import Shown, majority_class
+from gmvae.bench.report.drawing.source import Source
 
 N_IMAGES = 16
 MAX_SIDE = 64
@@ -66,7 +67,7 @@ class ClustersOfRun:
     @property
     def title(self) -> str:
         """The run in one line."""
-        return title_of(self.run).replace("\n", ", ")
+        return f"{self.run.name} ({self.run.choice})"
 
 
 def clusters_of(source: Source) -> Iterator[ClustersOfRun]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gmvae.bench.report.drawing.names import setting_of
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.numbers import number
-from gmvae.bench.report.page.summary import setting_text
 from gmvae.bench.report.tables import SETTING
 
 WIDTH, HEIGHT = 240, 56
@@ -37,7 +37,7 @@ def settings_of(source: Source) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     for setting, runs in source.runs.groupby(SETTING, sort=False, dropna=False):
         row = dict(zip(SETTING, setting, strict=True))
         details = [_details(source, run) for run in runs.to_dict("records")]
-        yield f"{row['dataset']}: {setting_text(row)}", details
+        yield setting_of(row), details
 
 
 def _details(source: Source, run: dict[str, Any]) -> dict[str, Any]:

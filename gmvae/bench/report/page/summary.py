@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gmvae.bench.report.drawing.names import counted, setting_of
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.numbers import signed
 from gmvae.bench.report.published import published
@@ -41,14 +42,10 @@ def _compared(dataset: str, ours: pd.DataFrame, source: Source) -> str:
     samples = [len(np.load(path, mmap_mode="r", allow_pickle=False)) for path in files]
     seeds = " or ".join(map(str, sorted({int(n) for n in ours["n_runs"]})))
     return (
-        f"{dataset}: {_counted(ours['method'].nunique(), 'method')} in "
-        f"{_counted(len(ours), 'setting')} with {seeds} seeds each, trained on {samples[0]:,} "
+        f"{dataset}: {counted(ours['method'].nunique(), 'method')} in "
+        f"{counted(len(ours), 'setting')} with {seeds} seeds each, trained on {samples[0]:,} "
         f"samples without their labels and scored on {samples[1]:,} others."
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _winner(ours: pd.DataFrame, n_classes: int) -> str:
@@ -62,7 +59,7 @@ def _winner(ours: pd.DataFrame, n_classes: int) -> str:
     is_ours = best_first["method"] == "gmvae"
     others = best_first[~is_ours if best["method"] == "gmvae" else is_ours]
     sentence = (
-        f"{at}, {setting_text(best)} has the highest mean Hungarian accuracy, "
+        f"{at}, {setting_of(best, ['dataset'])} has the highest mean Hungarian accuracy, "
         f"{_spread(best, 'accuracy_hungarian')} %"
     )
     if others.empty:
@@ -70,7 +67,7 @@ def _winner(ours: pd.DataFrame, n_classes: int) -> str:
     other = others.iloc[0]
     what = "the best GMVAE" if other["method"] == "gmvae" else "the next method"
     score = _spread(other, "accuracy_hungarian")
-    return f"{sentence}; {what}, {setting_text(other)}, has {score} %."
+    return f"{sentence}; {what}, {setting_of(other, ['dataset'])}, has {score} %."
 
 
 def _without_labels(ours: pd.DataFrame) -> Iterator[str]:
@@ -82,7 +79,7 @@ def _without_labels(ours: pd.DataFrame) -> Iterator[str]:
     ):
         if column in ours and ours[column].notna().any():
             best = ours.loc[ours[column].astype(float).idxmax()]
-            yield text.format(setting_text(best), best[column])
+            yield text.format(setting_of(best, ["dataset"]), best[column])
 
 
 def _distance(dataset: str, ours: pd.DataFrame) -> Iterator[str]:
@@ -110,10 +107,3 @@ def _distance(dataset: str, ours: pd.DataFrame) -> Iterator[str]:
 def _spread(row: Mapping[str, Any], name: str) -> str:
     mean, std = row[f"{name}_mean"], row[f"{name}_std"]
     return f"{mean:.1f}" + ("" if pd.isna(std) else f" ± {std:.1f}")
-
-
-def setting_text(row: Mapping[str, Any]) -> str:
-    """A setting in words: method, variant, K and M."""
-    parts = [row["method"], row["variant"]]
-    parts += [f"{name} = {row[name]}" for name in ("K", "M") if pd.notna(row[name])]
-    return " ".join(part for part in parts if isinstance(part, str))

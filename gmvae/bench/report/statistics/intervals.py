@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike
 from scipy.stats import binomtest, t
 
 CONFIDENCE = 0.95
-LEAST_RUNS = 5
-"""Runs on either side without which nothing is concluded."""
 
 
 class Estimate(NamedTuple):

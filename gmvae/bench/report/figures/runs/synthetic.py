@@ -22,8 +22,8 @@ from gmvae.bench.report.drawing.layout import HEAD
 from gmvae.bench.report.drawing.shown import LINE
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import WIDTH, colours, finish, notice
-from gmvae.bench.report.effects import LEAST_SEEDS
 from gmvae.bench.report.selection import GENERATIVE, SYNTHETIC, WITH_CLUSTERS
+from gmvae.bench.report.statistics.effects import LEAST_SEEDS
 
 PER_ROW, SIDE, SPACE = 4, 1.6, 0.1  # panels of spaces, and inches of and between them
 TITLES = 0.46  # inches over a panel

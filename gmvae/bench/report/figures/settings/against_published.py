@@ -20,9 +20,9 @@ from scipy.stats import t
 from gmvae.bench.report.drawing.names import counted, listed, setting_of
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import WIDTH, finish, notice, panels
-from gmvae.bench.report.effects import LEAST_SEEDS
 from gmvae.bench.report.published import published, re_runs
 from gmvae.bench.report.selection import PUBLISHED_DATASET, SYNTHETIC
+from gmvae.bench.report.statistics.effects import LEAST_SEEDS
 from gmvae.bench.report.tables import SETTING
 
 ROW_HEIGHT = 0.23  # inches

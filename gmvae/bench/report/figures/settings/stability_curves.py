@@ -15,8 +15,8 @@ from gmvae.bench.report.drawing.layout import fitted
 from gmvae.bench.report.drawing.names import counted, listed, setting_of
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import METRIC_LABELS, WIDTH, finish, notice, panels
-from gmvae.bench.report.effects import LEAST_SEEDS
 from gmvae.bench.report.selection import SYNTHETIC
+from gmvae.bench.report.statistics.effects import LEAST_SEEDS
 from gmvae.bench.report.tables import SETTING
 
 METRIC = "accuracy_exemplar"
