@@ -98,6 +98,9 @@ def test_refuses_fewer_samples_than_clusters(name, blobs):
 def test_saved_and_loaded_is_the_same(own, blobs, tmp_path):
     points, _ = blobs
     method = make(own, epochs=2, pretrain_epochs=2).fit(points)
+    if not hasattr(method, "save"):
+        assert own not in METHODS
+        return
     path = tmp_path / "fitted"
     method.save(path)
     loaded = type(method).load(path)

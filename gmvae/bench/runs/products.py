@@ -82,7 +82,7 @@ def training_sources(class_path: str) -> str:
 
 
 def origin_of(class_path: str) -> str | None:
-    """What is special about the assignments of a method, see `Record`."""
+    """Origin of the assignments of a method, see `Record`."""
     if class_path == foreign.CLASS_PATH:
         return "foreign"
     return "transductive" if is_transductive(class_path) else None

@@ -21,6 +21,7 @@ from gmvae.bench.grid.runs import Run
 FORMAT = "run-4"
 STATUSES = ("finished", "diverged", "collapsed", "timed_out")
 ORIGINS = ("transductive", "foreign")
+OPTIONAL = ("origin", "sealed")
 MAX_PROBLEMS = 3
 AGAIN = "delete the file and run the same command again"
 
@@ -77,12 +78,12 @@ _RECORDED = _object(
 )
 RUN_SCHEMA = {
     **_RECORDED,
-    # Records of 0.6.0 and before have none of these.
+    # Most runs have none of these.
     "properties": {
         **_RECORDED["properties"],
-        "origin": {"enum": [None, *ORIGINS]},
+        "origin": {"enum": list(ORIGINS)},
         "sealed": {
-            "type": ["object", "null"],
+            "type": "object",
             "required": ["date", "sha256"],
             "properties": {"date": _TEXT, "sha256": _SHA256},
         },
@@ -182,8 +183,9 @@ class Record:
         return self.run.parameters.get("precision")
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, as they are in the file."""
-        return {"format": FORMAT, **vars(self), "run": self.run.as_dict()}
+        """Plain values, as in the file, which has those of `OPTIONAL` only where they are known."""
+        values = {"format": FORMAT, **vars(self), "run": self.run.as_dict()}
+        return {k: v for k, v in values.items() if k not in OPTIONAL or v is not None}
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` to the folder of the run."""

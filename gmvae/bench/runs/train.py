@@ -214,9 +214,7 @@ def _outcomes(
             f"{runs[0].class_path} cannot train several seeds together; leave seeds_together out"
         )
     train, test = job.samples(estimators)
-    if is_transductive(runs[0].class_path):
-        limit = runs[0].parameters.get(MAX_SAMPLES)
-        estimators = [Transductive(estimator, test, limit) for estimator in estimators]
+    estimators = _adapted(runs[0], estimators, test)
     recorder, checkpoints = EpochRecorder(test), _checkpoints(runs[0], place, job, estimators[0])
     offered = {"on_epoch": recorder, "progress": log, "checkpoint": checkpoints}
 
@@ -250,6 +248,13 @@ def _outcomes(
         for run, estimator, error in zip(runs, estimators, errors, strict=True)
     ]
     return outcomes, test
+
+
+def _adapted(run: Run, estimators: list[Any], test: NDArray[Any]) -> list[Any]:
+    """The estimators, or adapters of them if they have no ``predict``."""
+    if not is_transductive(run.class_path):
+        return estimators
+    return [Transductive(one, test, run.parameters.get(MAX_SAMPLES)) for one in estimators]
 
 
 def _failure(

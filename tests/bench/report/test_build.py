@@ -66,7 +66,7 @@ def test_other_published_results_change_everything(results, monkeypatch):
     assert all(before[name] != after[name] for name in before)
 
 
-def test_words_and_configuration_change_the_page_alone(results, monkeypatch):
+def test_words_change_the_page_alone_and_the_configuration_the_tables_too(results, monkeypatch):
     before = keys(results)
     found = [before, keys(results, command="another command")]
     config = json.loads((results / RESOLVED_CONFIG).read_text())
@@ -75,7 +75,10 @@ def test_words_and_configuration_change_the_page_alone(results, monkeypatch):
     monkeypatch.setattr(figures, "caption", lambda name: "another caption")
     found.append(keys(results))
     assert len({each["page"] for each in found}) == 4
-    assert all({**each, "page": None} == {**before, "page": None} for each in found)
+    # The tables say whether the runs are sealed, which depends on the whole configuration.
+    assert [each["tables"] == before["tables"] for each in found] == [True, True, False, False]
+    others = [{**each, "page": None, "tables": None} for each in found]
+    assert all(each == others[0] for each in others)
 
 
 def test_partial_report_of_the_runs_that_have_finished(results):

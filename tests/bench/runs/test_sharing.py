@@ -41,7 +41,8 @@ def test_a_run_that_reads_a_network_has_the_bits_of_one_that_trains_it(job, tmp_
     for name, read_it in {**reader, "model.safetensors": load_file}.items():
         arrays, others = read_it(read / name), read_it(trained / name)
         assert arrays.keys() == others.keys()
-        for key, array in arrays.items():
+        for key in arrays.keys() - {"array.history_.seconds"}:
+            array = arrays[key]
             np.testing.assert_array_equal(array, others[key])
     histories = [
         files.sha256(tmp_path / "shared" / run.path / "history.csv") for run in (FIRST, SECOND)
