@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from drawn import drawn, drawn_texts, source_of
+from drawn import drawn, drawn_texts, made_up, source_of
 
 from gmvae.bench.report import figures
 from gmvae.bench.report.drawing.style import apply_style
@@ -17,45 +17,6 @@ from gmvae.bench.report.figures.settings import (
     stability_curves,
     stability_grid,
 )
-from gmvae.bench.report.tables import CURVE_COLUMNS, RUN_COLUMNS
-
-
-def made_up(seeds=3):
-    random = np.random.default_rng(0)
-    runs, curves = [], []
-    settings = [("gmvae", "fast-conv", K, M) for K in (10, 16, 30) for M in (1, 10)]
-    settings += [(name, None, K, None) for name in ("kmeans", "gmm") for K in (10, 16, 30)]
-    for method, variant, K, M in settings:
-        for seed in range(seeds):
-            setting = {"dataset": "mnist", "method": method, "variant": variant, "K": K, "M": M}
-            accuracy = random.uniform(50, 95)
-            exemplar = None if method == "kmeans" else accuracy
-            runs.append(
-                {
-                    **setting,
-                    "seed": seed,
-                    "path": f"{method}/{K}-{M}/{seed}",
-                    "status": "finished",
-                    "accuracy_hungarian": accuracy,
-                    "accuracy_exemplar": exemplar,
-                    "train_seconds": random.uniform(10, 300),
-                }
-            )
-            if method == "gmvae":
-                curves += [
-                    {
-                        **setting,
-                        "seed": seed,
-                        "epoch": epoch,
-                        "accuracy_exemplar": accuracy * (1 - 0.5**epoch),
-                    }
-                    for epoch in range(1, 9)
-                ]
-    types = {"K": "Int64", "M": "Int64"}
-    return source_of(
-        pd.DataFrame(runs, columns=[*RUN_COLUMNS, "train_seconds"]).astype(types),
-        pd.DataFrame(curves, columns=CURVE_COLUMNS).astype(types),
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +107,7 @@ def test_no_text_is_small_or_covers_another(module):
     figure = drawn(module, made_up())
     figure.canvas.draw()
     texts = drawn_texts(figure)
-    assert min(text.get_fontsize() for text in texts) >= 7
+    assert min(text.get_fontsize() for text in texts) >= 8
     boxes = [text.get_window_extent() for text in texts]
     for index, box in enumerate(boxes):
         assert box.x0 >= 0

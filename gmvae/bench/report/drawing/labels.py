@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
 
 from gmvae.bench.report.drawing.layout import POINTS, text_width
 
@@ -20,6 +21,8 @@ POINT = 5.0  # points: half the side of the square that a point keeps free
 DARKER = 0.75  # text in a light colour is hard to read
 NEAR = 12.0
 """Distance in points from which on a line joins a label to its point."""
+Box = tuple[float, float, float, float]
+"""Left, lower, right and upper edge in points."""
 ANGLES = (0, 180, 90, 270, 30, 330, 150, 210, 60, 300, 120, 240)
 
 
@@ -42,14 +45,14 @@ def place(
     to_points = POINTS / axes.figure.dpi
     at = axes.transData.transform(np.asarray(points, float)) * to_points
     frame = Bbox(axes.bbox.get_points() * to_points)
-    taken = [_square(x, y) for x, y in at]
+    taken = [(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in at]
     for (x, y), text, hue in sorted(zip(map(tuple, at), texts, hues, strict=True)):
         width = text_width([text], SIZE) * POINTS + 2
         found, least = None, math.inf
         for box, distance in _candidates(x, y, width):
             if not _within(box, frame):
                 continue
-            covered = sum(_area(box, other) for other in taken)
+            covered = _covered(box, np.array(taken))
             if covered < least:
                 found, least = (box, distance), covered
             if not covered:
@@ -59,32 +62,29 @@ def place(
             _write(axes, (x, y), found, text, hue)
 
 
-def _candidates(x: float, y: float, width: float) -> Iterator[tuple[Bbox, float]]:
+def _candidates(x: float, y: float, width: float) -> Iterator[tuple[Box, float]]:
     """Boxes around a point, the nearest first, with their distance from it."""
     for distance in range(7, 200, 5):
         for angle in map(math.radians, ANGLES):
             across, up = math.cos(angle), math.sin(angle)
             left = x + distance * across - width * (1 - across) / 2
             low = y + distance * up - HEIGHT * (1 - up) / 2
-            yield Bbox.from_bounds(left, low, width, HEIGHT), distance
+            yield (left, low, left + width, low + HEIGHT), distance
 
 
-def _square(x: float, y: float) -> Bbox:
-    return Bbox.from_extents(x - POINT, y - POINT, x + POINT, y + POINT)
+def _within(box: Box, frame: Bbox) -> bool:
+    inside = frame.x0 <= box[0] and box[2] <= frame.x1
+    return bool(inside and frame.y0 <= box[1] and box[3] <= frame.y1)
 
 
-def _within(box: Bbox, frame: Bbox) -> bool:
-    inside = frame.x0 <= box.x0 and box.x1 <= frame.x1
-    return bool(inside and frame.y0 <= box.y0 and box.y1 <= frame.y1)
-
-
-def _area(one: Bbox, other: Bbox) -> float:
-    shared = Bbox.intersection(one, other)
-    return 0.0 if shared is None else float(shared.width * shared.height)
+def _covered(box: Box, taken: NDArray[np.float64]) -> float:
+    """Area that a box shares with those that are taken, shape (N, 4)."""
+    shared = np.minimum(box[2:], taken[:, 2:]) - np.maximum(box[:2], taken[:, :2])
+    return float(shared.clip(min=0).prod(axis=1).sum())
 
 
 def _write(
-    axes: Axes, point: tuple[float, float], found: tuple[Bbox, float], text: str, hue: Any
+    axes: Axes, point: tuple[float, float], found: tuple[Box, float], text: str, hue: Any
 ) -> None:
     box, distance = found
     x, y = point
@@ -92,7 +92,7 @@ def _write(
         text,
         point,
         xycoords="figure points",
-        xytext=(box.x0 + 1, box.y0 + HEIGHT / 2),
+        xytext=(box[0] + 1, box[1] + HEIGHT / 2),
         textcoords="figure points",
         va="center",
         fontsize=SIZE,
@@ -100,7 +100,7 @@ def _write(
         path_effects=[withStroke(linewidth=1.5, foreground="white")],
     )
     if distance >= NEAR:
-        end = (min(max(x, box.x0), box.x1), min(max(y, box.y0), box.y1))
+        end = (min(max(x, box[0]), box[2]), min(max(y, box[1]), box[3]))
         axes.annotate(
             "",
             end,

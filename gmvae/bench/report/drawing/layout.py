@@ -18,6 +18,7 @@ HEAD = 0.22
 """Inches at the top, for a remark."""
 POINTS = 72
 SIZE = 8  # points
+SPARE = 1.04  # letters on pixels are a little wider than their outlines
 
 
 class Margins(NamedTuple):
@@ -94,7 +95,7 @@ def text_width(texts: Sequence[str], size: float) -> float:
     font = FontProperties(size=size)
     lines = [line for text in texts for line in text.splitlines() if line.strip()]
     widths = (TextPath((0, 0), line, prop=font).get_extents().width for line in lines)
-    return max(widths, default=0.0) / POINTS
+    return SPARE * max(widths, default=0.0) / POINTS
 
 
 def wrapped(parts: Sequence[str], width: float, size: float) -> str:

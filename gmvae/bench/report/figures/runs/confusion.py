@@ -25,6 +25,7 @@ from gmvae.bench.report.drawing.style import WIDTH, notice, shortened
 CELL = 0.16  # inches: the height of a cell, and the width that a number of two digits needs
 LEAST_SHARE = 5
 SIZE = 8  # points
+LEAST_FOR_NAME = 4  # rows, beside which the name of the axis has room
 LONGEST_FLAT = 2
 """Names of classes that are longer are turned."""
 GAP = 0.12  # inches
@@ -160,7 +161,8 @@ def _draw_panel(
         rotation=90 if is_turned else 0,
     )
     axes.set_xlabel("class", fontsize=SIZE, labelpad=1)
-    axes.set_ylabel("cluster", fontsize=SIZE, labelpad=1)
+    if len(counts) >= LEAST_FOR_NAME:
+        axes.set_ylabel("cluster", fontsize=SIZE, labelpad=1)
     axes.set_yticks(range(len(counts)), [f"{n:,}" for n in counts.sum(axis=1)], fontsize=SIZE)
     axes.yaxis.tick_right()
     axes.tick_params(length=0, pad=2)
