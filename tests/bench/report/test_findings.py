@@ -158,14 +158,15 @@ def test_choice_of_a_run_without_elbo():
     assert shown.representative(runs)["seed"] == 0
 
 
-def test_common_parts_of_names():
+def test_names_of_settings():
     rows = pd.DataFrame(
         {
             **{"dataset": ["mnist"] * 3, "method": ["gmvae", "gmvae", "dec"]},
             **{"variant": ["fast-fc", "single", "dec-fc"], "K": [10, 10, 10], "M": [1, 1, None]},
         }
     )
-    assert names.common(rows) == ["dataset"]
-    assert names.common(rows[1:]) == ["dataset", "variant"]
-    assert names.setting_of(rows.astype({"M": "Int64"}).iloc[2]) == "mnist, dec, dec-fc, K = 10"
+    short = ["gmvae, fast-fc, K = 10, M = 1", "gmvae, single, K = 10, M = 1", "dec, K = 10"]
+    rows = rows.astype({"M": "Int64"})
+    assert names.short_names(rows) == short
+    assert names.setting_of(rows.iloc[2]) == "mnist, dec, dec-fc, K = 10"
     assert names.listed(["a", "b", "c"], 2) == "a; b; and 1 more"

@@ -19,7 +19,7 @@ SIZE = 8  # points
 HEIGHT = 1.3 * SIZE
 POINT = 5.0  # points: half the side of the square that a point keeps free
 DARKER = 0.75  # text in a light colour is hard to read
-NEAR = 12.0
+NEAR = 8.0
 """Distance in points from which on a line joins a label to its point."""
 Box = tuple[float, float, float, float]
 """Left, lower, right and upper edge in points."""
@@ -107,5 +107,5 @@ def _write(
             xytext=point,
             xycoords="figure points",
             textcoords="figure points",
-            arrowprops={"arrowstyle": "-", "color": "0.6", "linewidth": 0.6, "shrinkA": 3},
+            arrowprops={"arrowstyle": "-", "color": "0.2", "linestyle": ":", "linewidth": 0.9},
         )

@@ -24,13 +24,13 @@ def setting_of(row: Mapping[str, Any], leave_out: Iterable[str] = ()) -> str:
     return ", ".join(f"{name} = {row[name]}" if name in ("K", "M") else row[name] for name in shown)
 
 
-def common(rows: pd.DataFrame) -> list[str]:
-    """Data set and variant, as far as they tell no rows of one method apart."""
-    is_one = {
-        "dataset": rows["dataset"].nunique() <= 1,
-        "variant": (rows.groupby("method")["variant"].nunique() <= 1).all(),
-    }
-    return [name for name, same in is_one.items() if same]
+def short_names(rows: pd.DataFrame) -> list[str]:
+    """Names of the settings of one data set, without the variant where a method has only one."""
+    variants = rows.groupby("method")["variant"].nunique()
+    return [
+        setting_of(row, ["dataset"] + ["variant"] * bool(variants[row["method"]] <= 1))
+        for row in rows.to_dict("records")
+    ]
 
 
 def counted(n: int, noun: str) -> str:

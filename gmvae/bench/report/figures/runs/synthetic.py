@@ -321,6 +321,6 @@ def _draw_fractions(
         axes.errorbar(row["found"], place, xerr=bar, fmt="o", color=colour, capsize=3, markersize=5)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlim=(-0.03, 1.03), ylim=(len(names) - 0.5, -0.5), xticks=[0, 0.5, 1])
-    axes.set_xlabel("runs that find the arcs (95 % interval)", fontsize=8)
+    axes.set_xlabel("fraction of runs that find\nthe arcs, 95 % interval", fontsize=8)
     axes.grid(axis="y", visible=False)
     finish(axes)

@@ -2,7 +2,7 @@
 
 Points at the top left are accurate and cheap. A point is the median training time and the mean
 accuracy over the seeds of a setting, and the bar is the range of accuracy over them; the label has
-the colour of the method.
+the colour of the method, and leaves out its network where all its settings have the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from gmvae.bench.report.drawing import labels
 from gmvae.bench.report.drawing.layout import Margins, sheet
-from gmvae.bench.report.drawing.names import common, counted, listed, setting_of
+from gmvae.bench.report.drawing.names import counted, listed, short_names
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import METRIC_LABELS, colours, finish, notice
 from gmvae.bench.report.selection import SYNTHETIC
@@ -61,15 +61,14 @@ def draw(source: Source) -> Figure:
 def finding(source: Source) -> str:
     """The most accurate setting of each data set by each protocol, with its time."""
     parts = []
-    settings = _settings(source)
-    for dataset, rows in settings.groupby("dataset", sort=False):
+    for dataset, rows in _settings(source).groupby("dataset", sort=False):
+        named = rows.assign(name=short_names(rows))
         for metric, word in zip(METRIC_LABELS, ("exemplar", "Hungarian"), strict=True):
-            known = rows[rows[metric].notna()]
+            known = named[named[metric].notna()]
             if len(known):
                 best = known.loc[known[metric].idxmax()]
-                name = setting_of(best, {"dataset", *common(settings)})
                 parts.append(
-                    f"{dataset}: {name} has the highest mean {word} accuracy of "
+                    f"{dataset}: {best['name']} has the highest mean {word} accuracy of "
                     f"{counted(len(known), 'setting')}, {best[metric]:.1f} %, at "
                     f"{best['seconds']:.1f} s a run"
                 )
@@ -113,10 +112,9 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, metric: str, palette: dict) -> N
     axes.set_xlabel("training time per run (s, median)")
     axes.set_ylabel(METRIC_LABELS[metric])
     finish(axes)
-    left_out = {"dataset", *common(rows)}
     labels.place(
         axes,
         list(zip(rows["seconds"], rows[metric], strict=True)),
-        [setting_of(row, left_out) for row in rows.to_dict("records")],
+        short_names(rows),
         [palette[method] for method in rows["method"]],
     )

@@ -191,7 +191,9 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, metric: str, all_m: list) -> No
 def _draw_published(axes: Axes, group: pd.DataFrame, all_m: list) -> None:
     all_k = sorted(group["K"].unique())
     rows = published()
-    rows = rows[(rows["method"] == "gmvae") & rows["K"].isin(all_k) & rows["M"].isin(all_m)]
+    rows = rows[
+        (rows["method"] == "gmvae") & rows["K"].isin(all_k) & rows["M"].isin(set(group["M"]))
+    ]
     for row in rows.itertuples():
         at = _position(all_k.index(row.K), all_m.index(row.M), len(all_m)) + 0.15
         axes.errorbar(
