@@ -143,7 +143,7 @@ def show(
     Parameters
     ----------
     axes : Axes
-        Of the size of the grid.
+        As large as the grid.
     grid : Grid
     rows : sequence of ndarray
     labels : sequence of str

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from gmvae.bench.report.drawing.layout import wrapped
-from gmvae.bench.report.drawing.names import setting_of
 from gmvae.bench.report.tables import SETTING
 
 TITLE_SIZE = 8  # points
@@ -67,11 +66,6 @@ class Shown:
         parts = self.parts
         text = [f"{part}," for part in parts[:-1]] + [parts[-1], f"({self.choice})"]
         return wrapped(text, width, TITLE_SIZE)
-
-    @property
-    def setting(self) -> str:
-        """The name without the seed."""
-        return setting_of(vars(self))
 
 
 def title_height(titles: Iterable[str]) -> float:

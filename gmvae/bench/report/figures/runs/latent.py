@@ -59,7 +59,7 @@ def draw(source: Source) -> Figure:
     """PCA keeps large distances; t-SNE keeps neighbours, and distances between groups mean little.
 
     The space is that of the codes, or of the samples for methods without a latent space; of each,
-    the first 1,000 test samples are shown. Runs are those of the figure confidence.
+    the first 1,000 test samples are shown. Runs are chosen as for the figure confidence.
 
     Parameters
     ----------
