@@ -121,17 +121,23 @@ def test_over_regularisation_and_remedies(source_of, found, merges, remedies):
     assert (first.verdict, second.verdict) == (merges, remedies)
 
 
-def test_style_is_judged_by_all_seeds_of_each_setting(source_of):
-    names = ("dataset", "method", "variant", "K", "M", "share_of_pixels")
-    rows = [("mnist", "gmvae", "fast-fc", 10, 1, share) for share in (0.2, 0.21, 0.22, 0.2, 0.2)]
-    for few, verdict in ((5, "supported"), (4, "not tested")):
-        generation = pd.DataFrame(rows[:few], columns=names)
-        (source, figures) = source_of({("gmvae", 10, 1): LOW}, f"m{few}", generation=generation)
-        generation["dataset"] = f"m{few}"
-        (source.tables / "generation.csv").write_text(csv_text(generation))
-        claim = next(one for one in claims_of(source, figures) if one.text.startswith("w is style"))
-        assert claim.verdict == verdict
-        assert "w explains 20." in claim.evidence[0]
+@pytest.mark.parametrize(
+    ("n_seeds", "ends", "verdict"),
+    [
+        (5, (0.19, 0.22), "supported"),
+        (5, (0.04, 0.4), "undecided"),
+        (5, (0.0, 0.01), "refuted"),
+        (4, (0.19, 0.22), "not tested"),
+    ],
+)
+def test_style_is_judged_by_all_seeds_of_a_setting(source_of, n_seeds, ends, verdict):
+    row = {"dataset": "mnist", "method": "gmvae", "variant": "fast-fc", "K": 10, "M": 1}
+    shares = {"pixels_mean": 0.206, "pixels_low": ends[0], "pixels_high": ends[1]}
+    generation = pd.DataFrame([{**row, **shares, "n_seeds": n_seeds}])
+    source, figures = source_of({("gmvae", 10, 1): LOW}, generation=generation)
+    claim = next(one for one in claims_of(source, figures) if one.text.startswith("w is style"))
+    assert claim.verdict == verdict
+    assert f"20.6 % [{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]" in claim.evidence[0]
 
 
 def tables_of(runs):

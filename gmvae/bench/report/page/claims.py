@@ -33,8 +33,8 @@ PLAIN = "plain"
 """Variant of the synthetic experiment without a remedy."""
 ONE_CLASS = 80.0
 """Percent of a cluster's samples in its most frequent class from which it counts as one class."""
-STYLE_SHARE = 0.05
-"""Share of the variance of the pixels, given the component, from which w counts as used."""
+STYLE_SHARE = 5.0
+"""Percent of the variance of the pixels, given the component, from which w counts as used."""
 
 
 @dataclass(frozen=True)
@@ -211,17 +211,16 @@ def _style(dataset: str, table: pd.DataFrame) -> Iterator[Claim]:
     rows = table[(table["dataset"] == dataset) & (table["method"] == "gmvae")]
     if rows.empty:
         return
-    listed = list(rows.groupby(["variant", "K", "M"], sort=False))
-    directions, parts, fewest = [], [], min(len(group) for _, group in listed)
-    for (_, k, m), group in listed:
-        share = mean_of(group["share_of_pixels"])
+    parts, directions = [], []
+    for row in rows.to_dict("records"):
+        share = Estimate(*(100 * row[f"pixels_{name}"] for name in ("mean", "low", "high")))
         directions.append(Estimate(*(end - STYLE_SHARE for end in share)).direction())
-        whole = Estimate(*(100 * end for end in share))
-        parts.append(f"{whole.value:.1f} %{_ends(whole)} with K = {k}, M = {m}")
+        parts.append(f"{share.value:.1f} %{_ends(share)} with K = {row['K']}, M = {row['M']}")
     evidence = (
         f"Given the component, w explains {', '.join(parts)} of the variance of the pixels. The "
-        f"line is drawn at {100 * STYLE_SHARE:.0f} %."
+        f"line is drawn at {STYLE_SHARE:.0f} %."
     )
+    fewest = int(rows["n_seeds"].min())
     yield _judged(Claim(dataset, text, "", [evidence], "generation"), directions, fewest)
 
 

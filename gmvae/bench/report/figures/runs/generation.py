@@ -32,6 +32,7 @@ from gmvae.bench.report.drawing.shown import (
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import WIDTH, notice, shortened
 from gmvae.bench.report.selection import GENERATIVE, SYNTHETIC
+from gmvae.bench.report.statistics.intervals import mean_of
 from gmvae.bench.report.tables import SETTING
 from gmvae.model.networks import as_batch
 from gmvae.model.style import style_shares
@@ -48,14 +49,17 @@ SEED = 0
 
 
 def table(source: Source) -> pd.DataFrame:
-    """Share of each shown model that w decides.
+    """Share of each shown model that w decides, and that over all seeds of its setting.
 
     ``w_nats`` is the last epoch's KL( q(w | y) || p(w) ). ``share_of_x`` and ``share_of_pixels``
     are the shares of the variance given z that w explains (`gmvae.model.style.style_shares`), as
-    means over the components, weighted by their shares of the test samples.
+    means over the components, weighted by their shares of the test samples. ``pixels_mean`` is the
+    mean share of the pixels over the ``n_seeds`` finished runs of the setting, with the ends of its
+    95 % t-interval.
     """
     rows = [{**block.setting, **_style_of(source, block)} for block in _blocks(source)]
     columns = [*SETTING, "seed", "w_nats", "share_of_x", "share_of_pixels"]
+    columns += ["n_seeds", "pixels_mean", "pixels_low", "pixels_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -188,17 +192,29 @@ def _blocks(source: Source) -> Iterator[_Block]:
 
 
 def _style_of(source: Source, block: _Block) -> dict[str, float]:
-    generator = torch.Generator().manual_seed(SEED)
-    shares = style_shares(block.estimator.model_, generator=generator)
-    weights = np.zeros(len(shares.x))
-    for component in block.components:
-        weights[component.number] = component.share
+    finished = source.runs[source.runs["status"] == "finished"]
+    same = [finished[name].eq(block.setting[name]) for name in SETTING]
+    paths = finished.loc[np.logical_and.reduce(same), "path"]
+    shares = {path: _shares(source, path) for path in paths}
+    of_shown = shares[block.shown.path]
+    over_seeds = mean_of([pixels for _, pixels in shares.values()])
+    ends = dict(zip(("pixels_mean", "pixels_low", "pixels_high"), over_seeds, strict=True))
     found = {
         "w_nats": float(source.history(block.shown.path)["w_prior"].iloc[-1]),
-        "share_of_x": float(np.average(shares.x.numpy(), weights=weights)),
-        "share_of_pixels": float(np.average(shares.y.numpy(), weights=weights)),
+        **{"share_of_x": of_shown[0], "share_of_pixels": of_shown[1]},
+        **ends,
     }
-    return {name: round(value, 4) for name, value in found.items()}
+    rounded = {name: round(value, 4) for name, value in found.items()}
+    return {**rounded, "n_seeds": len(shares)}
+
+
+def _shares(source: Source, path: str) -> tuple[float, float]:
+    """Shares of the variance of x and of the pixels that w explains in a run."""
+    model = source.estimator(path).model_
+    shares = style_shares(model, generator=torch.Generator().manual_seed(SEED))
+    weights = np.bincount(source.assignments(path)["clusters"], minlength=model.n_clusters)
+    x, pixels = (np.average(share.numpy(), weights=weights) for share in (shares.x, shares.y))
+    return float(x), float(pixels)
 
 
 def _components(source: Source, run: pd.Series, n_clusters: int) -> list[_Component]:
