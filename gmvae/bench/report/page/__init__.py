@@ -20,6 +20,7 @@ from gmvae.bench.report.page.clusters import N_IMAGES, clusters_of
 from gmvae.bench.report.page.rows import DEFINITIONS, TEXT, page_tables
 from gmvae.bench.report.page.summary import summary
 from gmvae.bench.report.table_files import EXPLANATION, read_tables, sources_of
+from gmvae.bench.report.table_files import provenance as remarks_on
 
 OVERVIEW = "against_published"
 """The figure before the table: all settings, one row each."""
@@ -67,6 +68,7 @@ def write_page(
         definitions=DEFINITIONS,
         text_columns=TEXT,
         explanation=EXPLANATION,
+        remarks=remarks_on(tables),
         sources=sources_of(tables.table1),
         failures=failed.to_dict("records"),
         overview=OVERVIEW,

@@ -45,6 +45,7 @@ DEFINITIONS = {
     "re-run": "by others, Hungarian",
     "ours − re-run": "points, Hungarian",
     "time": "of training, median",
+    "sealed": "config fixed before the runs",
 }
 HIGHER_IS_BETTER = (
     *("exemplar", "exemplar best", "by ELBO", "by conditional prior", "with failed"),
