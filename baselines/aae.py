@@ -13,13 +13,14 @@ from sklearn.base import TransformerMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.shared.adversarial import AdversarialClusterer
-from baselines.shared.saved_network import in_type_of
 from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
 from gmvae.training.restarts import Phase
+
+from .shared.adversarial import AdversarialClusterer
+from .shared.saved_network import in_type_of
 
 
 class _AAEModel(nn.Module):

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from baselines.shared.adversarial import AdversarialClusterer
 from gmvae.clusterer.parameters import Count, NonNegative
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
 from gmvae.training.restarts import Phase
+
+from .shared.adversarial import AdversarialClusterer
 
 
 class _CatGANModel(nn.Module):

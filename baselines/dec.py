@@ -14,8 +14,6 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
 
-from baselines.shared.autoencoder import AutoencoderFirst
-from baselines.shared.saved_network import SavedEmbedding
 from gmvae.clusterer.evaluation import evaluate
 from gmvae.clusterer.parameters import BatchSize, Count, OnlyAgreement, Positive, Schedule, Share
 from gmvae.model.architectures import Architecture
@@ -23,6 +21,9 @@ from gmvae.model.networks import Decoder, Trunk, as_batch, full_precision
 from gmvae.training.devices import noise_generator
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
+
+from .shared.autoencoder import AutoencoderFirst
+from .shared.saved_network import SavedEmbedding
 
 
 class _DECModel(nn.Module):

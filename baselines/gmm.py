@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from baselines.shared.gaussian_mixture import GaussianMixtureClusterer
 from gmvae.clusterer.parameters import Covariance, NonNegative
+
+from .shared.gaussian_mixture import GaussianMixtureClusterer
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -15,14 +15,6 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from baselines.shared.autoencoder import (
-    AffineJitter,
-    Reconstruction,
-    codes_of,
-    pretraining,
-    set_posterior_noise,
-)
-from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
 from gmvae.clusterer.parameters import Count, NonNegative, Positive
 from gmvae.estimator import GMVAE
 from gmvae.model.architectures import image_shape_of
@@ -31,6 +23,15 @@ from gmvae.model.objective import GMVAEObjective, Terms, terms
 from gmvae.training.devices import noise_generator, seeded
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingStep
+
+from .shared.autoencoder import (
+    AffineJitter,
+    Reconstruction,
+    codes_of,
+    pretraining,
+    set_posterior_noise,
+)
+from .shared.mixture_of_codes import Mixture, mixture_of_codes
 
 JITTERED_SHARE = 2 / 3
 """Share of the epochs of the joint training over which the jitter fades."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sklearn.cluster import KMeans
 
-from baselines.shared.saving import Saved
+from .shared.saving import Saved
 
 
 class PixelKMeans(Saved, KMeans):

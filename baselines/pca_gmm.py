@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.utils import check_random_state
 
-from baselines.shared.gaussian_mixture import GaussianMixtureClusterer
 from gmvae.clusterer.parameters import Count
+
+from .shared.gaussian_mixture import GaussianMixtureClusterer
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

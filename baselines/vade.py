@@ -12,10 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from baselines.shared.autoencoder import AutoencoderFirst, set_posterior_noise
-from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
-from baselines.shared.saved_network import SavedEmbedding
-from baselines.shared.vae import VAEModel, VAEObjective
 from gmvae.clusterer.parameters import Criterion
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
@@ -24,6 +20,11 @@ from gmvae.training.devices import noise_generator, seeded
 from gmvae.training.loop import finite_elbo
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
+
+from .shared.autoencoder import AutoencoderFirst, set_posterior_noise
+from .shared.mixture_of_codes import Mixture, mixture_of_codes
+from .shared.saved_network import SavedEmbedding
+from .shared.vae import VAEModel, VAEObjective
 
 
 class _VaDEModel(VAEModel):

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.mixture import GaussianMixture
 
-from baselines.shared.gaussian_mixture import fit_mixture
-from baselines.shared.vae import VAEClusterer
+from .shared.gaussian_mixture import fit_mixture
+from .shared.vae import VAEClusterer
 
 
 class VAEGaussianMixture(VAEClusterer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-from baselines.shared.vae import VAEClusterer
+from .shared.vae import VAEClusterer
 
 
 class VAEKMeans(VAEClusterer):

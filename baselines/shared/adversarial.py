@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from baselines.shared.saved_network import SavedNetwork
 from gmvae.clusterer.base import ProbabilisticClusterer
 from gmvae.clusterer.parameters import BatchSize, OnlyAgreement, Positive
 from gmvae.kernels.adam import FusedAdam
@@ -17,6 +16,8 @@ from gmvae.model.networks import as_batch
 from gmvae.training.devices import autocast, noise_generator
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep, named, parameters_of
+
+from .saved_network import SavedNetwork
 
 BETAS = (0.5, 0.999)
 """Decay rates of Adam against an adversary (Radford et al., arXiv:1511.06434, section 4)."""

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.shared.mixture_of_codes import MIN_VARIANCE
 from gmvae.clusterer.base import ProbabilisticClusterer
 from gmvae.clusterer.evaluation import evaluate
 from gmvae.clusterer.parameters import Count, NetworkName, Positive, Share
@@ -20,6 +19,8 @@ from gmvae.model.architectures import ImageShape
 from gmvae.training.loop import DivergenceError
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
+
+from .mixture_of_codes import MIN_VARIANCE
 
 INITIAL_NOISE = 0.05
 """Initial variance of q(x | y), as a share of the variance of the codes."""

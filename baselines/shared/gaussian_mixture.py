@@ -11,8 +11,9 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from baselines.shared.saving import Saved
 from gmvae.clusterer.parameters import Count, Covariance, NonNegative, Seed
+
+from .saving import Saved
 
 
 def fit_mixture(mixture: GaussianMixture, features: NDArray) -> GaussianMixture:

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin
 from torch import nn
 
-from baselines.shared.saving import Arrays, Saved
 from gmvae.training.devices import resolve_device, seeded
+
+from .saving import Arrays, Saved
 
 
 def in_type_of(Y: Any, codes: NDArray[np.float32]) -> NDArray[np.floating]:

@@ -20,7 +20,6 @@ from safetensors.torch import load_file
 from sklearn.base import TransformerMixin
 from torch import Tensor, nn
 
-from baselines.shared.saved_network import SavedNetwork, in_type_of
 from gmvae.clusterer.base import NetworkClusterer
 from gmvae.clusterer.parameters import Count, ElboOrAgreement
 from gmvae.model.architectures import Architecture
@@ -31,6 +30,8 @@ from gmvae.training.devices import noise_generator
 from gmvae.training.loop import finite_elbo
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
+
+from .saved_network import SavedNetwork, in_type_of
 
 
 class VAEModel(nn.Module):

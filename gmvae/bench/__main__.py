@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gmvae import __version__
 from gmvae.bench.disk.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,17 +36,27 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as head, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except UserError as error:
+    except (UserError, ModuleNotFoundError) as error:
         if os.environ.get("GMVAE_DEBUG"):
             raise
         with open(options.log, "w") if options.log else contextlib.nullcontext(sys.stderr) as log:
-            print(f"error: {error}", file=log)
+            print(f"error: {_reason(error)}", file=log)
         return 1
     return 0
 
 
+def _reason(error: UserError | ModuleNotFoundError) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    return (
+        f"gmvae-bench needs the package {error.name!r}, which is not installed; "
+        "run: pip install 'gmvae[bench]'"
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gmvae-bench", description="Steps of the benchmark.")
+    parser.add_argument("--version", action="version", version=f"gmvae {__version__}")
     parser.add_argument("--log", help="file for the message of an error, instead of the terminal")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_steps(commands)

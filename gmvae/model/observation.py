@@ -27,6 +27,9 @@ INITIAL_LOG_VAR_OF_X = -2.0
 """Initial log variance of q(x | y) for real vectors. With the variance of the prior, x is mostly
 noise in the first epochs."""
 
+VALUES_AT_A_TIME = 1 << 25
+"""Values of the samples that are held in float64 at a time, at most."""
+
 
 class ObservationModel(nn.Module):
     """p_theta(y | x) = Bernoulli(mu(x)) or N(mu(x), diag sigma^2(x)).
@@ -65,12 +68,9 @@ class ObservationModel(nn.Module):
             Real values or pixel bytes.
         """
         if self.observation == "gaussian":
-            # In float64, since the spread of large values that vary little is lost in float32.
-            exact = as_batch(samples).double()
-            self.mean.copy_(exact.mean(0))
-            spread = exact.std(0, correction=0)
-            negligible = spread <= 1e-6 * exact.abs().amax(0)
-            self.scale.copy_(torch.where(negligible, 1.0, spread))
+            mean, spread, largest = moments(samples)
+            self.mean.copy_(mean)
+            self.scale.copy_(torch.where(spread <= 1e-6 * largest, 1.0, spread))
 
     def standardise(self, y: Tensor) -> Tensor:
         """Input of the trunk for `y`, shape (B, y_dim)."""
@@ -84,6 +84,37 @@ class ObservationModel(nn.Module):
         mean, log_var = output.chunk(2, dim=-1)
         log_var = MIN_LOG_VAR + functional.softplus(log_var - MIN_LOG_VAR)
         return DiagonalNormal(self.mean + self.scale * mean, log_var + 2 * torch.log(self.scale))
+
+
+def moments(samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, standard deviation and largest absolute value of each column, in float64.
+
+    In float64, since the spread of large values that vary little is lost in float32; and block by
+    block, since a copy of all samples may not fit into memory.
+
+    Parameters
+    ----------
+    samples : Tensor, shape (N, y_dim)
+        Real values or pixel bytes.
+
+    Returns
+    -------
+    tuple of Tensor, shape (y_dim,) each
+    """
+    size = samples.shape[1]
+    mean, variance, largest = (samples.new_zeros(size, dtype=torch.float64) for _ in range(3))
+    n_before = 0
+    for rows in samples.split(max(1, VALUES_AT_A_TIME // size)):
+        exact = as_batch(rows).double()
+        # Chan, Golub and LeVeque: means and variances of two parts are those of the whole.
+        share = len(rows) / (n_before + len(rows))
+        change = exact.mean(0) - mean
+        variance = torch.lerp(variance, exact.std(0, correction=0).square(), share)
+        variance += share * (1 - share) * change.square()
+        mean = mean + share * change
+        largest = torch.maximum(largest, torch.maximum(exact.amax(0), -exact.amin(0)))
+        n_before += len(rows)
+    return mean, variance.sqrt(), largest
 
 
 @torch.no_grad()

@@ -20,7 +20,16 @@ from torch import Tensor
 
 from gmvae.training.checkpoints import Checkpoints, Series, State
 from gmvae.training.devices import has_native_bfloat16, repeatable_kernels
-from gmvae.training.progress import EpochReport, History, Progress, display, seconds_left, tell
+from gmvae.training.progress import (
+    SECONDS_BETWEEN_BATCH_REPORTS,
+    BatchReport,
+    EpochReport,
+    History,
+    Progress,
+    display,
+    seconds_left,
+    tell,
+)
 from gmvae.training.step import Step, TrainingSettings, named
 
 Record = dict[str, NDArray[Any]]
@@ -54,7 +63,8 @@ class Training:
     name : str
         Name of these states, unique among all trainings that share `checkpoints`.
     progress : callable, optional
-        Called with an `EpochReport` after each epoch. Without it, `settings.verbose` decides.
+        Called with an `EpochReport` after each epoch; if it has a method ``within_epoch``, that is
+        called with a `BatchReport` now and then. Without it, `settings.verbose` decides.
     restart : int, optional
         Number of the restart, for the reports.
 
@@ -127,7 +137,7 @@ class Training:
         kernels = repeatable_kernels() if device.type == "cuda" else contextlib.nullcontext()
         with self._shown(until) as show, kernels:
             while self._epoch < until and not self.step.converged:
-                self._run_epoch(series)
+                self._run_epoch(series, until, getattr(show, "within_epoch", None))
                 self._end_epoch(until, show, on_epoch)
                 if series and series.due(epoch_ends=True):
                     series.save(self._state())
@@ -139,10 +149,12 @@ class Training:
             return display(self._epoch, until)
         return contextlib.nullcontext(lambda report: None)
 
-    def _run_epoch(self, series: Series | None) -> None:
+    def _run_epoch(
+        self, series: Series | None, until: int, within: Callable[[BatchReport], None] | None
+    ) -> None:
         step = self.step
         step.set_training(True)
-        started = time.perf_counter()
+        started = began = told = time.perf_counter()
         if self._order is None:
             self._order, self._batch, self._sums = step.new_order(), 0, {}
         n_batches = len(self._order) // step.batch_size
@@ -150,6 +162,9 @@ class Training:
             rows = self._order[self._batch * step.batch_size :][: step.batch_size]
             add_to(self._sums, step(rows, self._epoch + self._batch / n_batches))
             self._batch += 1
+            if within and time.perf_counter() - told >= SECONDS_BETWEEN_BATCH_REPORTS:
+                told = time.perf_counter()
+                within(self._batch_report(until, n_batches, told - began))
             if series and series.due():
                 self.count(time.perf_counter() - started)
                 series.save(self._state())
@@ -189,6 +204,18 @@ class Training:
             seconds=values.pop("seconds"),
             left=seconds_left(history, until),
             values=values,
+        )
+
+    def _batch_report(self, until: int, n_batches: int, seconds: float) -> BatchReport:
+        return BatchReport(
+            phase=self.settings.phase,
+            restart=self._restart,
+            epoch=self._epoch,
+            epochs=self.settings.epochs,
+            until=until,
+            batch=self._batch,
+            batches=n_batches,
+            seconds=seconds,
         )
 
     def _state(self) -> State:

@@ -18,10 +18,10 @@ from gmvae.bench.disk.layout import RESOLVED_CONFIG
 from gmvae.bench.grid import foreign
 from gmvae.bench.grid.dataset import DatasetSpec, dataset_of, resolved_dataset
 from gmvae.bench.grid.schema import cut, join, problems, shortened, validator
+from gmvae.bench.grid.sources import project_folder
 
-ROOT = Path(__file__).parents[3]
-SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
-DEFAULTS = ROOT / "config" / "config.yaml"
+SCHEMA = project_folder() / "workflow" / "schemas" / "config.schema.yaml"
+DEFAULTS = project_folder() / "config" / "config.yaml"
 MAX_FILE_BYTES = 1 << 20
 MAX_VALUES = 100_000
 MAX_DEPTH = 20

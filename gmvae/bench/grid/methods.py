@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from gmvae.bench.disk.errors import ConfigError, did_you_mean
-from gmvae.bench.grid.sources import ROOT, imported_from, module_path, syntax_tree
+from gmvae.bench.grid.sources import (
+    ROOT,
+    importable,
+    imported_from,
+    module_path,
+    project_folder,
+    syntax_tree,
+)
 from gmvae.clusterer import parameters
 
 BUILT_IN = {"gmvae": "gmvae.estimator.GMVAE"}
@@ -72,7 +79,7 @@ def available() -> list[str]:
 
 
 def _own_names() -> list[str]:
-    files = (ROOT / "baselines").glob("[!_]*.py")
+    files = (project_folder() / "baselines").glob("[!_]*.py")
     return [*BUILT_IN, *(path.stem for path in files)]
 
 
@@ -136,7 +143,7 @@ def import_class(class_path: str) -> type:
     """
     module, _, class_name = class_path.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), class_name)
+        found = getattr(importlib.import_module(importable(module)), class_name)
     except Exception as error:  # a user's module can raise anything when it is imported
         is_told = isinstance(error, ImportError | AttributeError)  # by the message itself
         kind = "" if is_told else f"{type(error).__name__}: "

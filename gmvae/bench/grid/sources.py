@@ -29,6 +29,25 @@ Span = tuple[tuple[int, int], tuple[int, int]]
 """Row and column of the first character of a piece of text, and of the end."""
 
 
+def project_folder() -> Path:
+    """The folder of ``baselines/``, ``config/`` and ``workflow/``.
+
+    In the project they lie beside ``gmvae/``; an installed package keeps them inside it.
+    """
+    inside = ROOT / "gmvae"
+    return inside if (inside / "baselines").is_dir() else ROOT
+
+
+def importable(dotted: str) -> str:
+    """The path by which Python finds a dotted path of this project.
+
+    A method is called ``baselines.NAME`` in every config and record, so that they mean the same in
+    the project and with an installed package, whose baselines are in ``gmvae.baselines``.
+    """
+    is_moved = dotted.partition(".")[0] == "baselines" and project_folder() != ROOT
+    return f"gmvae.{dotted}" if is_moved else dotted
+
+
 def is_own(dotted: str) -> bool:
     """Whether a dotted path leads into this project."""
     return dotted.partition(".")[0] in OWN_PACKAGES
@@ -137,11 +156,15 @@ def module_path(module: str) -> Path | None:
 
 def _import_folder(module: str) -> Path:
     """The folder from which a module is imported, unless it is installed."""
+    if module.partition(".")[0] == "baselines":
+        return project_folder()
     return ROOT if is_own(module) else Path.cwd()
 
 
 def _folder_of(path: Path) -> Path:
     """The folder from which the module in a file is imported."""
+    if path.is_relative_to(project_folder() / "baselines"):
+        return project_folder()
     is_ours = any(path.is_relative_to(ROOT / name) for name in OWN_PACKAGES)
     return ROOT if is_ours else Path.cwd()
 
