@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import Tensor
 
 from gmvae.clusterer import together
 from gmvae.clusterer.base import OnEpoch
+from gmvae.clusterer.evaluation import warn_of_collapse
 from gmvae.clusterer.generative import GenerativeClusterer
 from gmvae.clusterer.parameters import Count, CriterionOrAuto, NonNegative, Objective
 from gmvae.model.gmvae import GMVAEModel
@@ -26,7 +27,7 @@ from gmvae.training.step import TrainingSettings, TrainingStep
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class GMVAE(TransformerMixin, GenerativeClusterer):
+class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeClusterer):
     """Gaussian mixture variational autoencoder, a deep generative clusterer.
 
     The model and its objective are those of version 2 of the paper [1]_: a continuous latent x has
@@ -178,7 +179,11 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
             If the estimators differ in anything else, or a parameter or `Y` is not as described.
         """
         members = [cls._member(one) for one in estimators]
-        return together.fit_together(members, Y, on_epoch, checkpoint, progress)
+        errors = together.fit_together(members, Y, on_epoch, checkpoint, progress)
+        for one, error in zip(estimators, errors, strict=True):
+            if error is None:
+                warn_of_collapse(one.labels_, one.n_clusters)
+        return errors
 
     def _member(self) -> together.Member:
         return together.Member(
@@ -240,6 +245,11 @@ class GMVAE(TransformerMixin, GenerativeClusterer):
             init_n_samples_mc=self.init_n_samples_mc if self._compared_until() else None,
             init_epochs=self._compared_until(),
         )
+
+    @property
+    def _n_features_out(self) -> int:
+        """Number of columns of `transform`, for scikit-learn's ``get_feature_names_out``."""
+        return self.model_.x_dim
 
     def transform(self, Y: ArrayLike) -> NDArray[np.floating]:
         """Posterior mean of x, the space that is clustered.

@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from gmvae.clusterer.evaluation import evaluate
+from gmvae.clusterer.evaluation import evaluate, most_probable, warn_of_collapse
 from gmvae.clusterer.parameters import (
     BatchSize,
     Count,
@@ -43,7 +43,7 @@ from gmvae.training.devices import RandomStream, resolve_device
 from gmvae.training.loop import DivergenceError, Record
 from gmvae.training.progress import Progress
 from gmvae.training.restarts import Phase, Restart, best_first, stages_of, warn_of_failure
-from gmvae.training.schedule import enough_epochs
+from gmvae.training.schedule import enough_epochs, warn_if_short
 
 OnEpoch = Callable[[Any, int], Record | None]
 
@@ -147,6 +147,7 @@ device, verbose
                 error.history = error.history or {k: list(v) for k, v in self.history_.items()}
                 self.history_ = {name: np.asarray(v) for name, v in error.history.items()}
                 raise
+        warn_of_collapse(self.labels_, self.n_clusters)
         return self
 
     @abstractmethod
@@ -182,6 +183,7 @@ device, verbose
         samples = fitting_samples(self, Y).to(resolve_device(self.device))
         enough = enough_epochs(self.epochs_for_many, len(samples), self.batch_size)
         self.epochs_ = self.epochs or enough
+        warn_if_short(self.epochs_, len(samples), self.batch_size)
         self.select_by_ = self.select_by
         return samples
 
@@ -314,13 +316,7 @@ class ProbabilisticClusterer(NetworkClusterer):
 
     def clusters_of(self, samples: Tensor) -> NDArray[np.intp]:
         """Most probable clusters of checked samples (N, y_dim), shape (N,), also during a fit."""
-        probabilities = self._all_probabilities(samples)
-        if not np.isfinite(probabilities).all():
-            raise DivergenceError(
-                "training diverged in its last step: the cluster probabilities of the training "
-                "samples are not finite; a lower learning_rate usually helps"
-            )
-        return probabilities.argmax(axis=1)
+        return most_probable(self._all_probabilities, samples)
 
     def _stages(self) -> list[tuple[int, int]]:
         return stages_of(self.n_init, self.init_epochs or self.epochs_, self.epochs_)

@@ -7,16 +7,23 @@ whether bytes stand for pixels from 0 to 255 (else for plain numbers).
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from gmvae.model.architectures import ImageShape
+
+VALUES_AT_A_TIME = 1 << 22
+"""Values that a check or a conversion copies at a time, so that samples can be a memory map that is
+larger than the memory."""
+DARKEST_PIXELS = 64
+"""Bytes that are all below this are hardly meant as pixels from 0 to 255."""
 
 
 def fitting_samples(estimator: Any, Y: ArrayLike) -> Tensor:
@@ -28,7 +35,8 @@ def fitting_samples(estimator: Any, Y: ArrayLike) -> Tensor:
         With parameters ``n_clusters``, ``observation`` and ``image_shape``; gets the attributes
         ``n_features_in_``, ``observation_``, ``image_shape_`` and ``reads_pixels_``.
     Y : array-like, shape (n_samples, n_features) or (n_samples, height, width[, channels])
-        Finite real values, or bytes that stand for pixels from 0 to 255.
+        Finite real values, or bytes that stand for pixels from 0 to 255. Arrays of float32 and of
+        bytes are used where they are, memory maps included; others are copied as float32.
 
     Returns
     -------
@@ -64,6 +72,7 @@ def fitting_samples(estimator: Any, Y: ArrayLike) -> Tensor:
     if estimator.observation == "auto":
         estimator.observation_ = "bernoulli" if _within_0_and_1(samples) else "gaussian"
     _require_fit(estimator, samples)
+    _warn_of_counts(estimator, samples)
     return samples
 
 
@@ -89,8 +98,15 @@ def _flat(given: Sequence[int] | None, Y: Any) -> tuple[ImageShape | None, Any]:
         Flat samples stay as they are.
     """
     expected = None if given is None else ImageShape(*given)
+    if isinstance(Y, (list, tuple)) and len(Y) and np.ndim(Y[0]) > 1:
+        Y = np.asarray(Y)
     shape = getattr(Y, "shape", ())
-    if len(shape) not in (3, 4):
+    if len(shape) > 4:
+        raise ValueError(
+            f"Y has {len(shape)} axes, but samples are expected in the shape (n_samples, "
+            "n_features), or as images in (n_samples, height, width[, channels])"
+        )
+    if len(shape) < 3:
         return expected, Y
     found = ImageShape(*shape[1:])
     if expected not in (None, found):
@@ -106,17 +122,59 @@ def _tensor(estimator: Any, Y: ArrayLike, *, reset: bool) -> Tensor:
         estimator, Y, reset=reset, dtype=[np.float32, np.float64, np.uint8], order="C"
     )
     if array.dtype == np.float64:
-        with np.errstate(over="ignore"):  # overflow is reported below
-            array = array.astype(np.float32)
-        if not np.isfinite(array).all():
-            raise ValueError("Y has values too large for float32; scale it first")
-    if not array.flags.writeable:
-        array = array.copy()
-    return torch.from_numpy(array)
+        array = _as_float32(array)
+    with warnings.catch_warnings():
+        # Nothing writes to samples, so a read-only array, such as a memory map, needs no copy.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def _as_float32(array: NDArray[np.float64]) -> NDArray[np.float32]:
+    converted = np.empty(array.shape, np.float32)
+    step = max(1, VALUES_AT_A_TIME // array.shape[1])
+    with np.errstate(over="ignore"):  # overflow is reported below
+        for start in range(0, len(array), step):
+            rows = slice(start, start + step)
+            converted[rows] = array[rows]
+            if not np.isfinite(converted[rows]).all():
+                raise ValueError("Y has values too large for float32; scale it first")
+    return converted
+
+
+def _warn_of_counts(estimator: Any, samples: Tensor) -> None:
+    """Warn of small whole numbers, which are often meant for something else than they are read."""
+    lowest, highest = (float(value) for value in samples.aminmax())
+    if estimator.reads_pixels_:
+        if estimator.observation != "gaussian" and highest < DARKEST_PIXELS:
+            warnings.warn(
+                f"Y is of type uint8, which is read as pixels from 0 to 255, but goes to "
+                f"{highest:g} only: such dark pixels often end up in one cluster. If {highest:g} "
+                f"stands for white, pass Y / {highest:g}; for counts and other numbers set "
+                "observation='gaussian'",
+                stacklevel=5,
+            )
+        return
+    may_be_counts = lowest >= 0 and 1 < highest <= 255
+    if estimator.observation == "auto" and may_be_counts and _are_whole(samples):
+        warnings.warn(
+            f"Y holds whole numbers from {lowest:g} to {highest:g}, which are taken for real "
+            f"values in units of their own. If they are pixels, divide them by the largest "
+            f"possible value, as in Y / {highest:g}; if not, set observation='gaussian', which "
+            "changes nothing but ends this warning",
+            stacklevel=5,
+        )
+
+
+def _are_whole(samples: Tensor) -> bool:
+    blocks = samples.split(max(1, VALUES_AT_A_TIME // samples.shape[1]))
+    return all(bool((rows == rows.round()).all()) for rows in blocks)
 
 
 def _within_0_and_1(samples: Tensor) -> bool:
-    return samples.dtype == torch.uint8 or bool(samples.min() >= 0 and samples.max() <= 1)
+    if samples.dtype == torch.uint8:
+        return True
+    lowest, highest = samples.aminmax()
+    return bool(lowest >= 0 and highest <= 1)
 
 
 def _require_fit(estimator: Any, samples: Tensor) -> None:

@@ -90,15 +90,21 @@ def display(start: int, until: int) -> Iterator[Progress]:
     start, until : int
         Number of finished epochs at the beginning and at the end.
     """
-    try:
-        from tqdm import tqdm
-    except ModuleNotFoundError:  # it is no requirement of the library
-        tqdm = None
-    if tqdm is None or not sys.stderr.isatty():
+    tqdm = _tqdm() if sys.stderr.isatty() else None
+    if tqdm is None:
         yield _Lines()
         return
     with tqdm(total=until, initial=start, unit="epoch") as bar:
         yield _Bar(bar)
+
+
+def _tqdm() -> Any:
+    """The package's class, or None: it is no requirement of the library."""
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        return None
+    return tqdm
 
 
 class _Lines:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import warnings
+
+from sklearn.exceptions import ConvergenceWarning
 
 LEAST_STEPS = 200
 """Steps of a training whose length is left to us, at least; see study 3 of docs/method.md."""
@@ -39,3 +42,24 @@ def enough_epochs(at_least: int, n_samples: int, batch_size: int) -> int:
     """
     per_epoch = max(1, n_samples // batch_size)
     return max(at_least, math.ceil(LEAST_STEPS / per_epoch))
+
+
+def warn_if_short(epochs: int, n_samples: int, batch_size: int) -> None:
+    """Warn if a training has fewer than `LEAST_STEPS` steps.
+
+    Parameters
+    ----------
+    epochs : int
+    n_samples, batch_size : int
+        A smaller data set is one batch.
+    """
+    n_steps = epochs * max(1, n_samples // batch_size)
+    if n_steps < LEAST_STEPS:
+        enough = enough_epochs(1, n_samples, batch_size)
+        warnings.warn(
+            f"epochs={epochs} is a training of {n_steps} steps only, and clusters rarely form "
+            f"before {LEAST_STEPS}; try epochs={enough} or more, a smaller batch_size than "
+            f"{batch_size}, or leave epochs out",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
