@@ -137,6 +137,7 @@ device, verbose
             If the loss becomes NaN or infinite in every restart.
         """
         samples = self._start(Y)
+        warn_if_short(self.epochs_, len(samples), self.batch_size)
         self.history_: dict[str, NDArray] = {}
         self.records_: list[Record] = []
         with checkpoints_of(checkpoint, [self], samples) as checkpoints:
@@ -183,7 +184,6 @@ device, verbose
         samples = fitting_samples(self, Y).to(resolve_device(self.device))
         enough = enough_epochs(self.epochs_for_many, len(samples), self.batch_size)
         self.epochs_ = self.epochs or enough
-        warn_if_short(self.epochs_, len(samples), self.batch_size)
         self.select_by_ = self.select_by
         return samples
 

@@ -151,7 +151,7 @@ def _warn_of_counts(estimator: Any, samples: Tensor) -> None:
                 f"{highest:g} only: such dark pixels often end up in one cluster. If {highest:g} "
                 f"stands for white, pass Y / {highest:g}; for counts and other numbers set "
                 "observation='gaussian'",
-                stacklevel=5,
+                stacklevel=6,
             )
         return
     may_be_counts = lowest >= 0 and 1 < highest <= 255
@@ -161,7 +161,7 @@ def _warn_of_counts(estimator: Any, samples: Tensor) -> None:
             f"values in units of their own. If they are pixels, divide them by the largest "
             f"possible value, as in Y / {highest:g}; if not, set observation='gaussian', which "
             "changes nothing but ends this warning",
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

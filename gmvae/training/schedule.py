@@ -61,5 +61,5 @@ def warn_if_short(epochs: int, n_samples: int, batch_size: int) -> None:
             f"before {LEAST_STEPS}; try epochs={enough} or more, a smaller batch_size than "
             f"{batch_size}, or leave epochs out",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=3,
         )

@@ -82,6 +82,7 @@ def test_bytes_are_the_same_gaussian_vectors_as_scaled_floats():
     np.testing.assert_array_equal(from_bytes.labels_, from_floats.labels_)
 
 
+@pytest.mark.filterwarnings("ignore:Y holds whole numbers")
 def test_bytes_at_prediction_are_not_pixels_if_training_had_numbers():
     numbers = np.random.default_rng(0).integers(0, 200, (100, 6))
     model = GMVAE(2, network="paper-fc", epochs=2, random_state=0).fit(numbers.astype(float))

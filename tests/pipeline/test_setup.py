@@ -22,8 +22,15 @@ def lock():
 
 
 def requirements():
-    listed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
-    return [Requirement(text) for text in listed]
+    extras = PROJECT["optional-dependencies"]
+    assert "gmvae[bench]" in extras["dev"], "make install needs everything"
+    listed = {*PROJECT["dependencies"], *extras["bench"], *extras["dev"]} - {"gmvae[bench]"}
+    return [Requirement(text) for text in sorted(listed)]
+
+
+def test_the_library_needs_four_packages():
+    names = {Requirement(text).name for text in PROJECT["dependencies"]}
+    assert names == {"torch", "numpy", "scikit-learn", "safetensors"}
 
 
 def test_lock_pins_every_requirement_within_its_range():

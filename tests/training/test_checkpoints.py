@@ -196,7 +196,7 @@ def test_a_damaged_state_is_set_aside_and_the_one_before_it_used(
     checkpoints = Checkpoints(tmp_path)
     with pytest.warns(CheckpointWarning, match=r"cannot be used \(its checksum is wrong\)") as seen:
         model = make("alone").fit(blobs[0], checkpoint=checkpoints)
-    assert len(seen) == n_damaged
+    assert sum(one.category is CheckpointWarning for one in seen) == n_damaged
     assert len(list(tmp_path.glob("*.damaged"))) == n_damaged
     assert checkpoints.resumed == (1 if n_damaged == 1 else 0)
     assert_same(model, make("alone").fit(blobs[0]))

@@ -8,8 +8,17 @@ import pytest
 import torch
 from torch import nn
 
+from gmvae.training import loop, progress
 from gmvae.training.loop import DivergenceError, Training
-from gmvae.training.progress import EpochReport, as_line, display, seconds_left, tell
+from gmvae.training.progress import (
+    BatchReport,
+    EpochReport,
+    as_line,
+    as_line_within,
+    display,
+    seconds_left,
+    tell,
+)
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 
@@ -108,13 +117,63 @@ def test_a_line_names_its_phase():
     assert as_line(EpochReport(**{**asdict(REPORT), "phase": "training"})) == expected
 
 
+class Watcher:
+    """Progress of the kind that asks for reports within epochs."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, report):
+        self.batches.append(f"epoch {report.epoch}")
+
+    def within_epoch(self, report):
+        self.batches.append((report.epoch, report.batch, report.batches, report.until))
+
+
+def test_a_long_epoch_reports_its_batches_to_those_who_ask(monkeypatch):
+    watcher = Watcher()
+    make(watcher).run(1)
+    assert watcher.batches == ["epoch 1"], "a short epoch has no reports within"
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_BATCH_REPORTS", 0.0)
+    watcher, plain = Watcher(), []
+    make(watcher).run(2)
+    within = [(0, 1, 2, 2), (0, 2, 2, 2), "epoch 1", (1, 1, 2, 2), (1, 2, 2, 2), "epoch 2"]
+    assert watcher.batches == within
+    make(plain.append).run(2)
+    assert [report.epoch for report in plain] == [1, 2]
+
+
+WITHIN = BatchReport("autoencoder", None, 2, 20, 10, 50, 200, 30.4)
+
+
+def test_lines_within_an_epoch_are_seldom(monkeypatch, capsys):
+    line = "autoencoder, epoch 3/20, batch 50/200, 30 s, 91 s to the end of this epoch"
+    assert as_line_within(WITHIN) == line
+    with display(2, 10) as show:
+        show.within_epoch(WITHIN)
+        monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+        show.within_epoch(WITHIN)
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_a_terminal_without_tqdm_gets_lines(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with display(2, 10) as show:
+        show(REPORT)
+    assert capsys.readouterr().err == f"{as_line(REPORT)}\n"
+
+
 def test_a_terminal_gets_a_bar(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with display(2, 10) as show:
+        show.within_epoch(WITHIN)
         show(REPORT)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "3/10" in err
+    assert "batch 50/200" in err
+    assert "2.25/10" in err
+    assert "3/10" in err or "3.0/10" in err
     assert "loss 0.5123" in err
 
 
