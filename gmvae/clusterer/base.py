@@ -316,7 +316,7 @@ class ProbabilisticClusterer(NetworkClusterer):
 
     def clusters_of(self, samples: Tensor) -> NDArray[np.intp]:
         """Most probable clusters of checked samples (N, y_dim), shape (N,), also during a fit."""
-        return most_probable(self._all_probabilities, samples)
+        return most_probable(self._all_probabilities, samples, must_be_finite=True)
 
     def _stages(self) -> list[tuple[int, int]]:
         return stages_of(self.n_init, self.init_epochs or self.epochs_, self.epochs_)
@@ -341,4 +341,4 @@ class ProbabilisticClusterer(NetworkClusterer):
 
     def predict(self, Y: ArrayLike) -> NDArray[np.intp]:
         """Most probable cluster of each sample of `Y`, shape (n_samples,)."""
-        return self.predict_proba(Y).argmax(axis=1)
+        return most_probable(self._all_probabilities, self._samples(Y))

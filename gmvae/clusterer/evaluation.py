@@ -58,15 +58,20 @@ def evaluate(
 
 
 def most_probable(
-    probabilities: Callable[[Tensor], NDArray[np.float32]], samples: Tensor
+    probabilities: Callable[[Tensor], NDArray[np.float32]],
+    samples: Tensor,
+    *,
+    must_be_finite: bool = False,
 ) -> NDArray[np.intp]:
-    """Most probable clusters of training samples, without the probabilities of all at a time.
+    """Most probable clusters, without the probabilities of all samples at a time.
 
     Parameters
     ----------
     probabilities : callable
         Maps (B, y_dim) to probabilities (B, K).
     samples : Tensor, shape (N, y_dim)
+    must_be_finite : bool, default=False
+        Whether to refuse probabilities that are not, as after a training that diverged.
 
     Returns
     -------
@@ -75,13 +80,13 @@ def most_probable(
     Raises
     ------
     DivergenceError
-        If a probability is not finite.
+        If a probability is not finite, but has to be.
     """
     clusters = np.empty(len(samples), np.intp)
     for start in range(0, len(samples), ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
         found = probabilities(samples[rows])
-        if not np.isfinite(found).all():
+        if must_be_finite and not np.isfinite(found).all():
             raise DivergenceError(
                 "training diverged in its last step: the cluster probabilities of the training "
                 "samples are not finite; a lower learning_rate usually helps"

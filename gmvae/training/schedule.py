@@ -57,9 +57,9 @@ def warn_if_short(epochs: int, n_samples: int, batch_size: int) -> None:
     if n_steps < LEAST_STEPS:
         enough = enough_epochs(1, n_samples, batch_size)
         warnings.warn(
-            f"epochs={epochs} is a training of {n_steps} steps only, and clusters rarely form "
-            f"before {LEAST_STEPS}; try epochs={enough} or more, a smaller batch_size than "
-            f"{batch_size}, or leave epochs out",
+            f"epochs={epochs} is a short training: clusters rarely form before {LEAST_STEPS} "
+            f"steps, and this one has {n_steps}; try epochs={enough} or more, a smaller batch_size "
+            f"than {batch_size}, or leave epochs out",
             ConvergenceWarning,
             stacklevel=3,
         )

@@ -110,14 +110,14 @@ def test_a_collapse_is_a_warning_with_what_to_try(blobs):
 def test_a_short_training_is_a_warning_with_what_to_try(blobs):
     points, _ = blobs
     with pytest.warns(
-        ConvergenceWarning, match=r"epochs=1 is a training of 2 steps .*epochs=100 or more"
+        ConvergenceWarning, match=r"epochs=1 is a short training: .* has 2; .*epochs=100 or more"
     ) as seen:
         GMVAE(**FAST).fit(points)
     assert seen[0].filename == __file__, "it should point at the call of fit"
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         GMVAE(**{**FAST, "epochs": None}, batch_size=100).fit(points)
-    assert not [one for one in seen if "steps" in str(one.message)]
+    assert not [one for one in seen if "short training" in str(one.message)]
 
 
 def test_columns_have_names_and_can_be_a_data_frame(blobs):

@@ -40,6 +40,7 @@ def test_lock_pins_every_requirement_within_its_range():
         assert name in pins, f"{name} is not in requirements.lock; run make lock"
         assert requirement.specifier.contains(pins[name]), name
     assert pins["torch"] == "2.13.0"
+    assert "TORCH := 2.13.0" in (ROOT / "Makefile").read_text(), "make lock would write another"
 
 
 def test_conda_environment_has_the_versions_of_the_lock():

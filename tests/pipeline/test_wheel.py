@@ -106,11 +106,14 @@ def test_the_sdist_makes_a_wheel_without_common_names(dist):
 
 def test_the_library_fits_digits_with_nothing_but_what_it_names(environment, tmp_path):
     script = f"""
-import importlib.util, sys
+import importlib, importlib.util, pkgutil, sys
 import torch, gmvae
 from gmvae import GMVAE
 from gmvae.baselines.vae_gmm import VAEGaussianMixture
 from sklearn.datasets import load_digits
+for module in pkgutil.walk_packages(gmvae.__path__, "gmvae."):
+    if not module.name.startswith("gmvae.bench"):
+        importlib.import_module(module.name)
 torch.set_num_threads(1)
 Y = load_digits().data / 16
 model = GMVAE(10, random_state=0, verbose=True).fit(Y)
