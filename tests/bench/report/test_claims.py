@@ -154,6 +154,11 @@ def test_summary_names_the_best_method_and_the_distance_from_the_paper(source_of
     assert "At K = 10, kmeans, fast-fc, K = 10 has the highest" in winner
     assert "82.0 ± 1.6 %; the best GMVAE, gmvae, fast-fc, K = 10, M = 1, has 62.0 ± 1.6 %" in winner
     assert "67.0 ± 1.6 % here, 77.8 ± 5.8 % there (−10.8)" in distance
+    assert "It clusters the codes" not in winner
+    accuracies = {("vae_gmm", 10, None): HIGH, ("gmvae", 10, 1): WIDE, ("kmeans", 10, None): LOW}
+    source, _ = source_of(accuracies, "digits")
+    winner = summary(source, tables_of(source.runs))[1]
+    assert "is ahead of kmeans (62.0 %). It clusters the codes of an autoencoder" in winner
     part, _ = source_of({("gmvae", 10, 1): LOW}, "mnist5k")
     assert "fifteen times" in summary(part, tables_of(part.runs))[-1]
     other, _ = source_of({("gmvae", 10, 1): LOW}, "other")
