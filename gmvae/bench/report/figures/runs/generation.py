@@ -46,6 +46,8 @@ STYLE_RANGE = 2.0
 N_PRIOR_COLUMNS = 8
 N_FOR_STYLES = 2000
 SEED = 0
+N_W, N_X = 100, 10
+"""Draws by which the share of the variance that w explains is estimated."""
 
 
 def table(source: Source) -> pd.DataFrame:
@@ -211,7 +213,8 @@ def _style_of(source: Source, block: _Block) -> dict[str, float]:
 def _shares(source: Source, path: str) -> tuple[float, float]:
     """Shares of the variance of x and of the pixels that w explains in a run."""
     model = source.estimator(path).model_
-    shares = style_shares(model, generator=torch.Generator().manual_seed(SEED))
+    generator = torch.Generator().manual_seed(SEED)
+    shares = style_shares(model, N_W, N_X, generator)
     weights = np.bincount(source.assignments(path)["clusters"], minlength=model.n_clusters)
     x, pixels = (np.average(share.numpy(), weights=weights) for share in (shares.x, shares.y))
     return float(x), float(pixels)
