@@ -102,8 +102,10 @@ def _simple_methods(dataset: str, runs: pd.DataFrame, source: Source) -> Iterato
         k = ours["K"].iloc[0]
         rivals = runs[runs["method"].isin(names) & (runs["K"] == k)]
         found = []
-        for (name, variant), rows in rivals.groupby(["method", "variant"], sort=False):
-            title = name if rivals.groupby("method")["variant"].nunique()[name] == 1 else variant
+        by_variant = rivals.groupby(["method", "variant"], sort=False, dropna=False)
+        for (name, variant), rows in by_variant:
+            n_variants = rivals.loc[rivals["method"] == name, "variant"].nunique()
+            title = f"{name} {variant}" if n_variants > 1 else name
             found.append((title, _scores(ours), _scores(rows)))
         differences = [difference_of_means(mine, theirs) for _, mine, theirs in found]
         fewest = min((min(len(mine), len(theirs)) for _, mine, theirs in found), default=0)

@@ -23,13 +23,13 @@ ORDER = (
 TEXT = ("method", "variant")
 DEFINITIONS = {
     "K": "clusters",
-    "M": "samples per digit in the objective",
+    "M": "Monte Carlo samples",
     "runs": "seeds",
-    "exemplar": "paper's protocol, %: a cluster takes the class of its surest sample",
+    "exemplar": "%, paper's protocol: class of the surest sample",
     "with failed": "exemplar mean, failed runs as 0",
-    "NMI": "0 to 1, does not depend on K",
+    "NMI": "0 to 1",
     "ARI": "0 to 1, adjusted for chance",
-    "Hungarian": "%, one cluster per class; beyond that wrong",
+    "Hungarian": "%, one cluster per class",
     "exemplar best": "% of the best seed",
     "Hungarian best": "% of the best seed",
     "by ELBO": "exemplar of the run it chooses",

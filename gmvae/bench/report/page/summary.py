@@ -59,6 +59,7 @@ def _winner(ours: pd.DataFrame, n_classes: int) -> str:
     """The best setting with a cluster per class; GMVAE beside it, or else the next best method."""
     near = ours[ours["K"] == n_classes]
     at = "Of all settings" if near.empty else f"At K = {n_classes}"
+    common = ["dataset"] if near.empty else ["dataset", "K"]
     best_first = (ours if near.empty else near).sort_values(
         "accuracy_hungarian_mean", ascending=False, kind="stable"
     )
@@ -66,7 +67,7 @@ def _winner(ours: pd.DataFrame, n_classes: int) -> str:
     is_ours = best_first["method"] == "gmvae"
     others = best_first[~is_ours if best["method"] == "gmvae" else is_ours]
     sentence = (
-        f"{at}, {setting_of(best, ['dataset'])} has the highest mean Hungarian accuracy, "
+        f"{at}, {setting_of(best, common)} has the highest mean Hungarian accuracy, "
         f"{_spread(best, 'accuracy_hungarian')} %"
     )
     if others.empty:
@@ -74,7 +75,7 @@ def _winner(ours: pd.DataFrame, n_classes: int) -> str:
     other = others.iloc[0]
     what = "the best GMVAE" if other["method"] == "gmvae" else "the next method"
     score = _spread(other, "accuracy_hungarian")
-    sentence += f"; {what}, {setting_of(other, ['dataset'])}, has {score} %"
+    sentence += f"; {what}, {setting_of(other, common)}, has {score} %"
     if other["method"] == "gmvae":
         behind = best_first.iloc[best_first.index.get_loc(other.name) + 1 :]
         rivals = behind[behind["method"] != "gmvae"]
