@@ -18,7 +18,7 @@ from gmvae.bench.report.page import cards, details, provenance
 from gmvae.bench.report.page.claims import claims_of
 from gmvae.bench.report.page.clusters import N_IMAGES, clusters_of
 from gmvae.bench.report.page.rows import DEFINITIONS, TEXT, page_tables
-from gmvae.bench.report.page.summary import summary
+from gmvae.bench.report.page.summary import PROTOCOLS, summary
 from gmvae.bench.report.table_files import EXPLANATION, read_tables, sources_of
 from gmvae.bench.report.table_files import provenance as remarks_on
 
@@ -63,6 +63,7 @@ def write_page(
         n_failed=len(failed),
         training_time=duration(float(tables.times["train_seconds"].sum())),
         summary=summary(source, tables),
+        protocols=PROTOCOLS if labelled else "",
         claims=claims_of(source, shown) if labelled else [],
         tables=list(page_tables(tables)),
         definitions=DEFINITIONS,
