@@ -142,6 +142,10 @@ def _read(path: str | Path, class_name: str) -> tuple[dict[str, Any], Arrays, Ar
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is not a readable safetensors file: {error}") from error
+    try:
+        description, _ = json.loads(header["estimator"]), header["class"]
+    except (KeyError, ValueError):
+        header = {}
     if header.get("format") != FORMAT:
         raise ValueError(
             f"{path} was not written by {class_name}.save (no format {FORMAT!r} in it)"
@@ -152,7 +156,7 @@ def _read(path: str | Path, class_name: str) -> tuple[dict[str, Any], Arrays, Ar
     for name, value in stored.items():
         part, _, rest = name.partition(".")
         parts.setdefault(part, {})[rest] = value
-    return json.loads(header["estimator"]), parts["array"], parts["model"]
+    return description, parts["array"], parts["model"]
 
 
 def _json(value: Any) -> str:

@@ -137,7 +137,7 @@ device, verbose
             If the loss becomes NaN or infinite in every restart.
         """
         samples = self._start(Y)
-        warn_if_short(self.epochs_, len(samples), self.batch_size)
+        warn_if_short(self, len(samples))
         self.history_: dict[str, NDArray] = {}
         self.records_: list[Record] = []
         with checkpoints_of(checkpoint, [self], samples) as checkpoints:

@@ -109,7 +109,7 @@ def warn_of_collapse(labels: NDArray[np.integer], n_clusters: int) -> None:
         warnings.warn(
             f"the fit has collapsed: only {n_used} of {n_clusters} clusters hold training samples; "
             "try several restarts (n_init=4), more epochs, a smaller n_clusters or, for data that "
-            "are not pixels, observation='gaussian'",
+            "were taken for pixels and are none, observation='gaussian'",
             ConvergenceWarning,
             stacklevel=3,
         )

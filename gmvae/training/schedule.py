@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
@@ -44,22 +45,24 @@ def enough_epochs(at_least: int, n_samples: int, batch_size: int) -> int:
     return max(at_least, math.ceil(LEAST_STEPS / per_epoch))
 
 
-def warn_if_short(epochs: int, n_samples: int, batch_size: int) -> None:
-    """Warn if a training has fewer than `LEAST_STEPS` steps.
+def warn_if_short(estimator: Any, n_samples: int) -> None:
+    """Warn if a training, with its autoencoder's if it has one, has few steps (`LEAST_STEPS`).
 
     Parameters
     ----------
-    epochs : int
-    n_samples, batch_size : int
-        A smaller data set is one batch.
+    estimator : NetworkClusterer
+        With ``epochs_`` and ``batch_size``, and perhaps ``pretrain_epochs``.
+    n_samples : int
+        A data set smaller than a batch is one batch.
     """
-    n_steps = epochs * max(1, n_samples // batch_size)
+    batch_size, before = estimator.batch_size, getattr(estimator, "pretrain_epochs", 0)
+    n_steps = (estimator.epochs_ + before) * max(1, n_samples // batch_size)
     if n_steps < LEAST_STEPS:
         enough = enough_epochs(1, n_samples, batch_size)
         warnings.warn(
-            f"epochs={epochs} is a short training: clusters rarely form before {LEAST_STEPS} "
-            f"steps, and this one has {n_steps}; try epochs={enough} or more, a smaller batch_size "
-            f"than {batch_size}, or leave epochs out",
+            f"epochs={estimator.epochs_} is a short training: clusters are rarely found with less "
+            f"than {LEAST_STEPS} steps, and this one has {n_steps}; try epochs={enough} or more, a "
+            f"smaller batch_size than {batch_size}, or leave epochs out",
             ConvergenceWarning,
             stacklevel=3,
         )

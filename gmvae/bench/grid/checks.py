@@ -90,9 +90,11 @@ def _check_clusters(run: Run, header: Header) -> None:
 
 
 def _check_network(run: Run, header: Header) -> None:
+    if not is_own(run.class_path):
+        return
     known = methods.find(run.method).arguments if run.method in methods.available() else {}
     arguments = {**known, **run.parameters}
-    if not is_own(run.class_path) or "network" not in arguments:
+    if "network" not in arguments:
         return
     network, given = architecture(arguments["network"]), arguments.get("image_shape")
     if not network.convolutions:

@@ -190,6 +190,8 @@ def _train(
                 )
             context["network_of"] = shared and shared.path
             outcomes, test = _outcomes(runs, job, place, log, shared, together=together)
+            if shared or any(one.resumed for one in outcomes):
+                context["sealed"] = None  # some of it was trained before, perhaps before the seal
             written = zip(runs, outcomes, folders, strict=True)
             records = [write_run(run, one, test, folder, context) for run, one, folder in written]
         # A run that ran out of time can go on from its checkpoints with a higher limit.
@@ -254,7 +256,9 @@ def _adapted(run: Run, estimators: list[Any], test: NDArray[Any]) -> list[Any]:
     """The estimators, or adapters of them if they have no ``predict``."""
     if not is_transductive(run.class_path):
         return estimators
-    return [Transductive(one, test, run.parameters.get(MAX_SAMPLES)) for one in estimators]
+    is_own = MAX_SAMPLES in inspect.signature(type(estimators[0])).parameters
+    limit = None if is_own else run.parameters.get(MAX_SAMPLES)
+    return [Transductive(one, test, limit) for one in estimators]
 
 
 def _failure(

@@ -123,10 +123,10 @@ def test_a_curve_says_its_value_at_the_pointer(opened):
     tab.evaluate("document.querySelectorAll('#runs details').forEach(one => (one.open = true))")
     curve = tab.locator(".curve").first
     usual = curve.locator("output").inner_text()
-    values = curve.get_attribute("data-values").split()
+    values, epochs = (curve.get_attribute(f"data-{name}").split() for name in ("values", "epochs"))
     box = curve.locator("svg").bounding_box()
     curve.locator("svg").hover(position={"x": box["width"] - 1, "y": 10})
-    assert curve.locator("output").inner_text() == f"{values[-1]} after epoch {len(values)}"
+    assert curve.locator("output").inner_text() == f"{values[-1]} after epoch {epochs[-1]}"
     tab.mouse.move(0, 0)
     assert curve.locator("output").inner_text() == usual
 

@@ -86,8 +86,9 @@ def _curve(name: str, values: pd.Series) -> dict[str, Any]:
     span = (high - low) or 1.0
     step = WIDTH / (len(values) - 1)
     points = " ".join(
-        f"{index * step:.1f},{HEIGHT - HEIGHT * (value - low) / span:.1f}"
-        for index, value in enumerate(values)
+        f"{place * step:.1f},{HEIGHT - HEIGHT * (value - low) / span:.1f}"
+        for place, value in enumerate(values)
     )
     texts = [f"{value:.1f}" for value in values]
-    return {"name": name, "points": points, "values": texts, "epochs": len(values)}
+    epochs = [int(index) + 1 for index in values.index]
+    return {"name": name, "points": points, "values": texts, "epochs": epochs}

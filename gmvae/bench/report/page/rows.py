@@ -29,7 +29,7 @@ DEFINITIONS = {
     "exemplar": "%, paper's protocol: class of the surest sample",
     "with failed": "exemplar mean, failed runs as 0",
     "NMI": "0 to 1",
-    "ARI": "0 to 1, adjusted for chance",
+    "ARI": "at most 1, adjusted for chance",
     "Hungarian": "%, one cluster per class",
     "exemplar best": "% of the best seed",
     "Hungarian best": "% of the best seed",
@@ -50,7 +50,7 @@ DEFINITIONS = {
 }
 HIGHER_IS_BETTER = (
     *("exemplar", "exemplar best", "by ELBO", "by conditional prior", "with failed"),
-    *("Hungarian", "Hungarian best", "majority", "NMI", "ARI", "silhouette", "agreement"),
+    *("Hungarian", "Hungarian best", "majority", "NMI", "ARI", "agreement"),
 )
 
 

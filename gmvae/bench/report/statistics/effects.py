@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap, norm, t
 
 from gmvae.bench.report.selection import SYNTHETIC, WITH_CLUSTERS
+from gmvae.bench.report.statistics.intervals import CONFIDENCE
 
 METRIC = "accuracy_exemplar"
-CONFIDENCE = 0.95
 RESAMPLES = 9999
 SEED = 0
 LEAST_SEEDS = 5

@@ -49,9 +49,9 @@ def difference_of_means(one: ArrayLike, other: ArrayLike) -> Estimate:
     return Estimate(value, value - half, value + half)
 
 
-def fraction(found: int, total: int) -> Estimate:
+def fraction(found: int, total: int, confidence: float = CONFIDENCE) -> Estimate:
     """A fraction with its Wilson interval."""
-    ends = binomtest(found, total).proportion_ci(CONFIDENCE, method="wilson")
+    ends = binomtest(found, total).proportion_ci(confidence, method="wilson")
     return Estimate(found / total, float(ends.low), float(ends.high))
 
 

@@ -45,8 +45,7 @@ class Transductive:
             If the samples are too many, or `max_samples` too few.
         """
         train = self._chosen(Y)
-        self.estimator.fit(np.concatenate([train, self.test]))
-        clusters = np.asarray(self.estimator.labels_)
+        clusters = np.asarray(self.estimator.fit_predict(np.concatenate([train, self.test])))
         self.labels_, self._test_clusters = np.split(clusters, [len(train)])
         return self
 

@@ -61,6 +61,8 @@ def write_new(kind: str, name: str, root: Path = ROOT) -> str:
         raise ConfigError(f"{path} exists and is not overwritten; choose another name")
     cls = "".join(part.capitalize() for part in name.split("_"))
     text = (HERE / f"{kind}.py").read_text(encoding="utf-8")
+    # In its folder it is imported as a part of a package of either name.
+    text = text.replace("from baselines.shared.", "from .shared.")
     files.write_text(path, text.replace("NAME", name).replace(CLASS, cls))
     commands = (f"  {command.format(name=name, cls=cls)}" for command in NEXT[kind])
     return "\n".join([f"{path} is there and works as it is; test it, then run it:", *commands])

@@ -15,7 +15,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.stats import t
 
 from gmvae.bench.report.drawing.names import counted, listed, setting_of
 from gmvae.bench.report.drawing.source import Source
@@ -23,6 +22,7 @@ from gmvae.bench.report.drawing.style import WIDTH, finish, notice, panels
 from gmvae.bench.report.published import published, re_runs
 from gmvae.bench.report.selection import PUBLISHED_DATASET, SYNTHETIC
 from gmvae.bench.report.statistics.effects import LEAST_SEEDS
+from gmvae.bench.report.statistics.intervals import mean_of
 from gmvae.bench.report.tables import SETTING
 
 ROW_HEIGHT = 0.23  # inches
@@ -97,14 +97,18 @@ def finding(source: Source, table: pd.DataFrame) -> str:
         return ""
     known = shown[shown["published_mean"].notna()]
     if known.empty:
-        best = shown.loc[shown["mean"].idxmax()]
-        among = f", the highest of {len(shown)} settings" if len(shown) > 1 else ""
-        return f"{setting_of(best)}: {_mean_of(best)}{among}; no published mean to compare with."
+        return " ".join(_best_of(rows) for _, rows in shown.groupby("dataset", sort=False))
     parts = [
         f"{setting_of(row, ['dataset'])}: {_mean_of(row)}, published {row['published_mean']:.1f} %"
         for row in known.to_dict("records")
     ]
     return f"{PUBLISHED_DATASET}: {listed(parts)}."
+
+
+def _best_of(rows: pd.DataFrame) -> str:
+    best = rows.loc[rows["mean"].idxmax()]
+    among = f", the highest of {len(rows)} settings" if len(rows) > 1 else ""
+    return f"{setting_of(best)}: {_mean_of(best)}{among}; no published mean to compare with."
 
 
 def _mean_of(row: Mapping[str, Any]) -> str:
@@ -115,18 +119,9 @@ def _mean_of(row: Mapping[str, Any]) -> str:
 def _ours(setting: dict[str, Any], runs: pd.DataFrame) -> dict[str, Any]:
     protocol = _protocol(setting, runs)
     values = runs[f"accuracy_{protocol}"].astype(float).dropna()
-    low, high = _interval(values.to_numpy())
-    ours = {"mean": values.mean(), "low": low, "high": high}
+    ours = dict(zip(("mean", "low", "high"), mean_of(values), strict=True))
     rounded = {name: round(value, 2) for name, value in ours.items()}
     return {"protocol": protocol, "n_runs": len(values), **rounded}
-
-
-def _interval(values: np.ndarray) -> tuple[float, float]:
-    """95 % interval of the mean; NaN for fewer than two values."""
-    if len(values) < 2:
-        return np.nan, np.nan
-    half = t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return values.mean() - half, values.mean() + half
 
 
 def _protocol(setting: dict[str, Any], runs: pd.DataFrame) -> str:

@@ -98,7 +98,7 @@ for (const run of document.querySelectorAll(".run-clusters")) {
 
 // The value of a curve at the pointer.
 for (const curve of document.querySelectorAll(".curve")) {
-  const values = curve.dataset.values.split(" ");
+  const [values, epochs] = [curve.dataset.values, curve.dataset.epochs].map((text) => text.split(" "));
   const [output, svg] = [curve.querySelector("output"), curve.querySelector("svg")];
   const [line, usual] = [svg.querySelector("line"), output.textContent];
   const box = svg.viewBox.baseVal;
@@ -110,7 +110,7 @@ for (const curve of document.querySelectorAll(".curve")) {
     line.setAttribute("x1", at);
     line.setAttribute("x2", at);
     line.classList.add("at");
-    output.textContent = `${values[epoch]} after epoch ${epoch + 1}`;
+    output.textContent = `${values[epoch]} after epoch ${epochs[epoch]}`;
   });
   svg.addEventListener("pointerleave", () => {
     line.classList.remove("at");
