@@ -265,8 +265,8 @@ def test_fewer_samples_than_clusters(folder):
     write_config(folder, datasets=[{"name": "mine", "npz": "mine.npz"}], methods=methods)
     result = run(folder)
     assert result.returncode != 0
-    assert "n_samples=10 should be >= n_clusters=50" in output(result)
-    assert "at least n_clusters=50 (and never fewer than 2) samples are needed" in output(result)
+    assert "kmeans on mine: K = 50 is more than the 10 training samples" in output(result)
+    assert "remedy: lower K" in output(result)
     assert "Traceback" not in output(result)
 
 

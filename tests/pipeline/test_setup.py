@@ -142,14 +142,14 @@ def test_contributing_templates_work(tmp_path, monkeypatch, blobs):
     for number, source in enumerate((method_source, dataset_source)):
         path = tmp_path / f"template{number}.py"
         path.write_text(source)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        spec = importlib.util.spec_from_file_location(f"baselines.{path.stem}", path)
         modules.append(importlib.util.module_from_spec(spec))
         spec.loader.exec_module(modules[-1])
     points, _ = blobs
     [method] = [
         value
         for name, value in vars(modules[0]).items()
-        if isinstance(value, type) and value.__module__ == "template0" and name[0] != "_"
+        if isinstance(value, type) and value.__module__ == "baselines.template0" and name[0] != "_"
     ]
     fitted = method(n_clusters=3, random_state=0).fit(points)
     assert fitted.predict_proba(points).shape == (300, 3)

@@ -23,7 +23,7 @@ from gmvae.bench.disk.layout import (
     TRAIN_LIST,
 )
 from gmvae.bench.grid.checks import check_devices, check_runs
-from gmvae.bench.grid.config import parse_config
+from gmvae.bench.grid.config import as_typed, parse_config
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.grid.seal import find_seal
 from gmvae.bench.report import figures
@@ -38,6 +38,8 @@ for path in workflow.overwrite_configfiles:
     WORDS += ["--configfile", os.path.relpath(path)]
 if given := workflow.config_settings.config:
     WORDS += ["--config", *(f"{key}={value}" for key, value in given.items())]
+    # Snakemake leaves the numbers within lists as text.
+    config.update({key: as_typed(config[key]) for key in given})
 COMMAND = shlex.join(WORDS)
 
 try:

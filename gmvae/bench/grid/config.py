@@ -15,8 +15,8 @@ import yaml
 from gmvae.bench.disk.errors import ConfigError, DataError, did_you_mean
 from gmvae.bench.disk.files import read_json, write_json
 from gmvae.bench.disk.layout import RESOLVED_CONFIG
-from gmvae.bench.grid import foreign
-from gmvae.bench.grid.dataset import DatasetSpec, dataset_of, resolved_dataset
+from gmvae.bench.grid.entries import foreign
+from gmvae.bench.grid.entries.dataset import DatasetSpec, dataset_of, resolved_dataset
 from gmvae.bench.grid.schema import cut, join, problems, shortened, validator
 from gmvae.bench.grid.sources import project_folder
 
@@ -34,7 +34,7 @@ class MethodSpec:
     """One entry under ``methods``; `K` or `M` is (None,) if the entry does not give it.
 
     `K` is a tuple, or one for each data set by name. `assignments` are those of another program:
-    parameters of each run, see `gmvae.bench.grid.foreign.described`.
+    parameters of each run, see `gmvae.bench.grid.entries.foreign.described`.
     """
 
     name: str
@@ -89,6 +89,19 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
         return Config(**{**values, **read})
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"this is not a configuration of this version ({error!r})") from error
+
+
+_PLAIN = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?|true|false|null")
+"""Texts that are values of another type in YAML."""
+
+
+def as_typed(value: Any) -> Any:
+    """A value of the command line in which texts that YAML takes for numbers are numbers."""
+    if isinstance(value, Mapping):
+        return {key: as_typed(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [as_typed(one) for one in value]
+    return yaml.safe_load(value) if isinstance(value, str) and _PLAIN.fullmatch(value) else value
 
 
 def parse_config(raw: Mapping[str, Any]) -> Config:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmvae.bench.disk.errors import ConfigError, did_you_mean
-from gmvae.bench.grid import foreign, methods
+from gmvae.bench.grid import methods
+from gmvae.bench.grid.entries import foreign
 from gmvae.clusterer.parameters import check_parameters, require_integer
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,7 @@ def seal(config: Config, config_path: Path, n_runs: int) -> str:
         "config": content(config),
     }
     files.write_json(path, values)
-    return f"sealed on {date}: {path}\ncommit this file before the first run"
+    return f"sealed on {date}: {path}\ncommit this file; runs that were there before are not sealed"
 
 
 def read_seal(path: Path) -> dict[str, Any]:
@@ -140,10 +140,23 @@ def date_of(sealed: Mapping[str, str] | None, sha256: str | None) -> str | None:
 
 
 def _changes(known: Mapping[str, Any], config: Config) -> str:
-    before, now = known["config"], content(config)
+    before, now = dict(_leaves(known["config"])), dict(_leaves(content(config)))
     lines = [
         f"{name} was {shortened(before.get(name))}, is {shortened(now.get(name))}"
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name)
     ]
-    return "; ".join(lines[:MAX_CHANGES])
+    more = f"; and {len(lines) - MAX_CHANGES} more" if len(lines) > MAX_CHANGES else ""
+    return "; ".join(lines[:MAX_CHANGES]) + more
+
+
+def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Single values of a config by their places, such as ``methods[0].parameters.epochs``."""
+    if isinstance(value, Mapping) and value:
+        for key, one in value.items():
+            yield from _leaves(one, f"{place}.{key}" if place else str(key))
+    elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
+        for number, one in enumerate(value):
+            yield from _leaves(one, f"{place}[{number}]")
+    else:
+        yield place, value

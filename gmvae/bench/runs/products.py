@@ -23,7 +23,7 @@ from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.disk.layout import RUN_PRODUCTS, TRAIN_LIST
-from gmvae.bench.grid import foreign
+from gmvae.bench.grid.entries import foreign
 from gmvae.bench.grid.methods import import_class, is_transductive
 from gmvae.bench.grid.runs import Run
 from gmvae.bench.grid.sources import source_checksum

@@ -19,7 +19,7 @@ from gmvae.bench.disk import files, locks
 from gmvae.bench.disk.checksums import damaged, incomplete
 from gmvae.bench.disk.errors import ConfigError, DataError, RunError
 from gmvae.bench.disk.layout import CHECKPOINTS, PROGRESS, RUN_PRODUCTS, TRAIN_LIST
-from gmvae.bench.grid import foreign
+from gmvae.bench.grid.entries import foreign
 from gmvae.bench.grid.methods import MAX_SAMPLES, is_transductive
 from gmvae.bench.grid.runs import Run, is_finished
 from gmvae.bench.runs import environment

@@ -123,7 +123,7 @@ def test_scores_without_labels_by_hand(built):
     assert (kmeans.silhouette_mean, kmeans.silhouette_space) == (0, "samples")
     assert pd.isna(kmeans.agreement), "one run agrees with no other"
     assert pd.isna(kmeans.elbo_mean)
-    assert list(built.runs.columns[-2:]) == ["silhouette", "silhouette_space"]
+    assert list(built.runs.columns[-4:-2]) == ["silhouette", "silhouette_space"]
     text = report_tables.markdown(built, "")
     assert all(cell in text for cell in ("0.100 (latent)", "0.000 (samples)", "-99.00"))
 

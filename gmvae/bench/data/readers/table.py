@@ -111,6 +111,11 @@ def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFram
             f"{path} should have commas between its columns, but its first line is "
             f"{frame.columns[0][:80]!r}"
         )
+    if label is None and all(_is_number(name) for name in frame.columns):
+        raise DataError(
+            f"{path} should have the names of its columns in the first line, but that is "
+            f"{columns_of(frame)}; write a line of names above it"
+        )
     if len(frame) < MIN_SAMPLES:
         raise DataError(
             f"{path} should have a line with the names of the columns and at least {MIN_SAMPLES} "
@@ -125,6 +130,14 @@ def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFram
         row = int((frame[label] == "").to_numpy().argmax())
         raise DataError(f"{path}: the label in row {row + 1} is missing; fill it in or remove it")
     return frame
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def classes_of(columns: list[pd.Series], place: Path | str) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -21,6 +22,7 @@ from gmvae.bench.report.page.rows import DEFINITIONS, TEXT, page_tables
 from gmvae.bench.report.page.summary import PROTOCOLS, summary
 from gmvae.bench.report.table_files import EXPLANATION, read_tables, sources_of
 from gmvae.bench.report.table_files import provenance as remarks_on
+from gmvae.bench.report.tables import Tables
 
 OVERVIEW = "against_published"
 """The figure before the table: all settings, one row each."""
@@ -52,44 +54,48 @@ def write_page(
     note : str or None
         Another remark at the top, such as "18 of 19 runs"; ``table1.csv`` does not carry it.
     """
-    tables = read_tables(source.tables, mark)
+    content = _content(source, shown, read_tables(source.tables, mark))
+    remark = "; ".join(part for part in (mark, note) if part)
+    page = _template().render(mark=remark, command=command, **content)
+    files.write_text(path, page)
+
+
+def _content(source: Source, shown: Sequence[str], tables: Tables) -> dict[str, Any]:
+    """All values of the template that come from the results."""
     failed = tables.runs[tables.runs["status"] != "finished"]
     labelled = tables.runs["accuracy_hungarian"].notna().any()
-    page = _template().render(
-        mark="; ".join(part for part in (mark, note) if part),
-        command=command,
-        version=gmvae.__version__,
-        n_runs=len(tables.runs),
-        n_failed=len(failed),
-        training_time=duration(float(tables.times["train_seconds"].sum())),
-        summary=summary(source, tables),
-        protocols=PROTOCOLS if labelled else "",
-        claims=claims_of(source, shown) if labelled else [],
-        tables=list(page_tables(tables)),
-        definitions=DEFINITIONS,
-        text_columns=TEXT,
-        explanation=EXPLANATION,
-        remarks=remarks_on(tables),
-        sources=sources_of(tables.table1),
-        failures=failed.to_dict("records"),
-        overview=OVERVIEW,
-        figures=[
+    return {
+        "version": gmvae.__version__,
+        "n_runs": len(tables.runs),
+        "n_failed": len(failed),
+        "training_time": duration(float(tables.times["train_seconds"].sum())),
+        "summary": summary(source, tables),
+        "protocols": PROTOCOLS if labelled else "",
+        "claims": claims_of(source, shown) if labelled else [],
+        "tables": list(page_tables(tables)),
+        "definitions": DEFINITIONS,
+        "text_columns": TEXT,
+        "explanation": EXPLANATION,
+        "remarks": remarks_on(tables),
+        "sources": sources_of(tables.table1),
+        "failures": failed.to_dict("records"),
+        "overview": OVERVIEW,
+        "figures": [
             _figure(source, name)
             for name in shown
             if figures.has_content(name, source, source.tables)
         ],
-        clusters=list(clusters_of(source)),
-        n_images=N_IMAGES,
-        cards=cards.cards_of(source),
-        settings=list(details.settings_of(source)),
-        curve_width=details.WIDTH,
-        curve_height=details.HEIGHT,
-        config=details.as_json(files.read_json(source.results / RESOLVED_CONFIG)),
-        provenance=provenance.provenance_of(source),
-        csv=provenance.data_uri(source.tables / "table1.csv"),
-        bibtex=provenance.BIBTEX,
-    )
-    files.write_text(path, page)
+        "clusters": list(clusters_of(source)),
+        "n_images": N_IMAGES,
+        "cards": cards.cards_of(source),
+        "settings": list(details.settings_of(source)),
+        "curve_width": details.WIDTH,
+        "curve_height": details.HEIGHT,
+        "config": details.as_json(files.read_json(source.results / RESOLVED_CONFIG)),
+        "provenance": provenance.provenance_of(source),
+        "csv": provenance.data_uri(source.tables / "table1.csv"),
+        "bibtex": provenance.BIBTEX,
+    }
 
 
 def _template() -> jinja2.Template:

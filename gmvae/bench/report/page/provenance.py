@@ -1,4 +1,4 @@
-"""Where the results of a page come from, and files to take from it."""
+"""Origin of the results of a page, and files to take from it."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def _without_labels(ours: pd.DataFrame) -> Iterator[str]:
 
 
 def _distance(dataset: str, ours: pd.DataFrame) -> Iterator[str]:
-    """How far GMVAE is from the means in the paper, if the data are digits of MNIST."""
+    """Distance of GMVAE from the means in the paper, if the data are digits of MNIST."""
     if dataset not in (PUBLISHED_DATASET, *PARTS_OF_PUBLISHED):
         return
     theirs = published().set_index(["method", "K", "M"])

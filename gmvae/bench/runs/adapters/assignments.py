@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import DataError
-from gmvae.bench.grid.foreign import CLUSTERS, PROBABILITIES, read_assignments
+from gmvae.bench.grid.entries.foreign import CLUSTERS, PROBABILITIES, read_assignments
 
 
 def _has_probabilities(estimator: Assignments) -> bool:
@@ -25,7 +25,7 @@ class Assignments:
     ----------
     n_clusters : int
     assignments : str
-        Path of the file, see `gmvae.bench.grid.foreign.read_assignments`.
+        Path of the file, see `gmvae.bench.grid.entries.foreign.read_assignments`.
     sha256 : str
         Its checksum.
     data_sha256 : str
@@ -57,17 +57,27 @@ class Assignments:
 
     def predict(self, Y: NDArray[Any]) -> NDArray[Any]:
         """Cluster of each test sample, shape (N,)."""
-        return self._one_for_each(self.read()[CLUSTERS], Y)
+        return self._one_for_each(self.read()[CLUSTERS], len(Y))
 
     @available_if(_has_probabilities)
     def predict_proba(self, Y: NDArray[Any]) -> NDArray[np.float64]:
         """Probability of each cluster, shape (N, K)."""
-        return self._one_for_each(self.read()[PROBABILITIES], Y).astype(np.float64)
+        return self._one_for_each(self.read()[PROBABILITIES], len(Y)).astype(np.float64)
 
-    def _one_for_each(self, rows: NDArray[Any], Y: NDArray[Any]) -> NDArray[Any]:
-        if len(rows) != len(Y):
+    def check(self, n_test: int) -> None:
+        """Refuse a file that has not one row for each of `n_test` test samples.
+
+        Raises
+        ------
+        DataError
+        """
+        for rows in self.read().values():
+            self._one_for_each(rows, n_test)
+
+    def _one_for_each(self, rows: NDArray[Any], n_test: int) -> NDArray[Any]:
+        if len(rows) != n_test:
             raise DataError(
-                f"{self.assignments} has {len(rows)} assignments, but the test split has {len(Y)} "
+                f"{self.assignments} has {len(rows)} assignments, but the test split has {n_test} "
                 "samples; one for each is needed, in their order"
             )
         return rows
