@@ -177,6 +177,16 @@ def test_assignments_to_other_data_are_refused_when_they_are_run(folder):
         run(changed(assignments="short.npz"))
 
 
+def test_check_counts_assignments_and_knows_whether_the_data_are_current(folder):
+    np.savez("short-0.npz", clusters=np.zeros(359, int))
+    with pytest.raises(DataError, match="359 assignments, but the test split has 360"):
+        check(changed(assignments="short-{seed}.npz", seeds=[0]))
+    assert "7273b6e8" in check(Path("foreign.yaml"))
+    Path("data/digits/data.sha256").unlink()
+    told = check(Path("foreign.yaml"))
+    assert "snakemake data/digits/data.sha256 --cores 1 --configfile foreign.yaml" in told
+
+
 def test_runs_under_a_seal_are_told_from_others(folder):
     path = Path("foreign.yaml")
     table, _, results = run(path)

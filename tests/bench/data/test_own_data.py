@@ -104,6 +104,13 @@ def pictures(folder, classes=("disc", "square"), n=8, size=(24, 40), mode="RGB")
     return folder
 
 
+def test_a_table_needs_names(tmp_path):
+    path = tmp_path / "bare.csv"
+    path.write_text("1,2\n" * 30)
+    with pytest.raises(DataError, match="should have the names of its columns in the first line"):
+        datasets.load("mine", {"csv": path})
+
+
 def test_a_folder_of_classes(tmp_path):
     folder = pictures(tmp_path / "mine")
     data = datasets.load("mine", {"images": folder})

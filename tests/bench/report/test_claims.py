@@ -123,6 +123,37 @@ def test_over_regularisation_and_remedies(source_of, found, merges, remedies):
     assert (first.verdict, second.verdict) == (merges, remedies)
 
 
+def test_remedies_are_compared_within_the_k_of_the_plain_runs(source_of):
+    table = synthetic_table({"plain": (0, 10), "warm-up": (8, 10)})
+    other_k = synthetic_table({"warm-up": (0, 10), "plain": (10, 10)}).assign(K=5)
+    other = synthetic_table({"jittered": (0, 10)}).assign(method="gmvae_warm")
+    whole = pd.concat([table, other_k, other], ignore_index=True)
+    source, figures = source_of({("kmeans", 10, None): LOW}, synthetic=whole)
+    first, second = claims_of(source, figures)[-2:]
+    assert (first.verdict, second.verdict) == ("supported", "supported")
+    assert second.evidence == [
+        "Runs that find the arcs, warm-up: 8 of 10 (+80.0 points [+38.4, +94.3]); without, 0 of 10."
+    ]
+
+
+def test_intervals_of_many_remedies_hold_together(source_of):
+    one = {"plain": (1, 5), "warm-up": (5, 5)}
+    more = {f"other-{number}": (2, 5) for number in range(9)} | {"few": (2, 2)}
+    for found, verdict in ((one, "supported"), (one | more, "undecided")):
+        name = f"m{len(found)}"
+        table = synthetic_table(found)
+        source, figures = source_of({("kmeans", 10, None): LOW}, name, synthetic=table)
+        claim = claims_of(source, figures)[-1]
+        assert claim.verdict == verdict
+        assert ("hold for all of these together" in claim.evidence[0]) == (found is not one)
+
+
+def test_without_remedies_there_is_no_claim_about_them(source_of):
+    table = synthetic_table({"plain": (0, 10)})
+    source, figures = source_of({("kmeans", 10, None): LOW}, synthetic=table)
+    assert "line is drawn at half" in claims_of(source, figures)[-1].evidence[0]
+
+
 @pytest.mark.parametrize(
     ("n_seeds", "ends", "verdict"),
     [

@@ -15,6 +15,8 @@ from gmvae.bench.report.page import cards, details
 def test_a_run_that_diverged_has_a_curve_of_what_was_finite():
     curve = details._curve("loss", pd.Series([3.0, 2.0, 1.0]))
     assert curve["points"] == "0.0,0.0 120.0,28.0 240.0,56.0"
+    after_autoencoder = details._curve("elbo", pd.Series([np.nan, 1.0, 2.0]).dropna())
+    assert after_autoencoder["epochs"] == [2, 3]
     values = pd.Series([3.0, 2.0, -np.inf, np.nan])
     assert details._curve("loss", values[np.isfinite(values)])["points"] == "0.0,0.0 240.0,56.0"
 
