@@ -32,8 +32,8 @@ SIMPLE = {
     "a plain VAE whose codes are clustered afterwards": ("vae_kmeans", "vae_gmm"),
 }
 REMEDIES = {
-    "warm-up": "turning it on slowly (warm-up)",
-    "threshold": "ignoring it below a threshold",
+    "warm-up": "turning the z-prior term on slowly (warm-up)",
+    "threshold": "ignoring the z-prior term below a threshold",
 }
 """What variants do whose name begins so."""
 PLAIN = "plain"
@@ -204,7 +204,7 @@ def _remedies(plain: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> 
         parts.append(f"{name}: {_of(row)} ({_points(Estimate(*(100 * end for end in gain)))})")
     names = [row["variant"] for row in others]
     tried = [text for start, text in REMEDIES.items() if any(n.startswith(start) for n in names)]
-    remedies = f"Against this, {' or '.join(tried) or 'another objective'} helps."
+    remedies = f"Against over-regularisation, {' or '.join(tried) or 'another objective'} helps."
     together = " The intervals hold for all of these together." if len(enough) > 1 else ""
     evidence = f"Runs that find the arcs, {'; '.join(parts)}; without, {_of(plain)}.{together}"
     counted = [gain for gain, row in zip(gains, others, strict=True) if row in enough]
