@@ -87,11 +87,11 @@ def test_settings_with_too_few_seeds_have_no_interval_and_spoil_no_other():
     ("high", "mean", "std"),
     [
         ([95.0, 95.1, 95.2, 95.1, 95.1], "higher: supported", "steadier: supported"),
-        ([70, 73, 75, 78, 74], "higher: not supported (", "steadier: not supported ("),
+        ([70, 73, 75, 78, 74], "higher: undecided (", "steadier: undecided ("),
         (
             [10, 50, 20, 45, 30],
-            "higher: not supported, the opposite",
-            "steadier: not supported, the opposite",
+            "higher: refuted (",
+            "steadier: refuted (",
         ),
     ],
 )
@@ -105,7 +105,7 @@ def test_sentences_follow_the_numbers(high, mean, std):
 
 def test_too_few_seeds_support_nothing():
     found = sentences(effects(runs_of({(10, 1): [70, 72, 71, 73], (30, 1): [95, 96, 97, 95]})))
-    assert all("not supported (too few seeds" in sentence for sentence in found)
+    assert all("not tested (five seeds" in sentence for sentence in found)
 
 
 def test_other_methods_and_runs_without_clusters_have_no_effect():

@@ -83,12 +83,12 @@ def _sentence(row: dict[str, Any]) -> str:
     }[row["quantity"]]
     claim = f"{row['dataset']}, {row['variant']}: a larger {row['factor']} makes accuracy"
     if pd.isna(row["effect_low"]):
-        return f"{claim} {adjective}: not supported (too few seeds to tell; five are needed)."
+        return f"{claim} {adjective}: not tested (five seeds are needed)."
     ends = sorted((sign * row["effect_low"], sign * row["effect_high"]))
     if ends[0] > 0:
         verdict = "supported"
     else:
-        verdict = "not supported, the opposite is seen" if ends[1] < 0 else "not supported"
+        verdict = "refuted" if ends[1] < 0 else "undecided"
     return (
         f"{claim} {adjective}: {verdict} ({name} {row['effect']:+.1f} points from "
         f"{row['factor']} = {row['from']} to {row['to']}, 95 % interval "
