@@ -85,10 +85,7 @@ def _sentence(row: dict[str, Any]) -> str:
     if pd.isna(row["effect_low"]):
         return f"{claim} {adjective}: not tested (five seeds are needed)."
     ends = sorted((sign * row["effect_low"], sign * row["effect_high"]))
-    if ends[0] > 0:
-        verdict = "supported"
-    else:
-        verdict = "refuted" if ends[1] < 0 else "undecided"
+    verdict = "supported" if ends[0] > 0 else "refuted" if ends[1] < 0 else "undecided"
     return (
         f"{claim} {adjective}: {verdict} ({name} {row['effect']:+.1f} points from "
         f"{row['factor']} = {row['from']} to {row['to']}, 95 % interval "
