@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.grid.seal import find_seal
 from gmvae.bench.grid.sources import data_key
 from gmvae.bench.report.build import make_tables
-from gmvae.bench.runs import score
+from gmvae.bench.runs import score, train
 from gmvae.bench.runs.adapters.transductive import Transductive
 from gmvae.bench.runs.train import Job, train_run
 from gmvae.bench.upkeep.check import check
@@ -185,6 +186,20 @@ def test_check_counts_assignments_and_knows_whether_the_data_are_current(folder)
     Path("data/digits/data.sha256").unlink()
     told = check(Path("foreign.yaml"))
     assert "snakemake data/digits/data.sha256 --cores 1 --configfile foreign.yaml" in told
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_is_not_sealed(folder, monkeypatch):
+    path = Path("foreign.yaml")
+    check(path, seal=True)
+    outcomes = train._outcomes
+
+    def resumed(*arguments, **options):
+        found, test = outcomes(*arguments, **options)
+        return [replace(one, resumed=1) for one in found], test
+
+    monkeypatch.setattr(train, "_outcomes", resumed)
+    _, runs, _ = run(path)
+    assert runs.sealed.isna().all()
 
 
 def test_runs_under_a_seal_are_told_from_others(folder):

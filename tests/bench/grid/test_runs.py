@@ -8,7 +8,7 @@ from running import METHODS
 
 from gmvae.bench.disk.errors import ConfigError
 from gmvae.bench.grid import methods, sources
-from gmvae.bench.grid.config import load_config, parse_config
+from gmvae.bench.grid.config import as_typed, load_config, parse_config
 from gmvae.bench.grid.runs import Run, make_runs, summary
 
 ROOT = Path(__file__).parents[3]
@@ -151,3 +151,10 @@ def test_seeds_of_one_setting_have_the_same_parameters():
     assert "would be seeds of one setting, but have other parameters" in text
     assert make_runs(parse_config(changed(methods=[first, {**first, "seeds": [1]}])))
     assert make_runs(parse_config(changed(methods=[first, {**second, "variant": "long"}])))
+
+
+def test_numbers_within_lists_of_the_command_line_are_numbers():
+    given = {"methods": [{"name": "x1", "K": ["10"], "lr": ["1.0e-3"]}], "seeds": ["0", "1"]}
+    typed = {"methods": [{"name": "x1", "K": [10], "lr": [0.001]}], "seeds": [0, 1]}
+    assert as_typed(given) == typed
+    assert as_typed(["true", "null", "yes", "1_0", "a: b"]) == [True, None, "yes", "1_0", "a: b"]

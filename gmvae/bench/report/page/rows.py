@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from gmvae.bench.report.numbers import signed
-from gmvae.bench.report.published import published, re_runs
+from gmvae.bench.report.published import known_value, of_setting, published, re_runs
 from gmvae.bench.report.selection import PUBLISHED_DATASET
 from gmvae.bench.report.table_files import for_people
 from gmvae.bench.report.tables import Tables
@@ -121,28 +121,17 @@ def _differences(row: Mapping[str, Any]) -> dict[str, str]:
     return {
         "ours − published": _from_published(row),
         "ours − re-run": "; ".join(
-            signed(row["accuracy_hungarian_mean"] - _known(other))
-            for other in _of_setting(re_runs(), row)
+            signed(row["accuracy_hungarian_mean"] - known_value(other))
+            for other in of_setting(re_runs(), row)
             if pd.notna(row["accuracy_hungarian_mean"])
         ),
     }
 
 
 def _from_published(row: Mapping[str, Any]) -> str:
-    for theirs in _of_setting(published(), row):
+    for theirs in of_setting(published(), row):
         for kind in ("mean", "best"):
             difference = row[f"accuracy_{theirs['protocol']}_{kind}"] - theirs[kind]
             if pd.notna(difference):
                 return f"{signed(difference)} ({kind})"
     return ""
-
-
-def _known(other: Mapping[str, Any]) -> float:
-    return float(other["best"] if pd.isna(other["mean"]) else other["mean"])
-
-
-def _of_setting(rows: pd.DataFrame, setting: Mapping[str, Any]) -> list[dict[str, Any]]:
-    same = rows["method"] == setting["method"]
-    for name in ("K", "M"):
-        same &= rows[name].isna() if pd.isna(setting[name]) else rows[name] == setting[name]
-    return list(rows[same.fillna(value=False)].to_dict("records"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+
+from gmvae.bench.report.selection import PUBLISHED_DATASET
 
 FILE = Path(__file__).with_name("published.csv")
 SEPARATOR = " | "
@@ -37,6 +41,21 @@ def re_runs() -> pd.DataFrame:
         As from `published`.
     """
     return _rows("re-run")
+
+
+def of_setting(rows: pd.DataFrame, setting: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows about a setting of ours among results of others; none on other data than theirs."""
+    if setting["dataset"] != PUBLISHED_DATASET:
+        return []
+    same = rows["method"] == setting["method"]
+    for name in ("K", "M"):
+        same &= rows[name].isna() if pd.isna(setting[name]) else rows[name].eq(setting[name])
+    return list(rows[same.fillna(value=False)].to_dict("records"))
+
+
+def known_value(row: Mapping[str, Any]) -> float:
+    """The mean of a result, or the best if that is all that is known."""
+    return float(row["best"] if pd.isna(row["mean"]) else row["mean"])
 
 
 def spread_text(row: pd.Series) -> str:

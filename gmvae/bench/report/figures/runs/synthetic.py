@@ -14,7 +14,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from gmvae.bench.report.drawing import layout
 from gmvae.bench.report.drawing.components import at_zero, draw_components, draw_points
@@ -24,6 +23,7 @@ from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import WIDTH, colours, finish, notice
 from gmvae.bench.report.selection import GENERATIVE, SYNTHETIC, WITH_CLUSTERS
 from gmvae.bench.report.statistics.effects import LEAST_SEEDS
+from gmvae.bench.report.statistics.intervals import fraction
 
 PER_ROW, SIDE, SPACE = 4, 1.6, 0.1  # panels of spaces, and inches of and between them
 TITLES = 0.46  # inches over a panel
@@ -58,7 +58,7 @@ def table(source: Source) -> pd.DataFrame:
         shown = _with_clusters(group)
         n_found = int((shown["accuracy_majority"] >= FOUND).sum())
         # The denominator counts runs without a result, which have not found the arcs.
-        interval = binomtest(n_found, len(group)).proportion_ci(method="wilson")
+        found = fraction(n_found, len(group))
         last = [source.history(path)["z_prior"].iloc[-1] for path in shown["path"]]
         shown = shown.assign(z_prior=np.array(last, float))
         rows.append(
@@ -66,9 +66,9 @@ def table(source: Source) -> pd.DataFrame:
                 **setting._asdict(),
                 "n_runs": len(group),
                 "n_found": n_found,
-                "found": round(n_found / len(group), 3),
-                "found_low": round(interval.low, 3),
-                "found_high": round(interval.high, 3),
+                "found": round(found.value, 3),
+                "found_low": round(found.low, 3),
+                "found_high": round(found.high, 3),
                 **{
                     name: round(float(shown[name].astype(float).mean()), decimals)
                     for name, decimals in MEANS.items()

@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from gmvae.bench.report.drawing.names import counted, listed, setting_of
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import WIDTH, finish, notice, panels
-from gmvae.bench.report.published import published, re_runs
+from gmvae.bench.report.published import known_value, of_setting, published, re_runs
 from gmvae.bench.report.selection import PUBLISHED_DATASET, SYNTHETIC
 from gmvae.bench.report.statistics.effects import LEAST_SEEDS
 from gmvae.bench.report.statistics.intervals import mean_of
@@ -134,22 +134,9 @@ def _protocol(setting: dict[str, Any], runs: pd.DataFrame) -> str:
     return "exemplar" if runs["accuracy_exemplar"].notna().any() else "hungarian"
 
 
-def _of_setting(rows: pd.DataFrame, setting: dict[str, Any]) -> pd.DataFrame:
-    """Rows about a setting of ours, among results of others."""
-    if setting["dataset"] != PUBLISHED_DATASET:
-        return rows.iloc[:0]
-    same = rows["method"] == setting["method"]
-    for name in ("K", "M"):
-        same &= rows[name].isna() if pd.isna(setting[name]) else rows[name].eq(setting[name])
-    return rows[same.fillna(value=False)]
-
-
 def _theirs(setting: dict[str, Any]) -> dict[str, float]:
-    rows = _of_setting(published(), setting)
-    names = ("mean", "std", "best")
-    return {
-        f"published_{name}": float(rows[name].iloc[0]) if len(rows) else np.nan for name in names
-    }
+    row = next(iter(of_setting(published(), setting)), {})
+    return {f"published_{name}": row.get(name, np.nan) for name in ("mean", "std", "best")}
 
 
 def _draw_row(axes: Axes, place: int, row: dict[str, Any], finished: pd.DataFrame) -> None:
@@ -170,10 +157,10 @@ def _draw_row(axes: Axes, place: int, row: dict[str, Any], finished: pd.DataFram
         mark("published", mean, 0.28, mean - std, mean + std)
     if np.isfinite(row["published_best"]):
         mark("best", row["published_best"], 0.28, np.nan, np.nan)
-    for other in _of_setting(re_runs(), row).to_dict("records"):
+    for other in of_setting(re_runs(), row):
         if other["protocol"] == row["protocol"]:
-            value = other["best"] if pd.isna(other["mean"]) else other["mean"]
-            mark("re-run", value, -0.28, other["mean"] - other["std"], other["mean"] + other["std"])
+            low, high = other["mean"] - other["std"], other["mean"] + other["std"]
+            mark("re-run", known_value(other), -0.28, low, high)
 
 
 def _label(row: dict[str, Any]) -> str:
