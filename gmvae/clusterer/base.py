@@ -286,17 +286,6 @@ device, verbose
         arch = self._arch()
         return arch, arch.x_dim if self.x_dim is None else self.x_dim
 
-    def save(self, path: Any) -> None:
-        """Write all that was learnt to a safetensors file, which other programs can read."""
-        from safetensors.torch import save_file
-
-        check_is_fitted(self, "model_")
-        tensors = {name: value.contiguous() for name, value in self._learnt().items()}
-        save_file(tensors, path, {"format": "network-1", "class": type(self).__name__})
-
-    def _learnt(self) -> dict[str, Tensor]:
-        return {f"model.{name}": value for name, value in self.model_.state_dict().items()}
-
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ProbabilisticClusterer(NetworkClusterer):
