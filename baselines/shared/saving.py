@@ -1,6 +1,6 @@
 """Files of fitted methods: safetensors with a JSON header; nothing in them is ever executed.
 
-Methods with a network add to it in ``saved_network.py``; there is no torch here.
+``saved_network.py`` adds the network of a method that has one; this file does without torch.
 """
 
 from __future__ import annotations
