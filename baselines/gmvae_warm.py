@@ -1,6 +1,6 @@
-"""Our variant of GMVAE with a warm start: an autoencoder and a Gaussian mixture of its codes.
+"""Our variant of GMVAE with a warm start and a corruption of images.
 
-The model, its objective and the joint training are those of `gmvae.GMVAE`.
+The model, its objective and the start from a mixture are those of `gmvae.GMVAE`.
 """
 
 from __future__ import annotations
@@ -8,50 +8,35 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import Tensor, nn
+from torch import Tensor
 
-from gmvae.clusterer.parameters import Count, NonNegative, Positive
+from gmvae.clusterer.parameters import NonNegative
 from gmvae.estimator import GMVAE
 from gmvae.model.architectures import image_shape_of
 from gmvae.model.gmvae import GMVAEModel, Noise
 from gmvae.model.objective import GMVAEObjective, Terms, terms
-from gmvae.training.devices import noise_generator, seeded
+from gmvae.start.gmvae_from_mixture import start_from_mixture
 from gmvae.training.restarts import Phase
-from gmvae.training.step import TrainingStep
 
-from .shared.autoencoder import (
-    AffineJitter,
-    Reconstruction,
-    codes_of,
-    pretraining,
-    set_posterior_noise,
-)
-from .shared.mixture_of_codes import Mixture, mixture_of_codes
+from .shared.jitter import AffineJitter
 
 JITTERED_SHARE = 2 / 3
 """Share of the epochs of the joint training over which the jitter fades."""
-SLOPE = 0.1
-"""Factor on the weights of beta's last layer, so components begin nearly independent of w."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class WarmGMVAE(GMVAE):
-    """GMVAE whose components begin at the clusters of an autoencoder's codes.
+    """GMVAE that starts from a mixture of an autoencoder's codes, whatever the number of samples.
 
-    Trunk, head and decoder learn to reconstruct, with the mean of q(x | y) as the code. A Gaussian
-    mixture with full covariances, the most likely of three, is fitted to the codes of at most
-    20,000 training samples; its means and variances become the output biases of the network beta.
-    Then everything is trained with the objective of `gmvae.GMVAE`.
-
-    For images there is `jitter`: the encoder sees each image moved, turned, stretched and sheared a
-    little, and the decoder has to reconstruct the original. A lower bound of log p(y) remains one
-    under such a corruption (Im et al., arXiv:1511.06406). The jitter fades in the second phase, and
-    the last epochs train the paper's objective on the images themselves.
+    It is `gmvae.GMVAE` with ``init="mixture"`` and, for images, `jitter`: the encoder sees each
+    image moved, turned, stretched and sheared a little, and the decoder has to reconstruct the
+    original. A lower bound of log p(y) remains one under such a corruption (Im et al.,
+    arXiv:1511.06406). The jitter fades in the second phase, and the last epochs train the paper's
+    objective on the images themselves.
 
     Parameters
     ----------
@@ -60,25 +45,20 @@ class WarmGMVAE(GMVAE):
     jitter : float, default=0
         Standard deviation of the noise on the six entries of an affine map, in half widths of the
         image; 0.1 suits digits. Only for images with values from 0 to 1, or bytes.
-    pretrain_epochs : int, default=10
-        Epochs of the autoencoder.
-    pretrain_learning_rate : float, default=1e-3
-        Lowered to zero over that phase.
-    n_samples_mc, init_n_samples_mc, network, x_dim, w_dim, observation, objective, \
-z_prior_threshold, z_prior_warmup_epochs, epochs, batch_size, learning_rate, schedule, n_init, \
-select_by, init_epochs, precision, device, verbose, random_state
-        As for `gmvae.GMVAE`; `epochs` counts the joint training only. Each of the `n_init`
-        trainings has its own autoencoder and mixture.
+    n_samples_mc, init, init_n_samples_mc, network, x_dim, w_dim, observation, objective, \
+z_prior_threshold, z_prior_warmup_epochs, pretrain_epochs, pretrain_learning_rate, epochs, \
+batch_size, learning_rate, schedule, n_init, select_by, init_epochs, precision, device, verbose, \
+random_state
+        As for `gmvae.GMVAE`.
 
     Attributes
     ----------
     labels_, elbo_, history_, records_, model_, best_init_, observation_, n_features_in_
-        As for `gmvae.GMVAE`; the history begins with the epochs of the autoencoder.
+        As for `gmvae.GMVAE`.
     """
 
+    init: Literal["mixture"] = "mixture"
     jitter: NonNegative = 0.0
-    pretrain_epochs: Count = 10
-    pretrain_learning_rate: Positive = 1e-3
 
     # Every network has its own autoencoder and mixture, which are not batched.
     fit_together = None  # type: ignore[assignment]
@@ -105,26 +85,10 @@ select_by, init_epochs, precision, device, verbose, random_state
             )
         return samples
 
-    def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
-        """Make the model and yield both phases; see `NetworkClusterer.phases`."""
-        [joint] = super().phases(samples, seed)
-        model, jitter = self.model_, self._affine_jitter() if self.jitter else None
-        with seeded(seed, samples.device):
-            # The second one: the first would begin with the numbers that initialised the network.
-            _, generator = (noise_generator(samples.device) for _ in range(2))
-        step = TrainingStep(
-            model,
-            Reconstruction(reconstruction, jitter),
-            samples,
-            pretraining(self),
-            generator,
-            modules=(model.trunk, model.head, model.observation_model),
-        )
-        yield Phase("autoencoder", step, has_clusters=False)
-        codes = codes_of(lambda y: model.q_xw_given_y(y).q_x.mean, samples)
-        start_from(model, mixture_of_codes(codes, self.n_clusters, seed))
-        set_posterior_noise(model.head, codes)
-        yield joint
+    def _first_phase(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        """The autoencoder, which sees what the jitter leaves."""
+        corruption = self._affine_jitter() if self.jitter else None
+        return start_from_mixture(self, samples, seed, corruption)
 
 
 class _JitteredNoise(NamedTuple):
@@ -154,24 +118,3 @@ class _JitteredObjective(GMVAEObjective):
         strength = max(0.0, 1.0 - progress / self.until)
         seen = self.jitter(y, strength * noise.jitter) if strength else y
         return terms(network, y, self.in_use(noise.plain, progress), seen)
-
-
-def reconstruction(model: GMVAEModel, seen: Tensor, y: Tensor) -> Tensor:
-    """Log p(y | x) at the mean of q(x | seen), shape (B,): the model as an autoencoder."""
-    return model.p_y_given_x(model.q_xw_given_y(seen).q_x.mean).log_prob(y)
-
-
-@torch.no_grad()
-def start_from(model: GMVAEModel, mixture: Mixture) -> None:
-    """Make beta return nearly the components of `mixture`, whatever w is.
-
-    Parameters
-    ----------
-    model : GMVAEModel
-    mixture : Mixture
-        Mixture with as many components as the model.
-    """
-    last: nn.Linear = model.beta[-1]  # type: ignore[assignment]
-    last.weight.mul_(SLOPE)
-    means_and_log_vars = np.stack([mixture.means, np.log(mixture.variances)])  # (2, K, x_dim)
-    last.bias.copy_(torch.from_numpy(means_and_log_vars).flatten())

@@ -16,13 +16,14 @@ from gmvae.clusterer.parameters import Criterion
 from gmvae.model.architectures import Architecture
 from gmvae.model.distributions import DiagonalNormal
 from gmvae.model.observation import Observation
+from gmvae.start.autoencoder import set_posterior_noise
+from gmvae.start.mixture_of_codes import Mixture, mixture_of_codes
 from gmvae.training.devices import noise_generator, seeded
 from gmvae.training.loop import finite_elbo
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
 
-from .shared.autoencoder import AutoencoderFirst, set_posterior_noise
-from .shared.mixture_of_codes import Mixture, mixture_of_codes
+from .shared.autoencoder import AutoencoderFirst
 from .shared.saved_network import SavedEmbedding
 from .shared.vae import VAEModel, VAEObjective
 

@@ -15,15 +15,26 @@ from gmvae.clusterer import together
 from gmvae.clusterer.base import OnEpoch
 from gmvae.clusterer.evaluation import warn_of_collapse
 from gmvae.clusterer.generative import GenerativeClusterer
-from gmvae.clusterer.parameters import Count, CriterionOrAuto, NonNegative, Objective
+from gmvae.clusterer.parameters import (
+    Count,
+    CriterionOrAuto,
+    NonNegative,
+    Objective,
+    Positive,
+    Start,
+)
 from gmvae.model.gmvae import GMVAEModel
 from gmvae.model.objective import GMVAEObjective
+from gmvae.start.gmvae_from_mixture import start_from_mixture
 from gmvae.training.checkpoints import Checkpoints
 from gmvae.training.devices import noise_generator
 from gmvae.training.loop import DivergenceError, finite_elbo
 from gmvae.training.progress import Progress
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
+
+FEW_SAMPLES = 10_000
+"""Number of training samples from which on `GMVAE` starts as in the paper by default."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -58,8 +69,19 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
         lambda in nats: below it the z-prior term has no gradient (objective "paper" only).
     z_prior_warmup_epochs : float, default=0
         Epochs over which the weight of the z-prior rises from 0 to 1 (objective "paper" only).
+    init : {"auto", "random", "mixture"}, default="auto"
+        Start of the components: "random", as in the paper; or from a "mixture" of codes. Then
+        trunk, head and decoder first learn to reconstruct, with the mean of q(x | y) as the code; a
+        Gaussian mixture with full covariances, the most likely of three, is fitted to the codes of
+        at most 20,000 samples, and its means and variances become the output biases of the network
+        beta. "auto" is "mixture" for fewer than 10,000 samples (study 9 of ``docs/method.md``).
+    pretrain_epochs : int, default=10
+        Epochs of that autoencoder.
+    pretrain_learning_rate : float, default=1e-3
+        Its learning rate, which is lowered to zero.
     epochs : int, optional
-        By default 20, or more for few samples: as many as give 200 steps.
+        Without those of the autoencoder. By default 20, or more for few samples: as many as give
+        200 steps.
     batch_size : int, default=128
         Samples per step. A smaller data set is one batch, and an incomplete last batch is left out
         of its epoch.
@@ -98,13 +120,16 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
         Mean bound of the training samples after training, nats per sample.
     history_ : dict of str to ndarray, shape (epochs,)
         Epoch means over training batches: ``epoch``, ``seconds``, ``loss``, ``elbo``,
-        ``reconstruction``, ``conditional_prior``, ``w_prior``, ``z_prior``.
+        ``reconstruction``, ``conditional_prior``, ``w_prior``, ``z_prior``. It begins with the
+        epochs of the autoencoder, if there is one, which have NaN where they have no such value.
     records_ : list of dict of str to ndarray
         Arrays that `on_epoch` returned after each epoch.
     model_ : GMVAEModel
         The trained networks.
     epochs_ : int
         Number of epochs of a full training.
+    init_ : str
+        Start in use, "random" or "mixture".
     select_by_ : str
         Criterion by which restarts were chosen.
     best_init_ : int
@@ -138,6 +163,9 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
     objective: Objective = "paper"
     z_prior_threshold: NonNegative = 0.5
     z_prior_warmup_epochs: NonNegative = 0
+    init: Start = "auto"
+    pretrain_epochs: Count = 10
+    pretrain_learning_rate: Positive = 1e-3
     select_by: CriterionOrAuto = "auto"  # type: ignore[assignment]
 
     @classmethod
@@ -176,7 +204,8 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
         Raises
         ------
         ValueError
-            If the estimators differ in anything else, or a parameter or `Y` is not as described.
+            If the estimators differ in anything else, if they start from a mixture, or if a
+            parameter or `Y` is not as described.
         """
         members = [cls._member(one) for one in estimators]
         errors = together.fit_together(members, Y, on_epoch, checkpoint, progress)
@@ -188,7 +217,7 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
     def _member(self) -> together.Member:
         return together.Member(
             estimator=self,
-            start=self._start,
+            start=self._start_together,
             restarts=self._restarts,
             objective=self._objective,
             stages=self._stages,
@@ -197,14 +226,29 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
             finish=self._finish,
         )
 
+    def _start_together(self, Y: ArrayLike) -> Tensor:
+        samples = self._start(Y)
+        if self.init_ == "mixture":
+            raise ValueError(
+                f"estimators cannot be fitted together with init={self.init!r} and {len(samples)} "
+                "samples, since each would start from a mixture of its own; use init='random', or "
+                "fit one after the other"
+            )
+        return samples
+
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
-        """Make the model and yield its only phase; see `NetworkClusterer.phases`."""
+        """Make the model and yield one phase, or two; see `NetworkClusterer.phases`."""
         self.model_ = self._build_model().to(samples.device)
         generator = noise_generator(samples.device)
         self.model_.observation_model.set_units(samples)
         settings = TrainingSettings.of(self)
         step = TrainingStep(self.model_, self._objective(), samples, settings, generator)
+        if self.init_ == "mixture":
+            yield from self._first_phase(samples, seed)
         yield Phase("training", step)
+
+    def _first_phase(self, samples: Tensor, seed: int) -> Iterator[Phase]:
+        return start_from_mixture(self, samples, seed)
 
     def _finish(self, samples: Tensor) -> None:
         self.elbo_ = finite_elbo(self._elbo(samples, n_samples_mc=1))
@@ -222,6 +266,10 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
 
     def _start(self, Y: ArrayLike) -> Tensor:
         samples = super()._start(Y)
+        are_few = len(samples) < FEW_SAMPLES
+        self.init_ = self.init
+        if self.init == "auto":
+            self.init_ = "mixture" if are_few else "random"
         if self.select_by == "auto":
             is_real = self.observation_ == "gaussian"
             self.select_by_ = "elbo" if is_real else "conditional_prior"

@@ -6,10 +6,13 @@ import scipy.ndimage
 import torch
 
 from baselines import gmvae_warm
-from baselines.shared.autoencoder import AffineJitter, set_posterior_noise
-from baselines.shared.mixture_of_codes import Mixture, mixture_of_codes
+from baselines.shared.jitter import AffineJitter
 from gmvae import GMVAE
 from gmvae.model.architectures import ImageShape, architecture
+from gmvae.start import gmvae_from_mixture
+from gmvae.start.autoencoder import set_posterior_noise
+from gmvae.start.gmvae_from_mixture import set_components
+from gmvae.start.mixture_of_codes import Mixture, mixture_of_codes
 from gmvae.training.loop import DivergenceError
 
 K, X, Y, B = 4, 3, 9, 50
@@ -23,7 +26,7 @@ def test_warm_start_begins_at_the_mixture(small_model):
     w = torch.zeros(1, model.w_dim, dtype=torch.float64)
     with torch.no_grad():
         model.beta[0].bias.zero_()  # tanh(0): the components at w = 0 are the biases
-    gmvae_warm.start_from(model, mixture)
+    set_components(model, mixture)
     components = model.p_x_given_wz(w)
     np.testing.assert_allclose(components.mean[0].detach(), mixture.means, rtol=1e-6)
     np.testing.assert_allclose(components.log_var[0].exp().detach(), mixture.variances, rtol=1e-6)
@@ -96,7 +99,7 @@ def test_a_start_that_fails_costs_one_restart_alone(blobs, monkeypatch):
             raise DivergenceError("no mixture fits")
         return mixture_of_codes(codes, n_clusters, seed)
 
-    monkeypatch.setattr(gmvae_warm, "mixture_of_codes", once)
+    monkeypatch.setattr(gmvae_from_mixture, "mixture_of_codes", once)
     with pytest.warns(UserWarning, match="restart 1 of 2 left out: no mixture fits"):
         model = gmvae_warm.WarmGMVAE(3, n_init=2, **settings).fit(blobs[0])
     assert model.best_init_ == 1

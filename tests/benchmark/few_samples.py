@@ -1,8 +1,9 @@
-"""GMVAE with its defaults on three small data sets of scikit-learn: ``python few_samples.py``.
+"""GMVAE with its defaults on small data sets: ``python few_samples.py``.
 
-Agreement is the mean adjusted Rand index between every two seeds. See study 3 of docs/method.md.
-``--choose`` shows what each criterion picks out of four runs, on two of them and on the arcs, as in
-study 5.
+Agreement is the mean adjusted Rand index between every two seeds. By default, a random start and
+one from a mixture are compared on six data sets, as in study 9 of docs/method.md. ``--steps`` tries
+lengths of the training on three of them, as in study 3, and ``--choose`` shows what each criterion
+picks out of four runs, on two of them and on the arcs, as in study 5.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ import itertools
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from gmvae import GMVAE
 from gmvae.bench.data.arcs import load as load_arcs
+from gmvae.bench.data.mnist import load as load_mnist
 from gmvae.bench.report.statistics.choice import Criteria, worth
 from gmvae.clusterer.selection import agreement
 
 BATCH = 128
 SEEDS = range(2000, 2005)
 SEEDS_TO_CHOOSE_FROM = range(2100, 2108)
+SEEDS_OF_STARTS = range(2400, 2405)
 ON_ARCS = {
     "network": "paper-fc",
     "epochs": 60,
@@ -43,6 +46,49 @@ def data_sets():
     yield "digits", (digits.data / 16).astype(np.float32), digits.target, 10
 
 
+def more_data_sets():
+    """Name, samples, classes and K of further data sets, for study 9."""
+    iris = load_iris()
+    yield "iris", StandardScaler().fit_transform(iris.data).astype(np.float32), iris.target, 3
+    train = load_mnist().train
+    for size in (1000, 4000):
+        yield f"{size} images of MNIST", train.images[:size], train.labels[:size], 10
+
+
+def show(name, fits, classes) -> float:
+    """Print the agreement of some fits and their adjusted Rand indices; returns the agreement."""
+    pairs = itertools.combinations([one.labels_ for one in fits], 2)
+    agreeing = float(np.mean([adjusted_rand_score(*pair) for pair in pairs]))
+    scores = [adjusted_rand_score(classes, one.labels_) for one in fits]
+    each = " ".join(f"{score:.2f}" for score in scores)
+    mean = np.mean(scores)
+    print(
+        f"  {name}: agreement {agreeing:.3f}, adjusted Rand index {mean:.3f} ({each})", flush=True
+    )
+    return agreeing
+
+
+def show_kmeans(name, samples, classes, n_clusters) -> None:
+    """Print the adjusted Rand index of k-means."""
+    found = KMeans(n_clusters, n_init=10, random_state=0).fit_predict(samples)
+    print(f"{name}: k-means {adjusted_rand_score(classes, found):.3f}", flush=True)
+
+
+def starts() -> None:
+    """Compare both starts."""
+    agreements = {"random": [], "mixture": []}
+    for name, samples, classes, n_clusters in [*data_sets(), *more_data_sets()]:
+        show_kmeans(name, samples, classes, n_clusters)
+        for init, found in agreements.items():
+            fits = [
+                GMVAE(n_clusters, init=init, random_state=seed).fit(samples)
+                for seed in SEEDS_OF_STARTS
+            ]
+            found.append(show(init, fits, classes))
+    for init, found in agreements.items():
+        print(f"{init}: mean agreement {np.mean(found):.3f}")
+
+
 def choose() -> None:
     """Print the mean adjusted Rand index of the run that each criterion picks out of four."""
     arcs = load_arcs().train
@@ -52,7 +98,7 @@ def choose() -> None:
         ("arcs", arcs.images, arcs.labels, 8, ON_ARCS),
     ]:
         fits = [
-            GMVAE(n_clusters, random_state=seed, **settings).fit(samples)
+            GMVAE(n_clusters, init="random", random_state=seed, **settings).fit(samples)
             for seed in SEEDS_TO_CHOOSE_FROM
         ]
         scores = np.array([adjusted_rand_score(classes, one.labels_) for one in fits])
@@ -64,35 +110,28 @@ def choose() -> None:
         print(f"{name}:", ", ".join(f"{how} {value[0]:.3f}" for how, value in found.items()))
 
 
+def lengths(all_steps) -> None:
+    """Compare trainings of some numbers of steps, from a random start."""
+    for name, samples, classes, n_clusters in data_sets():
+        show_kmeans(name, samples, classes, n_clusters)
+        for steps in all_steps:
+            epochs = max(1, round(steps / max(1, len(samples) // BATCH)))
+            settings = {"epochs": epochs, "batch_size": BATCH, "init": "random"}
+            fits = [GMVAE(n_clusters, random_state=seed, **settings).fit(samples) for seed in SEEDS]
+            show(f"{epochs} epochs", fits, classes)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--steps", type=int, nargs="*", default=[None], help="default: as by itself"
-    )
-    parser.add_argument("--choose", action="store_true", help="study 5 instead of study 3")
+    parser.add_argument("--steps", type=int, nargs="+", help="study 3 instead of study 9")
+    parser.add_argument("--choose", action="store_true", help="study 5 instead of study 9")
     options = parser.parse_args()
     if options.choose:
         choose()
-        return
-    for name, samples, classes, n_clusters in data_sets():
-        baseline = KMeans(n_clusters, n_init=10, random_state=0).fit_predict(samples)
-        print(f"{name}: k-means {adjusted_rand_score(classes, baseline):.3f}", flush=True)
-        for steps in options.steps:
-            per_epoch = max(1, len(samples) // BATCH)
-            epochs = None if steps is None else max(1, round(steps / per_epoch))
-            fits = [
-                GMVAE(n_clusters, epochs=epochs, batch_size=BATCH, random_state=seed).fit(samples)
-                for seed in SEEDS
-            ]
-            pairs = itertools.combinations([one.labels_ for one in fits], 2)
-            agreeing = np.mean([adjusted_rand_score(*pair) for pair in pairs])
-            scores = [adjusted_rand_score(classes, one.labels_) for one in fits]
-            each = " ".join(f"{score:.2f}" for score in scores)
-            print(
-                f"  {fits[0].epochs_} epochs: agreement {agreeing:.3f}, adjusted Rand index "
-                f"{np.mean(scores):.3f} ({each})",
-                flush=True,
-            )
+    elif options.steps:
+        lengths(options.steps)
+    else:
+        starts()
 
 
 if __name__ == "__main__":

@@ -97,9 +97,9 @@ def test_a_collapse_is_a_warning_with_what_to_try(blobs):
     collapsed = np.zeros((200, 4), np.uint8)
     collapsed[0] = 255
     with pytest.warns(ConvergenceWarning, match=r"only 1 of 3 clusters .*n_init=4"):
-        GMVAE(**FAST).fit(collapsed)
+        GMVAE(init="random", **FAST).fit(collapsed)
     with pytest.warns(ConvergenceWarning, match=r"only 1 of 3 clusters"):
-        GMVAE.fit_together([GMVAE(**FAST)], collapsed)
+        GMVAE.fit_together([GMVAE(init="random", **FAST)], collapsed)
     for n_used, is_warned in ((1, True), (4, True), (5, False), (10, False)):
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
@@ -112,11 +112,11 @@ def test_a_short_training_is_a_warning_with_what_to_try(blobs):
     with pytest.warns(
         ConvergenceWarning, match=r"epochs=1 is a short training: .* has 2; .*epochs=100 or more"
     ) as seen:
-        GMVAE(**FAST).fit(points)
+        GMVAE(init="random", **FAST).fit(points)
     assert seen[0].filename == __file__, "it should point at the call of fit"
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        GMVAE(**{**FAST, "epochs": None}, batch_size=100).fit(points)
+        GMVAE(init="random", **{**FAST, "epochs": None}, batch_size=100).fit(points)
     assert not [one for one in seen if "short training" in str(one.message)]
 
 

@@ -26,10 +26,17 @@ from gmvae.training.step import TrainingStep
 
 NETWORK = {"network": "paper-fc", "epochs": 3, "batch_size": 64, "random_state": 5}
 SETTINGS = {
-    "alone": (GMVAE, {"n_clusters": 3}),
+    "alone": (GMVAE, {"n_clusters": 3, "init": "random"}),
     "restarts": (
         GMVAE,
-        {"n_clusters": 3, "n_init": 3, "init_epochs": 2, "n_samples_mc": 2, "init_n_samples_mc": 1},
+        {
+            "n_clusters": 3,
+            "init": "random",
+            "n_init": 3,
+            "init_epochs": 2,
+            "n_samples_mc": 2,
+            "init_n_samples_mc": 1,
+        },
     ),
     "exact": (GMVAE, {"n_clusters": 3, "objective": "exact", "precision": "bfloat16"}),
     "conv": (GMVAE, {"n_clusters": 3, "network": "fast-conv", "precision": "bfloat16"}),
@@ -134,7 +141,9 @@ def test_killed_after_any_step_it_ends_with_the_same_bits(setting, blobs, kill, 
 def test_networks_trained_together_resume_too(blobs, kill, tmp_path):
     def estimators():
         more = {"n_clusters": 3, "n_init": 2, "init_epochs": 2}
-        return [GMVAE(**{**NETWORK, **more, "random_state": seed}) for seed in (1, 2)]
+        return [
+            GMVAE(init="random", **{**NETWORK, **more, "random_state": seed}) for seed in (1, 2)
+        ]
 
     expected = estimators()
     GMVAE.fit_together(expected, blobs[0])
@@ -264,7 +273,7 @@ torch.set_num_threads(1)
 from gmvae import GMVAE
 from gmvae.training.checkpoints import Checkpoints
 Y = np.load(sys.argv[1])
-model = GMVAE(n_clusters=4, epochs=40, n_init=2, init_epochs=20, random_state=0, verbose=True)
+model = GMVAE(n_clusters=4, init="random", epochs=40, n_init=2, init_epochs=20, random_state=0, verbose=True)
 model.fit(Y, checkpoint=Checkpoints(sys.argv[2], seconds=0.05))
 model.save(sys.argv[3])
 """
