@@ -28,6 +28,10 @@ from .shared.saved_network import SavedEmbedding
 from .shared.vae import VAEModel, VAEObjective
 
 
+MIXTURE_FITS = 20
+"""Fits of the mixture of codes, of which the most likely one is the start."""
+
+
 class _VaDEModel(VAEModel):
     """p(z) = Cat(pi), p(x | z) = N(mu_z, diag sigma_z^2), p(y | x) and q(x | y)."""
 
@@ -93,8 +97,8 @@ class VaDE(SavedEmbedding, AutoencoderFirst):
     As published: the model, its bound with one sample, the network 784-500-500-2000-10 without
     batch normalisation, and the order: autoencoder, Gaussian mixture of its codes, joint training
     by Adam. Different: the denoising autoencoder is trained end to end by Adam in tens of epochs,
-    instead of layer by layer as in the DEC paper; the mixture is the most likely of three that are
-    fitted to at most 20,000 codes with full covariances, of which the diagonals are kept; q(x | y)
+    instead of layer by layer as in the DEC paper; the mixture is the most likely of twenty that
+    are fitted to at most 20,000 codes with full covariances, of which the diagonals are kept; q(x | y)
     begins with one small variance; `elbo_`, which compares runs, has z summed out.
 
     Parameters
@@ -140,7 +144,7 @@ class VaDE(SavedEmbedding, AutoencoderFirst):
         self.model_ = model
         generators = [noise_generator(samples.device) for _ in range(2)]
         codes = yield from self._codes_phase(samples, model.p_y_given_x.mean, generators[0])
-        model.set_prior(mixture_of_codes(codes, self.n_clusters, seed))
+        model.set_prior(mixture_of_codes(codes, self.n_clusters, seed, n_init=MIXTURE_FITS))
         set_posterior_noise(model.head, codes)
         settings = TrainingSettings.of(self)
         step = TrainingStep(model, VAEObjective(), samples, settings, generators[1])

@@ -10,15 +10,20 @@ from .shared.gaussian_mixture import fit_mixture
 from .shared.vae import VAEClusterer
 
 
+MIXTURE_FITS = 5
+
+
 class VAEGaussianMixture(VAEClusterer):
     """Gaussian mixture on the posterior means of a VAE that knows nothing of clusters.
 
     The VAE has GMVAE's trunk, decoder and training loop. The mixture has full covariances, and EM
-    starts from k-means. Parameters and attributes are those of `baselines.shared.vae.VAEClusterer`.
+    starts from k-means, and the most likely of five fits is kept. Parameters and attributes are those of `baselines.shared.vae.VAEClusterer`.
     """
 
     def _fit_clusterer(self, latent: NDArray, seed: int) -> GaussianMixture:
-        mixture = GaussianMixture(self.n_clusters, reg_covar=1e-4, max_iter=300, random_state=seed)
+        mixture = GaussianMixture(
+            self.n_clusters, reg_covar=1e-4, max_iter=300, n_init=MIXTURE_FITS, random_state=seed
+        )
         return fit_mixture(mixture, latent)
 
     def predict_proba(self, Y: ArrayLike) -> NDArray[np.float64]:

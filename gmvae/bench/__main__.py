@@ -136,9 +136,14 @@ def _add_upkeep(commands: Any) -> None:
     for name, kind in (("dataset", str), ("method", str), ("variant", str), ("K", int), ("M", int)):
         trace.add_argument(f"--{name}", type=kind)
 
-    archive = _add(commands, "archive", _archive, "write a small archive of a finished grid")
+    archive = _add(commands, "archive", _archive, "write a small archive of a grid")
     archive.add_argument("results", type=Path, help="results folder")
     archive.add_argument("target", type=Path, help="folder to write to")
+    what = "archive of the same config, which has runs that RESULTS lacks; can be repeated"
+    archive.add_argument("--part", type=Path, action="append", default=[], help=what)
+    what = "the runs that are there, even if they are not all"
+    archive.add_argument("--partial", action="store_true", help=what)
+    archive.add_argument("--command", dest="made_by", help="named in the archive")
 
     what = "check all products against their checksums, and scores and tables against the stored "
     what += "assignments"
@@ -280,9 +285,15 @@ def _trace(options: argparse.Namespace) -> str:
 
 
 def _archive(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.archive import archive
+    from gmvae.bench.upkeep.archives.archive import archive
 
-    return archive(options.results, options.target)
+    return archive(
+        options.results,
+        options.target,
+        parts=options.part,
+        partial=options.partial,
+        command=options.made_by,
+    )
 
 
 def _verify(options: argparse.Namespace) -> str:

@@ -27,10 +27,10 @@ class Mixture:
     variances: NDArray[np.float64]
 
 
-def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int) -> Mixture:
+def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int, *, n_init: int = 3) -> Mixture:
     """Fit the mixture with which a deep model starts.
 
-    It is the most likely of three fits. EM uses full covariances, since the axes of the codes
+    It is the most likely of several fits. EM uses full covariances, since the axes of the codes
     have no meaning, and starts from k-means; only the diagonals are kept. Of many codes, a random
     selection is used.
 
@@ -39,6 +39,8 @@ def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int) -> Mixture:
     codes : ndarray, shape (N, D)
     n_clusters : int
     seed : int
+    n_init : int, default=3
+        Number of fits.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def mixture_of_codes(codes: NDArray, n_clusters: int, seed: int) -> Mixture:
     codes = codes.astype(np.float64)
     mixture = GaussianMixture(
         n_clusters,
-        n_init=3,
+        n_init=n_init,
         reg_covar=max(1e-4 * float(codes.var(axis=0).mean()), MIN_VARIANCE),
         max_iter=200,
         random_state=seed,

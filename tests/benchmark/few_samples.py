@@ -12,6 +12,7 @@ import argparse
 import itertools
 
 import numpy as np
+import torch
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.metrics import adjusted_rand_score
@@ -52,7 +53,8 @@ def more_data_sets():
     yield "iris", StandardScaler().fit_transform(iris.data).astype(np.float32), iris.target, 3
     train = load_mnist().train
     for size in (1000, 4000):
-        yield f"{size} images of MNIST", train.images[:size], train.labels[:size], 10
+        images = train.images[:size].reshape(size, -1)
+        yield f"{size} images of MNIST", images, train.labels[:size], 10
 
 
 def show(name, fits, classes) -> float:
@@ -126,6 +128,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", help="study 3 instead of study 9")
     parser.add_argument("--choose", action="store_true", help="study 5 instead of study 9")
     options = parser.parse_args()
+    torch.set_num_threads(1)
     if options.choose:
         choose()
     elif options.steps:

@@ -273,7 +273,8 @@ torch.set_num_threads(1)
 from gmvae import GMVAE
 from gmvae.training.checkpoints import Checkpoints
 Y = np.load(sys.argv[1])
-model = GMVAE(n_clusters=4, init="random", epochs=40, n_init=2, init_epochs=20, random_state=0, verbose=True)
+settings = {"n_init": 2, "init_epochs": 20, "random_state": 0, "verbose": True}
+model = GMVAE(n_clusters=4, init="random", epochs=40, **settings)
 model.fit(Y, checkpoint=Checkpoints(sys.argv[2], seconds=0.05))
 model.save(sys.argv[3])
 """

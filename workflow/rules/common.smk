@@ -22,7 +22,7 @@ from gmvae.bench.disk.layout import (
     SCORES,
     TRAIN_LIST,
 )
-from gmvae.bench.grid.checks import check_devices, check_runs
+from gmvae.bench.grid.checks import check_devices, check_runs, remarks
 from gmvae.bench.grid.config import as_typed, parse_config
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.grid.seal import find_seal
@@ -142,7 +142,10 @@ onstart:
             workflow.local_exec
         ):  # a cluster may have the GPU that this machine lacks
             check_devices(TO_DO)
-        for line in begin(CONFIG, RUNS.values(), OUTDATED):
+        for line in [
+            *begin(CONFIG, RUNS.values(), OUTDATED),
+            *remarks(CONFIG, TO_DO),
+        ]:
             print(line, file=sys.stderr)
     except UserError as error:
         raise WorkflowError(str(error)) from None

@@ -53,6 +53,35 @@ def check_runs(config: Config, runs: Collection[Run]) -> None:
             _check_network(run, header)
 
 
+def remarks(config: Config, runs: Collection[Run]) -> list[str]:
+    """Lines about what is allowed, but perhaps not meant.
+
+    Parameters
+    ----------
+    config : Config
+    runs : collection of Run
+    """
+    lines = []
+    for spec in config.datasets:
+        if (spec.source or {}).get("scale") != "minmax":
+            continue
+        names = [run.method for run in runs if run.dataset == spec.name and _may_see_pixels(run)]
+        if names:
+            lines.append(
+                f"remark: {spec.name} has values from 0 to 1 (scale: minmax), which are pixels to "
+                f"{', '.join(dict.fromkeys(names))}; if they are not, set 'observation: gaussian' "
+                "under 'parameters' of each, or 'scale: standard'"
+            )
+    return lines
+
+
+def _may_see_pixels(run: Run) -> bool:
+    """Whether a run decides by the values themselves if they are pixels."""
+    if not is_own(run.class_path) or run.method not in methods.available():
+        return False
+    return {**methods.find(run.method).arguments, **run.parameters}.get("observation") == "auto"
+
+
 def check_devices(runs: Iterable[Run]) -> None:
     """Refuse runs that are to be trained on a GPU which this machine does not have.
 

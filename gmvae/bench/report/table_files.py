@@ -237,7 +237,7 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
         "published": _spread(row, "published"),
         "published best": number(row["published_best"]),
         "re-run": _text(row["re_run"]),
-        "time": f"{seconds} s" if seconds and row["origin"] != "foreign" else "",
+        "time": f"{seconds} s" if seconds else "",
         "sealed": _text(row["sealed"])[:10],
     }
 

@@ -199,7 +199,11 @@ def _row(scored: ScoredRun, config_sha256: str | None) -> dict[str, Any]:
     """All that is known of a run, with the columns of the runs and of the times."""
     record, final = scored.record, scored.scores.final or {}
     sealed = date_of(record.sealed, config_sha256)
-    more = {"precision": record.precision, "path": record.run.path, "sealed": sealed}
+    more: dict[str, Any] = {
+        **{"precision": record.precision, "path": record.run.path, "sealed": sealed},
+        # The time that it took to read a foreign result says nothing.
+        **({"train_seconds": None} if record.origin == "foreign" else {}),
+    }
     return _shown({**final, **vars(record.run), **vars(record), **more})
 
 

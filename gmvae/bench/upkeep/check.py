@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gmvae.bench.disk.layout import DATA, DATA_LIST
-from gmvae.bench.grid.checks import check_devices, check_runs
+from gmvae.bench.grid.checks import check_devices, check_runs, remarks
 from gmvae.bench.grid.config import load_config
 from gmvae.bench.grid.entries import foreign
 from gmvae.bench.grid.runs import make_runs, summary
@@ -33,8 +33,8 @@ def check(path: Path, *, seal: bool = False) -> str:
     Returns
     -------
     str
-        Lines for a person: the number of runs, the checksum of the test images of each data set
-        that has been prepared, and the seal.
+        Lines for a person: the number of runs, remarks, the checksum of the test images of each
+        data set that has been prepared, and the seal.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def check(path: Path, *, seal: bool = False) -> str:
     to_do = found.to_do(Path(config.results), runs)
     check_runs(config, to_do)
     check_devices(to_do)
-    lines = [summary(runs, len(runs) - len(to_do))]
+    lines = [summary(runs, len(runs) - len(to_do)), *remarks(config, to_do)]
     for spec in config.datasets:
         is_current = DATA / spec.name / DATA_LIST not in found.reasons
         known = foreign.test_checksum(spec.name) if is_current else None

@@ -20,7 +20,7 @@ from gmvae.bench.report.table_files import as_csv, markdown
 from gmvae.bench.report.tables import ScoredRun, build
 from gmvae.bench.runs.record import Record, Scores
 from gmvae.bench.runs.score import score_run
-from gmvae.bench.upkeep.archive import RECORDS, read_archive
+from gmvae.bench.upkeep.archives.contents import RECORDS, counted, read_archive, scored_runs
 
 SHOWN = 3
 
@@ -32,7 +32,7 @@ def verify(results: Path, data: Path = DATA) -> str:
     ----------
     results : Path
         Folder in which the workflow has finished, whose ``config.json`` lists the runs; or an
-        archive of one, as `gmvae.bench.upkeep.archive.archive` writes it.
+        archive of one, as `gmvae.bench.upkeep.archives.archive` writes it.
     data : Path
         Folder with ``{dataset}/test-labels.npy`` and, but for an archive, ``test-images.npy``.
 
@@ -58,7 +58,7 @@ def verify(results: Path, data: Path = DATA) -> str:
         differences += _check_tables(results, scored, config)
     differences += _check_lists(results)
     remedy = "run the workflow again, which makes changed files again; then delete what differs"
-    return _verdict(results, len(scored), differences, remedy)
+    return _verdict(results, f"{len(scored)} runs", differences, remedy)
 
 
 def verify_archive(folder: Path, data: Path = DATA) -> str:
@@ -72,18 +72,19 @@ def verify_archive(folder: Path, data: Path = DATA) -> str:
         for name, was, is_now in _unequal("", {"final": run.scores.final}, {"final": now}):
             differences.append(f"{place}: {name} is {was}, recomputed {is_now}")
     known = [run.record.run.path for run in archived]
-    if known != [run.path for run in make_runs(config)]:
-        differences.append(f"  {folder / RECORDS} does not hold the runs of the config, in order")
-    scored = [ScoredRun(run.record, run.scores, run.clusters) for run in archived]
-    differences += _check_tables(folder, scored, config)
-    return _verdict(folder, len(scored), differences, "make the archive again")
+    runs = [run.path for run in make_runs(config)]
+    if known != [path for path in runs if path in set(known)]:
+        differences.append(f"  {folder / RECORDS} does not hold runs of the config, in its order")
+    note = None if len(known) == len(runs) else counted(len(known), len(runs))
+    differences += _check_tables(folder, scored_runs(archived), config, note)
+    return _verdict(folder, counted(len(known), len(runs)), differences, "make the archive again")
 
 
-def _verdict(results: Path, n_runs: int, differences: list[str], remedy: str) -> str:
+def _verdict(results: Path, n_runs: str, differences: list[str], remedy: str) -> str:
     if differences:
         first = f"{len(differences)} differences in {results}:"
         raise DataError("\n".join([first, *differences, remedy]))
-    return f"{results}: {n_runs} runs and all tables recomputed, no differences"
+    return f"{results}: {n_runs} and all tables recomputed, no differences"
 
 
 def _check_run(results: Path, data: Path, run: Run, scored: list[ScoredRun]) -> Iterator[str]:
@@ -132,9 +133,12 @@ def _unequal(place: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]
         yield place, one, other
 
 
-def _check_tables(results: Path, scored: list[ScoredRun], config: Config) -> Iterator[str]:
+def _check_tables(
+    results: Path, scored: list[ScoredRun], config: Config, note: str | None = None
+) -> Iterator[str]:
     tables, mark = build(scored, config_sha256(config)), config.mark
-    for name, text in {**as_csv(tables, mark), "table1.md": markdown(tables, mark or "")}.items():
+    remarks = "; ".join(part for part in (mark, note) if part)
+    for name, text in {**as_csv(tables, mark), "table1.md": markdown(tables, remarks)}.items():
         path = results / name
         stored = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         pairs = enumerate(zip_longest(stored, text.splitlines()), start=1)

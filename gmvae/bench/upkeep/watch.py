@@ -97,7 +97,7 @@ def _line(status: Status) -> str:
         for run in running
     )
     time_left = "" if left is None else f", about {duration(left)} left"
-    return f"{done}{time_left}; running: {names or 'none yet'}"
+    return f"{done}{time_left}; running: {names or 'none'}"
 
 
 def _changed(before: Status) -> Status:

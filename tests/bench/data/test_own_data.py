@@ -86,6 +86,9 @@ def test_damaged_and_different_tables(tmp_path):
     (tmp_path / "other.csv").write_text("a;b\n" + "1;2\n" * 12)
     with pytest.raises(DataError, match=r"should have commas .* but its first line is 'a;b'"):
         datasets.load("mine", {"csv": tmp_path / "other.csv"})
+    (tmp_path / "texts.csv").write_text("a;kind\n" + "1;one, of two\n" * 6 + "2;x, y, z\n" * 6)
+    with pytest.raises(DataError, match=r"should have commas .*read_csv\('texts\.csv', sep=';'\)"):
+        datasets.load("mine", {"csv": tmp_path / "texts.csv", "label": "kind"})
     (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00\x01" * 9)
     with pytest.raises(DataError, match=r"bad\.csv cannot be read as a table"):
         datasets.load("mine", {"csv": tmp_path / "bad.csv"})

@@ -21,6 +21,13 @@ def test_a_run_that_diverged_has_a_curve_of_what_was_finite():
     assert details._curve("loss", values[np.isfinite(values)])["points"] == "0.0,0.0 240.0,56.0"
 
 
+def test_cards_of_other_packages_have_no_marks_of_sphinx():
+    for name in ("AgglomerativeClustering", "MeanShift", "SpectralClustering", "HDBSCAN"):
+        text = cards._card("name", f"sklearn.cluster.{name}")["text"]
+        assert len(text) > 30
+        assert not re.search(r"User Guide|sphx|::|[:]\w+[:]|`|versionadded|<", text), text
+
+
 @pytest.mark.parametrize(
     ("path", "title", "arxiv"),
     [

@@ -1,6 +1,7 @@
 """The archive of a grid: its size, and whether the tables come out of it again."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gmvae.bench.__main__ import main
 from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.report.build import make_report
-from gmvae.bench.upkeep.archive import archive
+from gmvae.bench.upkeep.archives.archive import archive
 from gmvae.bench.upkeep.verify import verify
 
 TARGET = Path("archive")
@@ -78,7 +79,7 @@ def test_a_changed_table_is_found(archived):
 def test_a_missing_run_is_found(archived):
     path = TARGET / "runs.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    with pytest.raises(DataError, match="does not hold the runs of the config, in order"):
+    with pytest.raises(DataError, match=r"table1\.csv, line"):
         verify(TARGET)
 
 
@@ -93,3 +94,60 @@ def test_an_unfinished_grid_is_not_archived(grid):
     Path("results/table1.csv").unlink()
     with pytest.raises(DataError, match=r"table1\.csv does not exist; run the workflow to its end"):
         archive(Path("results"), TARGET)
+
+
+def remove_runs(results, method):
+    shutil.rmtree(results / "runs/digits" / method)
+
+
+@pytest.fixture
+def in_parts(grid):
+    """The archive of the whole grid, and a folder and an archive with a part of its runs each."""
+    make_report(Path("results"), partial=False)
+    archive(Path("results"), TARGET)
+    shutil.copytree("results", "first")
+    remove_runs(Path("first"), "kmeans")
+    remove_runs(Path("results"), "gmvae")
+    assert archive(Path("first"), Path("part"), partial=True).startswith("part: 2 of 4 runs")
+
+
+def test_parts_give_the_tables_of_the_whole(in_parts, capsys):
+    assert main(["archive", "results", "both", "--part", "part", "--command", "make full"]) == 0
+    assert "both: 4 runs" in capsys.readouterr().out
+    for name in ("table1.csv", "table1.md", "runs.csv", "curves.csv", "times.csv", "runs.jsonl"):
+        assert Path("both", name).read_bytes() == (TARGET / name).read_bytes()
+    one, other = (
+        files.read_arrays(folder / "assignments.npz") for folder in (TARGET, Path("both"))
+    )
+    assert list(one) == list(other)
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert "Command: `make full`" in Path("both/README.md").read_text()
+    assert verify(Path("both")) == "both: 4 runs and all tables recomputed, no differences"
+    # Drawn from both parts, of which none has all runs; what needs models is left out.
+    assert Path("both/stability_grid.png").stat().st_size > 10_000
+    assert not Path("both/latent.png").exists()
+
+
+def test_a_part_is_verified_as_one(in_parts):
+    assert verify(Path("part")) == "part: 2 of 4 runs and all tables recomputed, no differences"
+    assert "2 of 4 runs" in Path("part/table1.md").read_text()
+    with pytest.raises(DataError, match=r"2 of 4 runs are neither in first nor in a part, first "):
+        archive(Path("first"), Path("both"), parts=[Path("part")])
+
+
+def test_parts_that_do_not_belong_together_are_refused(in_parts):
+    records = Path("part/runs.jsonl")
+    lines = [json.loads(line) for line in records.read_text().splitlines()]
+    for place, value, problem in (
+        (("sources_sha256",), "0" * 64, "were made with different code"),
+        (("data_sha256",), {"test-images.npy": "0" * 64}, "were made with different data"),
+        (("run", "parameters"), {"epochs": 77}, r"with other parameters, .*'epochs': 77"),
+    ):
+        changed = json.loads(json.dumps(lines[:1]))
+        inner = changed[0]["record"]
+        for name in place[:-1]:
+            inner = inner[name]
+        inner[place[-1]] = {**inner[place[-1]], **value} if isinstance(value, dict) else value
+        records.write_text("".join(f"{json.dumps(line)}\n" for line in [*changed, *lines[1:]]))
+        with pytest.raises(DataError, match=problem):
+            archive(Path("results"), Path("both"), parts=[Path("part")])

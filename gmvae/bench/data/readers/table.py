@@ -20,6 +20,8 @@ from gmvae.bench.data import (
 from gmvae.bench.disk.errors import DataError, did_you_mean
 
 SHOWN = 5
+OTHER_MARKS = ";\t|"
+"""Marks between columns in tables that are not ours to read."""
 CHECKED_ROWS = 1000
 """Rows that are looked at before the whole table is read."""
 
@@ -105,12 +107,10 @@ def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFram
             text = pd.read_csv(path, usecols=[label], dtype=str, na_filter=False, nrows=rows)
             frame[label] = text[label].str.strip()
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        _require_commas(path)
         raise DataError(f"{path} cannot be read as a table: {error}") from error
-    if len(frame.columns) == 1 and any(mark in frame.columns[0] for mark in ";\t|"):
-        raise DataError(
-            f"{path} should have commas between its columns, but its first line is "
-            f"{frame.columns[0][:80]!r}"
-        )
+    if len(frame.columns) == 1:
+        _require_commas(path)
     if label is None and all(_is_number(name) for name in frame.columns):
         raise DataError(
             f"{path} should have the names of its columns in the first line, but that is "
@@ -130,6 +130,22 @@ def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFram
         row = int((frame[label] == "").to_numpy().argmax())
         raise DataError(f"{path}: the label in row {row + 1} is missing; fill it in or remove it")
     return frame
+
+
+def _require_commas(path: Path) -> None:
+    """Refuse a table whose first line has more of another mark than of commas."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            first = file.readline().strip()
+    except (OSError, ValueError):
+        return
+    mark = max(OTHER_MARKS, key=first.count)
+    if first.count(mark) > first.count(","):
+        raise DataError(
+            f"{path} should have commas between its columns, but its first line is {first[:80]!r}; "
+            f"write it again with commas, as by pandas: read_csv({path.name!r}, sep={mark!r}) and "
+            "to_csv(..., index=False)"
+        )
 
 
 def _is_number(text: str) -> bool:

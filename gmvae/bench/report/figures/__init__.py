@@ -47,6 +47,11 @@ def module_of(name: str) -> str:
     return f"{__name__}.{FILES[name].parent.name}.{name}"
 
 
+def needs_no_model(name: str) -> bool:
+    """Whether figure `name` is drawn from tables and clusters alone."""
+    return FILES[name].parent.name == "settings"
+
+
 def shown_runs(name: str, runs: Iterable[Run]) -> list[Run]:
     """Runs that figure `name` shows; most figures show them all."""
     if name == "synthetic":

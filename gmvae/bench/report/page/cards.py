@@ -11,6 +11,10 @@ from gmvae.bench.grid.sources import is_own
 from gmvae.bench.report.drawing.source import Source
 
 ARXIV = re.compile(r"arXiv:\d{4}\.\d{4,5}(v\d+)?")
+DIRECTIVE = re.compile(r"\.\. \w+::.*(\n[ \t]+\S.*)*")
+"""Such as a note that a class is new in some version, with its indented lines."""
+POINTER = re.compile(r"[A-Z][^.]*:ref:`[^`]*`\.?")
+"""Sentence that points to another page."""
 MAX_LETTERS = 900
 
 
@@ -51,6 +55,8 @@ def _prose(doc: str) -> str:
 
 def _plain(text: str) -> str:
     """The text without the marks of reStructuredText."""
-    text = re.sub(r":\w+:`([^`]*)`", r"\1", text)
+    text = POINTER.sub("", DIRECTIVE.sub("", text)).replace("::", ":")
+    text = re.sub(r":\w+:`~?([^`<]*?)( <[^`]*>)?`", r"\1", text)
+    text = re.sub(r"`([^`<]+) <[^`]*>`_+", r"\1", text)
     text = re.sub(r"\s*\[\d+\]_", "", text)
     return " ".join(text.replace("`", "").split())

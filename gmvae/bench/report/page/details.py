@@ -48,9 +48,11 @@ def _details(source: Source, run: dict[str, Any]) -> dict[str, Any]:
         "ELBO": number(run["elbo"], 2),
     }
     parts = [f"{name} {value}" for name, value in figures_of_run.items() if value]
+    if seconds := number(run["train_seconds"]):
+        parts.append(f"{seconds} s")
     reason = "" if run["status"] == "finished" else f": {run['reason']}"
     return {
-        "title": ", ".join([f"seed {run['seed']}", *parts, f"{run['train_seconds']:.1f} s"]),
+        "title": ", ".join([f"seed {run['seed']}", *parts]),
         "status": f"{run['status']}{reason}",
         "path": run["path"],
         "parameters": as_json(dict(record.run.parameters)),

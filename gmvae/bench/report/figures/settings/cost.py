@@ -85,7 +85,7 @@ def _settings(source: Source) -> pd.DataFrame:
             f"{metric}_low": (metric, "min"),
             f"{metric}_high": (metric, "max"),
         }
-    return groups.agg(**columns).reset_index()
+    return groups.agg(**columns).reset_index().dropna(subset="seconds")
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, metric: str, palette: dict) -> None:

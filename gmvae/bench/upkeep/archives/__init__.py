@@ -1,0 +1,1 @@
+"""Small archives of grids, whole or in parts, from which every table can be computed again."""
