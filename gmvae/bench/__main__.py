@@ -145,10 +145,20 @@ def _add_upkeep(commands: Any) -> None:
     archive.add_argument("--partial", action="store_true", help=what)
     archive.add_argument("--command", dest="made_by", help="named in the archive")
 
+    crate = _add(commands, "crate", _crate, "write a Workflow Run RO-Crate of a finished grid")
+    crate.add_argument("results", type=Path, help="results folder, or an archive of one")
+    crate.add_argument("target", type=Path, help="ZIP file to write")
+    crate.add_argument("--command", dest="made_by", help="named in the crate")
+
+    what = "compare the rows of two results of the same config"
+    compare = _add(commands, "compare", _compare, what)
+    for name in ("one", "other"):
+        compare.add_argument(name, type=Path, help="results folder, archive or crate")
+
     what = "check all products against their checksums, and scores and tables against the stored "
     what += "assignments"
     verify = _add(commands, "verify", _verify, what)
-    verify.add_argument("results", type=Path, help="results folder, or an archive of one")
+    verify.add_argument("results", type=Path, help="results folder, archive or crate")
     verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the data")
 
 
@@ -294,6 +304,18 @@ def _archive(options: argparse.Namespace) -> str:
         partial=options.partial,
         command=options.made_by,
     )
+
+
+def _crate(options: argparse.Namespace) -> str:
+    from gmvae.bench.upkeep.archives.crate import crate
+
+    return crate(options.results, options.target, command=options.made_by)
+
+
+def _compare(options: argparse.Namespace) -> str:
+    from gmvae.bench.upkeep.compare import compare
+
+    return compare(options.one, options.other)
 
 
 def _verify(options: argparse.Namespace) -> str:

@@ -21,6 +21,7 @@ from gmvae.bench.report.tables import ScoredRun, build
 from gmvae.bench.runs.record import Record, Scores
 from gmvae.bench.runs.score import score_run
 from gmvae.bench.upkeep.archives.contents import RECORDS, counted, read_archive, scored_runs
+from gmvae.bench.upkeep.archives.crate import opened
 
 SHOWN = 3
 
@@ -32,7 +33,7 @@ def verify(results: Path, data: Path = DATA) -> str:
     ----------
     results : Path
         Folder in which the workflow has finished, whose ``config.json`` lists the runs; or an
-        archive of one, as `gmvae.bench.upkeep.archives.archive` writes it.
+        archive or crate of one, as the modules of `gmvae.bench.upkeep.archives` write them.
     data : Path
         Folder with ``{dataset}/test-labels.npy`` and, but for an archive, ``test-images.npy``.
 
@@ -46,8 +47,9 @@ def verify(results: Path, data: Path = DATA) -> str:
     DataError
         Lists all differences, if there is one, or names the file that is missing.
     """
-    if (results / RECORDS).is_file():
-        return verify_archive(results, data)
+    with opened(results) as folder:
+        if (folder / RECORDS).is_file():
+            return verify_archive(folder, data, results)
     config = read_resolved(results)
     scored: list[ScoredRun] = []
     differences: list[str] = []
@@ -55,18 +57,28 @@ def verify(results: Path, data: Path = DATA) -> str:
     for run in runs:
         differences += _check_run(results, data, run, scored)
     if len(scored) == len(runs):
-        differences += _check_tables(results, scored, config)
+        differences += _check_tables(results, scored, config, shown=results)
     differences += _check_lists(results)
     remedy = "run the workflow again, which makes changed files again; then delete what differs"
     return _verdict(results, f"{len(scored)} runs", differences, remedy)
 
 
-def verify_archive(folder: Path, data: Path = DATA) -> str:
-    """Recompute the final scores of every run and every table of an archive; see `verify`."""
+def verify_archive(folder: Path, data: Path, shown: Path) -> str:
+    """Recompute the final scores of every run and every table of an archive; see `verify`.
+
+    Parameters
+    ----------
+    folder : Path
+        The archive.
+    data : Path
+        Folder of the data sets.
+    shown : Path
+        Its name in messages, which for a crate is the ZIP file.
+    """
     config, archived = read_resolved(folder), read_archive(folder)
     differences: list[str] = []
     for run in archived:
-        place = f"  {folder / RECORDS}, {run.record.run.path}"
+        place = f"  {shown / RECORDS}, {run.record.run.path}"
         labels = files.read_array(data / run.record.run.dataset / "test-labels.npy")
         now = run.scores_now(labels if len(labels) else None)
         for name, was, is_now in _unequal("", {"final": run.scores.final}, {"final": now}):
@@ -74,10 +86,11 @@ def verify_archive(folder: Path, data: Path = DATA) -> str:
     known = [run.record.run.path for run in archived]
     runs = [run.path for run in make_runs(config)]
     if known != [path for path in runs if path in set(known)]:
-        differences.append(f"  {folder / RECORDS} does not hold runs of the config, in its order")
+        differences.append(f"  {shown / RECORDS} does not hold runs of the config, in its order")
     note = None if len(known) == len(runs) else counted(len(known), len(runs))
-    differences += _check_tables(folder, scored_runs(archived), config, note)
-    return _verdict(folder, counted(len(known), len(runs)), differences, "make the archive again")
+    scored = scored_runs(archived)
+    differences += _check_tables(folder, scored, config, shown=shown, note=note)
+    return _verdict(shown, counted(len(known), len(runs)), differences, "make the archive again")
 
 
 def _verdict(results: Path, n_runs: str, differences: list[str], remedy: str) -> str:
@@ -134,22 +147,27 @@ def _unequal(place: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]
 
 
 def _check_tables(
-    results: Path, scored: list[ScoredRun], config: Config, note: str | None = None
+    results: Path,
+    scored: list[ScoredRun],
+    config: Config,
+    *,
+    shown: Path,
+    note: str | None = None,
 ) -> Iterator[str]:
     tables, mark = build(scored, config_sha256(config)), config.mark
     remarks = "; ".join(part for part in (mark, note) if part)
     for name, text in {**as_csv(tables, mark), "table1.md": markdown(tables, remarks)}.items():
-        path = results / name
+        path, place = results / name, shown / name
         stored = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         pairs = enumerate(zip_longest(stored, text.splitlines()), start=1)
         lines = [
-            f"  {path}, line {number}: is {_shown(was)}, recomputed {_shown(is_now)}"
+            f"  {place}, line {number}: is {_shown(was)}, recomputed {_shown(is_now)}"
             for number, (was, is_now) in pairs
             if was != is_now
         ]
         yield from lines[:SHOWN]
         if len(lines) > SHOWN:
-            yield f"  {path}: {len(lines) - SHOWN} more lines differ"
+            yield f"  {place}: {len(lines) - SHOWN} more lines differ"
 
 
 def _shown(line: str | None) -> str:
