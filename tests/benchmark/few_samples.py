@@ -1,7 +1,8 @@
 """GMVAE with its defaults on small data sets: ``python few_samples.py``.
 
 Agreement is the mean adjusted Rand index between every two seeds. By default, a random start and
-one from a mixture are compared on six data sets, as in study 9 of docs/method.md. ``--steps`` tries
+one from a mixture are compared on six data sets, as in study 9 of docs/method.md. ``--pretrain``
+tries lengths of the autoencoder before the latter, in steps, as in study 10. ``--steps`` tries
 lengths of the training on three of them, as in study 3, and ``--choose`` shows what each criterion
 picks out of four runs, on two of them and on the arcs, as in study 5.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 
 import numpy as np
 import torch
@@ -28,6 +30,8 @@ BATCH = 128
 SEEDS = range(2000, 2005)
 SEEDS_TO_CHOOSE_FROM = range(2100, 2108)
 SEEDS_OF_STARTS = range(2400, 2405)
+SEEDS_OF_AUTOENCODERS = range(2500, 2505)
+EPOCHS_OF_AUTOENCODER = 10
 ON_ARCS = {
     "network": "paper-fc",
     "epochs": 60,
@@ -91,6 +95,26 @@ def starts() -> None:
         print(f"{init}: mean agreement {np.mean(found):.3f}")
 
 
+def autoencoders(all_steps) -> None:
+    """Compare lengths of the autoencoder, where they differ."""
+    agreements = {steps: [] for steps in all_steps}
+    for name, samples, classes, n_clusters in [*data_sets(), *more_data_sets()]:
+        per_epoch = max(1, len(samples) // BATCH)
+        if EPOCHS_OF_AUTOENCODER * per_epoch >= max(all_steps):
+            continue
+        print(f"{name}:")
+        for steps, found in agreements.items():
+            epochs = max(EPOCHS_OF_AUTOENCODER, math.ceil(steps / per_epoch))
+            settings = {"init": "mixture", "pretrain_epochs": epochs}
+            fits = [
+                GMVAE(n_clusters, random_state=seed, **settings).fit(samples)
+                for seed in SEEDS_OF_AUTOENCODERS
+            ]
+            found.append(show(f"{epochs} epochs", fits, classes))
+    for steps, found in agreements.items():
+        print(f"at least {steps} steps: mean agreement {np.mean(found):.3f}")
+
+
 def choose() -> None:
     """Print the mean adjusted Rand index of the run that each criterion picks out of four."""
     arcs = load_arcs().train
@@ -126,11 +150,14 @@ def lengths(all_steps) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, nargs="+", help="study 3 instead of study 9")
+    parser.add_argument("--pretrain", type=int, nargs="+", help="study 10 instead of study 9")
     parser.add_argument("--choose", action="store_true", help="study 5 instead of study 9")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.choose:
         choose()
+    elif options.pretrain:
+        autoencoders(options.pretrain)
     elif options.steps:
         lengths(options.steps)
     else:
