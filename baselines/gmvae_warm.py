@@ -45,7 +45,9 @@ class WarmGMVAE(GMVAE):
     jitter : float, default=0
         Standard deviation of the noise on the six entries of an affine map, in half widths of the
         image; 0.1 suits digits. Only for images with values from 0 to 1, or bytes.
-    n_samples_mc, init, init_n_samples_mc, network, x_dim, w_dim, observation, objective, \
+    init : {"mixture"}, default="mixture"
+        There is no other start here.
+    n_samples_mc, init_n_samples_mc, network, x_dim, w_dim, observation, objective, \
 z_prior_threshold, z_prior_warmup_epochs, pretrain_epochs, pretrain_learning_rate, epochs, \
 batch_size, learning_rate, schedule, n_init, select_by, init_epochs, precision, device, verbose, \
 random_state
@@ -60,9 +62,6 @@ random_state
     init: Literal["mixture"] = "mixture"
     jitter: NonNegative = 0.0
 
-    # Every network has its own autoencoder and mixture, which are not batched.
-    fit_together = None  # type: ignore[assignment]
-
     def _objective(self) -> GMVAEObjective:
         plain = super()._objective()
         if not self.jitter:
@@ -73,8 +72,8 @@ random_state
     def _affine_jitter(self) -> AffineJitter:
         return AffineJitter(self.jitter, image_shape_of(self._arch(), self.n_features_in_))
 
-    def _start(self, Y: ArrayLike) -> Tensor:
-        samples = super()._start(Y)
+    def _begin(self, Y: ArrayLike) -> Tensor:
+        samples = super()._begin(Y)
         y_dim = samples.shape[1]
         are_images = self.image_shape_ is not None or math.isqrt(y_dim) ** 2 == y_dim
         if self.jitter and not (are_images and self.observation_ == "bernoulli"):

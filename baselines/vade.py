@@ -27,7 +27,6 @@ from .shared.autoencoder import AutoencoderFirst
 from .shared.saved_network import SavedEmbedding
 from .shared.vae import VAEModel, VAEObjective
 
-
 MIXTURE_FITS = 20
 """Fits of the mixture of codes, of which the most likely one is the start."""
 
@@ -98,8 +97,8 @@ class VaDE(SavedEmbedding, AutoencoderFirst):
     batch normalisation, and the order: autoencoder, Gaussian mixture of its codes, joint training
     by Adam. Different: the denoising autoencoder is trained end to end by Adam in tens of epochs,
     instead of layer by layer as in the DEC paper; the mixture is the most likely of twenty that
-    are fitted to at most 20,000 codes with full covariances, of which the diagonals are kept; q(x | y)
-    begins with one small variance; `elbo_`, which compares runs, has z summed out.
+    are fitted to at most 20,000 codes with full covariances, of which the diagonals are kept;
+    q(x | y) begins with one small variance; `elbo_`, which compares runs, has z summed out.
 
     Parameters
     ----------

@@ -9,15 +9,16 @@ from sklearn.mixture import GaussianMixture
 from .shared.gaussian_mixture import fit_mixture
 from .shared.vae import VAEClusterer
 
-
 MIXTURE_FITS = 5
+"""Fits of the mixture, of which the most likely one is kept."""
 
 
 class VAEGaussianMixture(VAEClusterer):
     """Gaussian mixture on the posterior means of a VAE that knows nothing of clusters.
 
-    The VAE has GMVAE's trunk, decoder and training loop. The mixture has full covariances, and EM
-    starts from k-means, and the most likely of five fits is kept. Parameters and attributes are those of `baselines.shared.vae.VAEClusterer`.
+    The VAE has GMVAE's trunk, decoder and training loop. The mixture has full covariances; EM
+    starts from k-means, five times, and the most likely mixture is kept. Parameters and attributes
+    are those of `baselines.shared.vae.VAEClusterer`.
     """
 
     def _fit_clusterer(self, latent: NDArray, seed: int) -> GaussianMixture:

@@ -16,6 +16,7 @@ from gmvae.clusterer.base import OnEpoch
 from gmvae.clusterer.evaluation import warn_of_collapse
 from gmvae.clusterer.generative import GenerativeClusterer
 from gmvae.clusterer.parameters import (
+    FEW_SAMPLES,
     Count,
     CriterionOrAuto,
     NonNegative,
@@ -32,9 +33,6 @@ from gmvae.training.loop import DivergenceError, finite_elbo
 from gmvae.training.progress import Progress
 from gmvae.training.restarts import Phase
 from gmvae.training.step import TrainingSettings, TrainingStep
-
-FEW_SAMPLES = 10_000
-"""Number of training samples from which on `GMVAE` starts as in the paper by default."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -76,12 +74,13 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
         at most 20,000 samples, and its means and variances become the output biases of the network
         beta. "auto" is "mixture" for fewer than 10,000 samples (study 9 of ``docs/method.md``).
     pretrain_epochs : int, default=10
-        Epochs of that autoencoder.
+        Epochs of that autoencoder; without effect on a random start. Each of `n_init` trainings has
+        its own autoencoder and mixture.
     pretrain_learning_rate : float, default=1e-3
-        Its learning rate, which is lowered to zero.
+        Learning rate of the autoencoder, which is lowered to zero.
     epochs : int, optional
-        Without those of the autoencoder. By default 20, or more for few samples: as many as give
-        200 steps.
+        Epochs of the training after the start, without those of an autoencoder. By default 20, or
+        more for few samples: as many as give 200 steps.
     batch_size : int, default=128
         Samples per step. A smaller data set is one batch, and an incomplete last batch is left out
         of its epoch.
@@ -97,9 +96,9 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
         last needs three trainings or more. "auto" is the conditional prior for pixels and the ELBO
         for real vectors, as studies 1 and 5 of ``docs/method.md`` decided.
     init_epochs : int or list of int, optional
-        Epochs after which they are compared, so only the best is trained to the end; by default,
-        all are. After several comparisons, such as ``[2, 4]``, their number has fallen by the same
-        factor each time: from 9 to 3 to 1.
+        Epochs, counted like `epochs`, after which they are compared, so only the best is trained to
+        the end; by default, all are. After several comparisons, such as ``[2, 4]``, their number
+        has fallen by the same factor each time: from 9 to 3 to 1.
     init_n_samples_mc : int, optional
         M until the last of these comparisons, which has to come before the end; by default,
         `n_samples_mc`. The expectation of the objective is the same for every M, and a small one
@@ -118,7 +117,7 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
         Clusters of the training samples.
     elbo_ : float
         Mean bound of the training samples after training, nats per sample.
-    history_ : dict of str to ndarray, shape (epochs,)
+    history_ : dict of str to ndarray, shape (n_epochs,)
         Epoch means over training batches: ``epoch``, ``seconds``, ``loss``, ``elbo``,
         ``reconstruction``, ``conditional_prior``, ``w_prior``, ``z_prior``. It begins with the
         epochs of the autoencoder, if there is one, which have NaN where they have no such value.
@@ -127,7 +126,7 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
     model_ : GMVAEModel
         The trained networks.
     epochs_ : int
-        Number of epochs of a full training.
+        Number of epochs of a full training, without those of an autoencoder.
     init_ : str
         Start in use, "random" or "mixture".
     select_by_ : str
@@ -217,7 +216,7 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
     def _member(self) -> together.Member:
         return together.Member(
             estimator=self,
-            start=self._start_together,
+            start=self._begin_together,
             restarts=self._restarts,
             objective=self._objective,
             stages=self._stages,
@@ -226,8 +225,8 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
             finish=self._finish,
         )
 
-    def _start_together(self, Y: ArrayLike) -> Tensor:
-        samples = self._start(Y)
+    def _begin_together(self, Y: ArrayLike) -> Tensor:
+        samples = self._begin(Y)
         if self.init_ == "mixture":
             raise ValueError(
                 f"estimators cannot be fitted together with init={self.init!r} and {len(samples)} "
@@ -264,12 +263,11 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
             observation=self.observation_,
         )
 
-    def _start(self, Y: ArrayLike) -> Tensor:
-        samples = super()._start(Y)
-        are_few = len(samples) < FEW_SAMPLES
+    def _begin(self, Y: ArrayLike) -> Tensor:
+        samples = super()._begin(Y)
         self.init_ = self.init
         if self.init == "auto":
-            self.init_ = "mixture" if are_few else "random"
+            self.init_ = "mixture" if len(samples) < FEW_SAMPLES else "random"
         if self.select_by == "auto":
             is_real = self.observation_ == "gaussian"
             self.select_by_ = "elbo" if is_real else "conditional_prior"

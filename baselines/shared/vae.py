@@ -162,7 +162,7 @@ class VAEClusterer(SavedNetwork, TransformerMixin, NetworkClusterer):
         self
             With the same bits as after a `fit`.
         """
-        samples = self._start(Y)
+        samples = self._begin(Y)
         [restart] = self._restarts(samples)
         with restart.random.seeded():
             next(restart.phases)  # makes the network, and would train it

@@ -141,14 +141,15 @@ def _add_upkeep(commands: Any) -> None:
     archive.add_argument("target", type=Path, help="folder to write to")
     what = "archive of the same config, which has runs that RESULTS lacks; can be repeated"
     archive.add_argument("--part", type=Path, action="append", default=[], help=what)
-    what = "the runs that are there, even if they are not all"
+    what = "the runs that are there, even if they are not all; tables are in RESULTS/partial, too"
     archive.add_argument("--partial", action="store_true", help=what)
-    archive.add_argument("--command", dest="made_by", help="named in the archive")
+    what = "the command that made the results, for the archive's README"
+    archive.add_argument("--command", dest="made_by", help=what)
 
     crate = _add(commands, "crate", _crate, "write a Workflow Run RO-Crate of a finished grid")
     crate.add_argument("results", type=Path, help="results folder, or an archive of one")
     crate.add_argument("target", type=Path, help="ZIP file to write")
-    crate.add_argument("--command", dest="made_by", help="named in the crate")
+    crate.add_argument("--command", dest="made_by", help="the command that made the results")
 
     what = "compare the rows of two results of the same config"
     compare = _add(commands, "compare", _compare, what)

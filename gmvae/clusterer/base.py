@@ -136,7 +136,7 @@ device, verbose
         DivergenceError
             If the loss becomes NaN or infinite in every restart.
         """
-        samples = self._start(Y)
+        samples = self._begin(Y)
         warn_if_short(self, len(samples))
         self.history_: dict[str, NDArray] = {}
         self.records_: list[Record] = []
@@ -169,7 +169,7 @@ device, verbose
     def clusters_of(self, samples: Tensor) -> NDArray[np.intp]:
         """Clusters of checked samples (N, y_dim), shape (N,), also during a fit."""
 
-    def _start(self, Y: ArrayLike) -> Tensor:
+    def _begin(self, Y: ArrayLike) -> Tensor:
         """Check parameters and samples; returns the samples, on the device."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)  # from an earlier fit

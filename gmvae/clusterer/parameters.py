@@ -20,6 +20,9 @@ import numpy as np
 
 from gmvae.model.architectures import architecture
 
+FEW_SAMPLES = 10_000
+"""Number of training samples from which on `gmvae.GMVAE` starts as in the paper by default."""
+
 
 @dataclass(frozen=True)
 class AtLeast:

@@ -25,6 +25,7 @@ ATTRIBUTES = (
     "reads_pixels_",
     "image_shape_",
     "epochs_",
+    "init_",
     "select_by_",
     "best_init_",
     "seed_",
@@ -104,10 +105,14 @@ def load(path: str | Path, class_name: str = "GMVAE") -> StoredGMVAE:
     attributes = json.loads(header["attributes"])
     shape = attributes.get("image_shape_")  # files of 0.6.0 and before have none
     attributes["image_shape_"] = shape and ImageShape(*shape)
-    attributes.setdefault("epochs_", json.loads(header["parameters"]).get("epochs"))
+    parameters = json.loads(header["parameters"])
+    attributes.setdefault("epochs_", parameters.get("epochs"))
     attributes.setdefault("select_by_", "elbo")
+    # Files of 0.6.0 and before know no other start.
+    only = "random" if class_name == "GMVAE" else "mixture"
+    attributes.setdefault("init_", parameters.setdefault("init", only))
     return StoredGMVAE(
-        parameters=json.loads(header["parameters"]),
+        parameters=parameters,
         attributes=attributes,
         state=parts["model"],
         history={name: value.numpy() for name, value in parts["history"].items()},

@@ -69,7 +69,7 @@ def test_jitter_moves_images_as_scipy_does():
 def test_jitter_fades_and_ends_before_the_training_does():
     model, plain_model = gmvae_warm.WarmGMVAE(3, jitter=0.1, epochs=12), gmvae_warm.GMVAE(3)
     for one in (model, plain_model):
-        one._start(torch.rand(B, Y).numpy())
+        one._begin(torch.rand(B, Y).numpy())
     objective = model._objective()
     network = gmvae_warm.GMVAEModel(PAPER_FC, y_dim=Y, n_clusters=3, observation="bernoulli").eval()
     plain = plain_model._objective()

@@ -1,8 +1,12 @@
 """GMVAE as a scikit-learn clusterer."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,11 +19,15 @@ from gmvae import GMVAE
 SEPARATING = {"epochs": 200, "batch_size": 32, "learning_rate": 3e-3, "random_state": 0}
 
 
-FAST = {"network": "paper-fc", "epochs": 2, "n_clusters": 3, "random_state": 0}
+SHORT = {"network": "paper-fc", "epochs": 2, "n_clusters": 3, "random_state": 0}
+FAST = {**SHORT, "init": "random"}
 
 
 @parametrize_with_checks(
-    [GMVAE(3, init="random", network="paper-fc", epochs=60, batch_size=16, learning_rate=3e-3)]
+    [
+        GMVAE(3, init=init, network="paper-fc", epochs=60, batch_size=16, learning_rate=3e-3)
+        for init in ("random", "auto")
+    ]
 )
 def test_scikit_learn_contract(estimator, check):
     """All of scikit-learn's checks, none left out."""
@@ -34,7 +42,7 @@ def pixels():
 
 @pytest.fixture(scope="module")
 def fitted(pixels):
-    return GMVAE(init="random", **FAST).fit(pixels)
+    return GMVAE(**FAST).fit(pixels)
 
 
 def test_finds_blobs(blobs):
@@ -45,12 +53,14 @@ def test_finds_blobs(blobs):
     assert len(pairs) == 3, "each blob should be a cluster of its own"
 
 
-def test_same_seed_same_bits(pixels, fitted):
-    again = GMVAE(init="random", **FAST).fit(pixels)
-    np.testing.assert_array_equal(again.predict_proba(pixels), fitted.predict_proba(pixels))
-    assert again.elbo_ == fitted.elbo_
-    other = GMVAE(**{**FAST, "random_state": 1}).fit(pixels)
-    assert not np.array_equal(other.predict_proba(pixels), fitted.predict_proba(pixels))
+@pytest.mark.parametrize("init", ["random", "auto"])
+def test_same_seed_same_bits(pixels, init):
+    one, again, other = (
+        GMVAE(**{**FAST, "init": init, "random_state": seed}).fit(pixels) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(again.predict_proba(pixels), one.predict_proba(pixels))
+    assert again.elbo_ == one.elbo_
+    assert not np.array_equal(other.predict_proba(pixels), one.predict_proba(pixels))
 
 
 def test_leaves_the_global_random_state_alone(pixels):
@@ -59,7 +69,7 @@ def test_leaves_the_global_random_state_alone(pixels):
     expected = torch.rand(1), np.random.rand()  # noqa: NPY002
     torch.manual_seed(5)
     np.random.seed(5)  # noqa: NPY002
-    GMVAE(init="random", **FAST).fit(pixels)
+    GMVAE(**FAST).fit(pixels)
     assert (torch.rand(1), np.random.rand()) == expected  # noqa: NPY002
 
 
@@ -67,7 +77,7 @@ def test_bytes_and_scaled_floats_are_the_same_samples(pixels, fitted):
     scaled = pixels.astype(np.float32) / np.float32(255)
     assert fitted.observation_ == "bernoulli"
     np.testing.assert_array_equal(fitted.predict_proba(scaled), fitted.predict_proba(pixels))
-    assert GMVAE(init="random", **FAST).fit(scaled).elbo_ == fitted.elbo_
+    assert GMVAE(**FAST).fit(scaled).elbo_ == fitted.elbo_
 
 
 def test_results_do_not_depend_on_the_company(pixels, fitted):
@@ -115,11 +125,11 @@ def test_restarts_keep_the_best_training_elbo(pixels):
     parameters = {**FAST, "epochs": 1}
     random = np.random.RandomState(0)
     seeds = [int(random.randint(np.iinfo(np.int32).max)) for _ in range(3)]
-    best = GMVAE(init="random", **parameters, n_init=3, select_by="elbo").fit(pixels)
+    best = GMVAE(**parameters, n_init=3, select_by="elbo").fit(pixels)
     single = {}
     for number, seed in enumerate(seeds):
-        one = GMVAE(init="random", **parameters, n_init=number + 1)
-        restart = one._restarts(one._start(pixels))[-1]
+        one = GMVAE(**parameters, n_init=number + 1)
+        restart = one._restarts(one._begin(pixels))[-1]
         restart.run(1, lambda restart, epoch: None)
         single[seed] = restart.history["elbo"][-1]
     assert len(set(single.values())) == 3
@@ -132,13 +142,13 @@ def test_restarts_keep_the_best_training_elbo(pixels):
 def test_restarts_compared_early_train_only_the_best_to_the_end(pixels):
     parameters = {**FAST, "epochs": 4, "n_init": 3, "select_by": "elbo"}
     epochs = []
-    early = GMVAE(init="random", **parameters, init_epochs=2).fit(
+    early = GMVAE(**parameters, init_epochs=2).fit(
         pixels, on_epoch=lambda model, epoch: epochs.append((model.best_init_, epoch))
     )
     best = early.best_init_
     assert epochs == [(n, e) for n in range(3) for e in (1, 2)] + [(best, 3), (best, 4)]
     whole = {}
-    GMVAE(init="random", **parameters).fit(
+    GMVAE(**parameters).fit(
         pixels, on_epoch=lambda m, epoch: whole.update({(m.best_init_, epoch): dict(m.history_)})
     )
     assert whole[best, 2]["elbo"][-1] == max(whole[n, 2]["elbo"][-1] for n in range(3))
@@ -160,11 +170,11 @@ def test_few_samples_are_trained_for_more_epochs_unless_a_number_is_given(blobs,
 def test_fewer_samples_are_for_comparisons_before_the_end_only(pixels):
     settings = {**FAST, "epochs": 3, "n_samples_mc": 4, "init_n_samples_mc": 2}
     with pytest.raises(ValueError, match=r"init_n_samples_mc=2 needs restarts .*set init_epochs"):
-        GMVAE(init="random", **settings, n_init=2).fit(pixels)
-    alone = GMVAE(init="random", **settings).fit(pixels)
-    plain = GMVAE(init="random", **{**settings, "init_n_samples_mc": None}).fit(pixels)
+        GMVAE(**settings, n_init=2).fit(pixels)
+    alone = GMVAE(**settings).fit(pixels)
+    plain = GMVAE(**{**settings, "init_n_samples_mc": None}).fit(pixels)
     np.testing.assert_array_equal(alone.history_["loss"], plain.history_["loss"])
-    GMVAE(init="random", **settings, n_init=2, init_epochs=2).fit(pixels)
+    GMVAE(**settings, n_init=2, init_epochs=2).fit(pixels)
 
 
 def test_remedies_and_objectives_change_the_training(pixels):
@@ -177,14 +187,14 @@ def test_remedies_and_objectives_change_the_training(pixels):
         {"n_samples_mc": 3},
         {"schedule": "constant"},
     ]
-    elbos = [GMVAE(init="random", **{**base, **variant}).fit(pixels).elbo_ for variant in variants]
+    elbos = [GMVAE(**{**base, **variant}).fit(pixels).elbo_ for variant in variants]
     assert len(set(elbos)) == len(variants)
     assert np.ptp(elbos) < 10, "all of them train the same model"
 
 
 @pytest.mark.filterwarnings("ignore:this processor has no bfloat16")
 def test_bfloat16_trains_to_nearly_the_same(pixels, fitted):
-    model = GMVAE(init="random", **FAST, precision="bfloat16").fit(pixels)
+    model = GMVAE(**FAST, precision="bfloat16").fit(pixels)
     assert model.elbo_ != fitted.elbo_
     assert model.elbo_ == pytest.approx(fitted.elbo_, abs=1.0)
     assert model.predict_proba(pixels).dtype == np.float32
@@ -192,21 +202,19 @@ def test_bfloat16_trains_to_nearly_the_same(pixels, fitted):
 
 def test_epochs_are_reported_with_a_working_estimator(pixels):
     seen = []
-    GMVAE(init="random", **FAST).fit(
+    GMVAE(**FAST).fit(
         pixels, on_epoch=lambda model, epoch: seen.append((epoch, model.predict(pixels).shape))
     )
     assert seen == [(1, (200,)), (2, (200,))]
 
 
 def test_watching_does_not_change_the_result(pixels, fitted):
-    watched = GMVAE(init="random", **FAST).fit(
-        pixels, on_epoch=lambda model, epoch: model.score(pixels)
-    )
+    watched = GMVAE(**FAST).fit(pixels, on_epoch=lambda model, epoch: model.score(pixels))
     assert watched.elbo_ == fitted.elbo_
 
 
 def test_progress_goes_to_standard_error(pixels, capsys):
-    GMVAE(init="random", **FAST, verbose=True).fit(pixels)
+    GMVAE(**FAST, verbose=True).fit(pixels)
     out, err = capsys.readouterr()
     assert out == ""
     assert [line.split(",")[0] for line in err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
@@ -223,10 +231,10 @@ def trained(method, samples):
 def test_restarts_are_compared_in_stages(pixels):
     whole = {}
     settings = {**FAST, "epochs": 4, "n_init": 4, "select_by": "elbo"}
-    GMVAE(init="random", **settings).fit(
+    GMVAE(**settings).fit(
         pixels, on_epoch=lambda m, e: whole.update({(m.best_init_, e): m.history_["elbo"][-1]})
     )
-    method, numbers = trained(GMVAE(init="random", **settings, init_epochs=[1, 2]), pixels)
+    method, numbers = trained(GMVAE(**settings, init_epochs=[1, 2]), pixels)
     two = sorted(range(4), key=lambda n: -whole[n, 1])[:2]
     one = max(two, key=lambda n: whole[n, 2])
     assert numbers == [0, 1, 2, 3, *two, one, one]
@@ -235,11 +243,11 @@ def test_restarts_are_compared_in_stages(pixels):
 
 def test_restarts_are_chosen_by_the_lowest_conditional_prior(pixels):
     ends = {}
-    GMVAE(init="random", **FAST, n_init=3).fit(
+    GMVAE(**FAST, n_init=3).fit(
         pixels,
         on_epoch=lambda m, e: ends.update({m.best_init_: m.history_["conditional_prior"][-1]}),
     )
-    chosen = GMVAE(init="random", **FAST, n_init=3).fit(pixels)
+    chosen = GMVAE(**FAST, n_init=3).fit(pixels)
     assert chosen.select_by_ == "conditional_prior", "the default for pixels"
     assert chosen.best_init_ == min(ends, key=ends.get)
 
@@ -247,7 +255,7 @@ def test_restarts_are_chosen_by_the_lowest_conditional_prior(pixels):
 def test_restarts_on_real_vectors_are_chosen_by_elbo(blobs):
     ends = {}
     settings = {**FAST, "n_clusters": 3}
-    chosen = GMVAE(init="random", **settings, n_init=3).fit(
+    chosen = GMVAE(**settings, n_init=3).fit(
         blobs[0], on_epoch=lambda m, e: ends.update({m.best_init_: m.history_["elbo"][-1]})
     )
     assert chosen.select_by_ == "elbo"
@@ -257,7 +265,7 @@ def test_restarts_on_real_vectors_are_chosen_by_elbo(blobs):
 def test_restarts_are_chosen_by_agreement_with_all_others(blobs):
     clusters = {}
     settings = {**FAST, "n_clusters": 3, "n_init": 4, "epochs": 3}
-    GMVAE(init="random", **settings).fit(
+    GMVAE(**settings).fit(
         blobs[0], on_epoch=lambda m, e: clusters.update({(m.best_init_, e): m.predict(blobs[0])})
     )
 
@@ -271,10 +279,10 @@ def test_restarts_are_chosen_by_agreement_with_all_others(blobs):
             ),
         )
 
-    chosen = GMVAE(init="random", **settings, select_by="agreement").fit(blobs[0])
+    chosen = GMVAE(**settings, select_by="agreement").fit(blobs[0])
     assert chosen.best_init_ == best(range(4), dict.fromkeys(range(4), 3))
     staged, numbers = trained(
-        GMVAE(init="random", **settings, select_by="agreement", init_epochs=[1, 2]), blobs[0]
+        GMVAE(**settings, select_by="agreement", init_epochs=[1, 2]), blobs[0]
     )
     two = numbers[4:6]
     assert two[0] == best(range(4), dict.fromkeys(range(4), 1))
@@ -285,15 +293,15 @@ def test_restarts_are_chosen_by_agreement_with_all_others(blobs):
 
 def test_two_restarts_cannot_agree(blobs):
     with pytest.raises(ValueError, match=r"needs n_init of at least 3 .*got n_init=2"):
-        GMVAE(init="random", **FAST, n_init=2, select_by="agreement").fit(blobs[0])
+        GMVAE(**FAST, n_init=2, select_by="agreement").fit(blobs[0])
     with pytest.raises(ValueError, match="select_by must be one of agreement; got 'elbo'"):
-        DEC(**FAST, select_by="elbo").fit(blobs[0])
+        DEC(**SHORT, select_by="elbo").fit(blobs[0])
     with pytest.raises(ValueError, match=r"init_epochs must be in rising order, like \[2, 4\]"):
-        GMVAE(init="random", **FAST, n_init=3, init_epochs=[2, 1]).fit(blobs[0])
+        GMVAE(**FAST, n_init=3, init_epochs=[2, 1]).fit(blobs[0])
 
 
 def test_works_in_a_pipeline(blobs):
-    clusters = make_pipeline(StandardScaler(), GMVAE(init="random", **FAST)).fit_predict(blobs[0])
+    clusters = make_pipeline(StandardScaler(), GMVAE(**FAST)).fit_predict(blobs[0])
     assert clusters.shape == (300,)
 
 
@@ -303,15 +311,15 @@ def test_every_fit_reports_its_phases_restarts_and_epochs(blobs):
         estimator.fit(blobs[0], progress=reports.append)
         return [(one.phase, one.restart, one.epoch, one.until) for one in reports]
 
-    assert reported(GMVAE(init="random", **FAST)) == [
+    assert reported(GMVAE(**FAST)) == [
         ("training", None, 1, 2),
         ("training", None, 2, 2),
     ]
-    assert reported(GMVAE(init="random", **FAST, n_init=2, init_epochs=1))[:2] == [
+    assert reported(GMVAE(**FAST, n_init=2, init_epochs=1))[:2] == [
         ("training", 0, 1, 1),
         ("training", 1, 1, 1),
     ]
-    settings = {**FAST, "pretrain_epochs": 1, "epochs": 1}
+    settings = {**SHORT, "pretrain_epochs": 1, "epochs": 1}
     assert reported(DEC(**settings)) == [
         ("autoencoder", None, 1, 1),
         ("training", None, 1, 1),
@@ -322,7 +330,7 @@ def test_every_fit_reports_its_phases_restarts_and_epochs(blobs):
 
 
 def test_few_samples_start_from_a_mixture_by_default(pixels, monkeypatch):
-    settings = {**FAST, "pretrain_epochs": 1}
+    settings = {**SHORT, "pretrain_epochs": 1}
     by_default = GMVAE(**settings).fit(pixels)
     assert by_default.init_ == "mixture"
     np.testing.assert_array_equal(by_default.history_["epoch"], [1, 2, 3])
@@ -337,4 +345,29 @@ def test_few_samples_start_from_a_mixture_by_default(pixels, monkeypatch):
 
 def test_a_start_from_a_mixture_is_not_for_estimators_fitted_together(pixels):
     with pytest.raises(ValueError, match=r"init='auto' and \d+ samples.*; use init='random'"):
-        GMVAE.fit_together([GMVAE(**FAST)], pixels)
+        GMVAE.fit_together([GMVAE(**SHORT)], pixels)
+
+
+def test_restarts_from_mixtures_are_compared_after_their_own_epochs(pixels):
+    seen = []
+    chosen = GMVAE(**SHORT, pretrain_epochs=3, n_init=2, init_epochs=1).fit(
+        pixels, on_epoch=lambda model, epoch: seen.append((model.best_init_, epoch))
+    )
+    assert seen == [(0, 4), (1, 4), (chosen.best_init_, 5)], "the autoencoders have epochs 1 to 3"
+
+
+def test_the_start_is_saved(pixels, tmp_path):
+    for init, used in (("auto", "mixture"), ("random", "random")):
+        path = tmp_path / f"{init}.safetensors"
+        GMVAE(**SHORT, init=init).fit(pixels).save(path)
+        assert (GMVAE.load(path).init, GMVAE.load(path).init_) == (init, used)
+    # A file from before the parameter, when GMVAE had a random start.
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for part, name in (("parameters", "init"), ("attributes", "init_")):
+        values = json.loads(header[part])
+        del values[name]
+        header[part] = json.dumps(values)
+    save_file(tensors, path, header)
+    assert (GMVAE.load(path).init, GMVAE.load(path).init_) == ("random", "random")

@@ -19,7 +19,7 @@ def test_seeds_together_trains_each_setting_once_and_scores_each_seed(tmp_path):
                 "name": "gmvae",
                 "K": [3],
                 "M": [1],
-                "parameters": {"network": "paper-fc", "epochs": 1},
+                "parameters": {"network": "paper-fc", "init": "random", "epochs": 1},
             },
             {"name": "kmeans", "K": [3]},
         ],

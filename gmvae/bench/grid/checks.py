@@ -18,6 +18,7 @@ from gmvae.bench.grid import methods
 from gmvae.bench.grid.config import Config
 from gmvae.bench.grid.runs import Run
 from gmvae.bench.grid.sources import is_own
+from gmvae.clusterer.parameters import FEW_SAMPLES
 from gmvae.model.architectures import ImageShape, architecture, convolution_sizes
 
 
@@ -50,6 +51,7 @@ def check_runs(config: Config, runs: Collection[Run]) -> None:
         header = headers[run.dataset]
         if header is not None:
             _check_clusters(run, header)
+            _check_together(config, run, header)
             _check_network(run, header)
 
 
@@ -116,6 +118,19 @@ def _check_clusters(run: Run, header: Header) -> None:
         f"expected: K of at most {header.n_train:,}\n"
         f"remedy: lower K, for this data set alone by 'K: {{{run.dataset}: [...]}}'"
     )
+
+
+def _check_together(config: Config, run: Run, header: Header) -> None:
+    if not config.seeds_together or run.class_path != methods.BUILT_IN["gmvae"]:
+        return
+    init = run.parameters.get("init", "auto")
+    if init == "mixture" or (init == "auto" and header.n_train < FEW_SAMPLES):
+        raise ConfigError(
+            f"{run.method} on {run.dataset}: with init: {init} and {header.n_train:,} training "
+            "samples, each seed starts from a mixture of its own, which seeds_together cannot "
+            "train\nexpected: a random start\n"
+            "remedy: set 'init: random' under its parameters, or leave seeds_together out"
+        )
 
 
 def _check_network(run: Run, header: Header) -> None:

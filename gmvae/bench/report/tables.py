@@ -200,10 +200,12 @@ def _row(scored: ScoredRun, config_sha256: str | None) -> dict[str, Any]:
     record, final = scored.record, scored.scores.final or {}
     sealed = date_of(record.sealed, config_sha256)
     more: dict[str, Any] = {
-        **{"precision": record.precision, "path": record.run.path, "sealed": sealed},
-        # The time that it took to read a foreign result says nothing.
-        **({"train_seconds": None} if record.origin == "foreign" else {}),
+        "precision": record.precision,
+        "path": record.run.path,
+        "sealed": sealed,
     }
+    if record.origin == "foreign":
+        more["train_seconds"] = None  # the time that it took to read it says nothing
     return _shown({**final, **vars(record.run), **vars(record), **more})
 
 

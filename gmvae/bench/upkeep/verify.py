@@ -84,9 +84,16 @@ def verify_archive(folder: Path, data: Path, shown: Path) -> str:
         for name, was, is_now in _unequal("", {"final": run.scores.final}, {"final": now}):
             differences.append(f"{place}: {name} is {was}, recomputed {is_now}")
     known = [run.record.run.path for run in archived]
-    runs = [run.path for run in make_runs(config)]
+    runs = {run.path: run for run in make_runs(config)}
     if known != [path for path in runs if path in set(known)]:
         differences.append(f"  {shown / RECORDS} does not hold runs of the config, in its order")
+    for run in archived:
+        own = run.record.run
+        if own != runs.get(own.path, own):
+            differences.append(
+                f"  {shown / RECORDS}, {own.path}: the parameters {dict(own.parameters)} are not "
+                "those of the config"
+            )
     note = None if len(known) == len(runs) else counted(len(known), len(runs))
     scored = scored_runs(archived)
     differences += _check_tables(folder, scored, config, shown=shown, note=note)

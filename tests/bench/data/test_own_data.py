@@ -89,6 +89,13 @@ def test_damaged_and_different_tables(tmp_path):
     (tmp_path / "texts.csv").write_text("a;kind\n" + "1;one, of two\n" * 6 + "2;x, y, z\n" * 6)
     with pytest.raises(DataError, match=r"should have commas .*read_csv\('texts\.csv', sep=';'\)"):
         datasets.load("mine", {"csv": tmp_path / "texts.csv", "label": "kind"})
+    (tmp_path / "comma.csv").write_text("a;b\n" + "1,5;2,5\n" * 12)
+    with pytest.raises(DataError, match=r"sep=';', decimal=','\)"):
+        datasets.load("mine", {"csv": tmp_path / "comma.csv"})
+    with gzip.open(tmp_path / "other.csv.gz", "wt") as file:
+        file.write("a;b\n" + "1;2\n" * 12)
+    with pytest.raises(DataError, match=r"should have commas .* but its first line is 'a;b'"):
+        datasets.load("mine", {"csv": tmp_path / "other.csv.gz"})
     (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00\x01" * 9)
     with pytest.raises(DataError, match=r"bad\.csv cannot be read as a table"):
         datasets.load("mine", {"csv": tmp_path / "bad.csv"})

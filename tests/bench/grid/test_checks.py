@@ -1,17 +1,22 @@
 """Runs that could not work are refused before anything is trained, in three lines or fewer."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import yaml
 
+from gmvae.bench import data as datasets
 from gmvae.bench.__main__ import main
 from gmvae.bench.disk.errors import ConfigError
-from gmvae.bench.grid.checks import check_devices, check_runs
-from gmvae.bench.grid.config import parse_config
+from gmvae.bench.grid.checks import check_devices, check_runs, remarks
+from gmvae.bench.grid.config import load_config, parse_config
 from gmvae.bench.grid.runs import make_runs
+from gmvae.clusterer.parameters import FEW_SAMPLES
 
+CONFIGS = sorted((Path(__file__).parents[3] / "config").rglob("*.yaml"))
 GMVAE = {"name": "gmvae", "K": [3], "M": [1]}
 
 
@@ -146,3 +151,43 @@ def test_the_command_tells_it(mine, capsys):
     (mine / "mine.yaml").write_text(yaml.safe_dump(config))
     assert main(["check", "mine.yaml"]) == 1
     assert "four.csv has no column 'kid' (did you mean 'kind'?)" in capsys.readouterr().err
+
+
+def test_seeds_cannot_be_trained_together_from_mixtures(mine):
+    random = {**GMVAE, "parameters": {"init": "random"}}
+    checked(table(), random, seeds_together=True)
+    checked("arcs", GMVAE, seeds_together=True)
+    for dataset, entry in (
+        (table(), GMVAE),
+        ("arcs", {**GMVAE, "parameters": {"init": "mixture"}}),
+    ):
+        with pytest.raises(ConfigError, match=r"seeds_together cannot train\n.*\n.*'init: random'"):
+            checked(dataset, entry, seeds_together=True)
+
+
+def test_scaled_tables_that_look_like_pixels_are_remarked_on(mine):
+    entries = [
+        GMVAE,
+        {"name": "dec", "K": [3]},
+        {"name": "kmeans", "K": [3]},
+        {**GMVAE, "variant": "real", "parameters": {"observation": "gaussian"}},
+    ]
+    for scale, expected in (("minmax", 1), ("standard", 0), ("none", 0)):
+        values = {"datasets": [table(scale=scale)], "seeds": [0], "methods": entries}
+        config = parse_config(values)
+        lines = remarks(config, make_runs(config))
+        assert len(lines) == expected
+        assert all("pixels to gmvae, dec;" in line for line in lines)
+    only_real = parse_config(
+        {**values, "datasets": [table(scale="minmax")], "methods": entries[2:]}
+    )
+    assert remarks(only_real, make_runs(only_real)) == []
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_gmvae_starts_in_our_configs_as_in_the_paper(path):
+    for run in make_runs(load_config(path)):
+        if run.method == "gmvae" and run.parameters.get("init") != "random":
+            header = datasets.header(run.dataset)
+            assert header is not None, run.dataset
+            assert header.n_train >= FEW_SAMPLES, run.path

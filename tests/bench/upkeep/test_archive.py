@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from gmvae.bench.__main__ import main
 from gmvae.bench.disk import files
-from gmvae.bench.disk.errors import DataError
+from gmvae.bench.disk.errors import ConfigError, DataError
 from gmvae.bench.report.build import make_report
 from gmvae.bench.upkeep.archives.archive import archive
 from gmvae.bench.upkeep.verify import verify
@@ -133,6 +133,30 @@ def test_a_part_is_verified_as_one(in_parts):
     assert "2 of 4 runs" in Path("part/table1.md").read_text()
     with pytest.raises(DataError, match=r"2 of 4 runs are neither in first nor in a part, first "):
         archive(Path("first"), Path("both"), parts=[Path("part")])
+
+
+def test_an_archive_over_another_leaves_no_figure_of_it(in_parts):
+    shutil.copytree(TARGET, "both")
+    assert Path("both/confusion.png").exists()
+    archive(Path("results"), Path("both"), parts=[Path("part")])
+    assert not Path("both/confusion.png").exists(), "it shows runs of both parts"
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").write_text("text")
+    with pytest.raises(ConfigError, match="mine is neither empty nor an archive"):
+        archive(Path("results"), Path("mine"), parts=[Path("part")])
+    remove_runs(Path("results"), "kmeans")
+    with pytest.raises(DataError, match="none of the 4 runs of results has finished yet"):
+        archive(Path("results"), Path("none"), partial=True)
+    assert not Path("none").exists()
+
+
+def test_parameters_that_are_not_those_of_the_config_are_found(archived):
+    records = TARGET / "runs.jsonl"
+    text = records.read_text()
+    records.write_text(text.replace('"n_init": 2', '"n_init": 3'))
+    assert records.read_text() != text
+    with pytest.raises(DataError, match=r"'n_init': 3.* are not those of the config"):
+        verify(TARGET)
 
 
 def test_parts_that_do_not_belong_together_are_refused(in_parts):

@@ -42,7 +42,8 @@ def test_trace_shows_runs_and_the_command_that_repeats_one(grid):
 
 
 def test_trace_of_runs_that_were_trained_together(grid):
-    entry = {"name": "gmvae", "K": [3], "M": [1], "parameters": {"epochs": 1, "n_init": 2}}
+    parameters = {"epochs": 1, "n_init": 2, "init": "random"}
+    entry = {"name": "gmvae", "K": [3], "M": [1], "parameters": parameters}
     values = {"datasets": ["digits"], "seeds": [0, 1], "methods": [entry], "seeds_together": True}
     config = parse_config(values)
     runs = make_runs(config)

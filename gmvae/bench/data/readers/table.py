@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,10 @@ def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFram
             text = pd.read_csv(path, usecols=[label], dtype=str, na_filter=False, nrows=rows)
             frame[label] = text[label].str.strip()
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        _require_commas(path)
+        _require_commas(path, _first_lines(path))
         raise DataError(f"{path} cannot be read as a table: {error}") from error
     if len(frame.columns) == 1:
-        _require_commas(path)
+        _require_commas(path, [frame.columns[0], *_first_lines(path)[1:]])
     if label is None and all(_is_number(name) for name in frame.columns):
         raise DataError(
             f"{path} should have the names of its columns in the first line, but that is "
@@ -132,19 +133,25 @@ def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFram
     return frame
 
 
-def _require_commas(path: Path) -> None:
-    """Refuse a table whose first line has more of another mark than of commas."""
+def _first_lines(path: Path) -> list[str]:
+    """Two lines of a text file; fewer if there are not so many, or if it is no text."""
     try:
         with open(path, encoding="utf-8-sig") as file:
-            first = file.readline().strip()
+            return [line.strip() for line in islice(file, 2)]
     except (OSError, ValueError):
-        return
+        return []
+
+
+def _require_commas(path: Path, lines: list[str]) -> None:
+    """Refuse a table whose first line has more of another mark than of commas."""
+    first = lines[0] if lines else ""
     mark = max(OTHER_MARKS, key=first.count)
     if first.count(mark) > first.count(","):
+        decimal = ", decimal=','" if any("," in line for line in lines[1:]) else ""
         raise DataError(
             f"{path} should have commas between its columns, but its first line is {first[:80]!r}; "
-            f"write it again with commas, as by pandas: read_csv({path.name!r}, sep={mark!r}) and "
-            "to_csv(..., index=False)"
+            f"write it again with commas, as by pandas: "
+            f"read_csv({path.name!r}, sep={mark!r}{decimal}) and to_csv(..., index=False)"
         )
 
 

@@ -13,8 +13,9 @@ from gmvae.bench.report.drawing.source import Source
 ARXIV = re.compile(r"arXiv:\d{4}\.\d{4,5}(v\d+)?")
 DIRECTIVE = re.compile(r"\.\. \w+::.*(\n[ \t]+\S.*)*")
 """Such as a note that a class is new in some version, with its indented lines."""
-POINTER = re.compile(r"[A-Z][^.]*:ref:`[^`]*`\.?")
-"""Sentence that points to another page."""
+REFERENCE = re.compile(r":ref:`[^`]*`")
+SENTENCE = re.compile(r"[^.]*\0[^.]*(\.|$)")
+"""Sentence with such a reference, which points to another page."""
 MAX_LETTERS = 900
 
 
@@ -55,8 +56,8 @@ def _prose(doc: str) -> str:
 
 def _plain(text: str) -> str:
     """The text without the marks of reStructuredText."""
-    text = POINTER.sub("", DIRECTIVE.sub("", text)).replace("::", ":")
+    text = SENTENCE.sub("", REFERENCE.sub("\0", DIRECTIVE.sub("", text))).replace("::", ":")
     text = re.sub(r":\w+:`~?([^`<]*?)( <[^`]*>)?`", r"\1", text)
     text = re.sub(r"`([^`<]+) <[^`]*>`_+", r"\1", text)
-    text = re.sub(r"\s*\[\d+\]_", "", text)
+    text = re.sub(r"\s*\[\d+\]_(,?\s*\[\d+\]_)*", "", text)
     return " ".join(text.replace("`", "").split())

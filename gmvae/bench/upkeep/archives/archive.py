@@ -24,6 +24,7 @@ from gmvae.bench.grid.runs import Run, is_finished, make_runs
 from gmvae.bench.grid.seal import config_sha256
 from gmvae.bench.report import figures
 from gmvae.bench.report.build import PARTIAL, TABLE_NAMES, make_report, shown_figures
+from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.numbers import duration
 from gmvae.bench.report.table_files import write_tables
 from gmvae.bench.report.tables import build
@@ -81,6 +82,8 @@ def archive(
     """
     if target.resolve() in {path.resolve() for path in (results, *parts)}:
         raise ConfigError(f"{target} is to be read; give another folder to write to")
+    if target.is_dir() and any(target.iterdir()) and not (target / RECORDS).is_file():
+        raise ConfigError(f"{target} is neither empty nor an archive; give another folder")
     config = read_resolved(results)
     runs = make_runs(config)
     in_parts = bool(parts) or partial
@@ -93,7 +96,12 @@ def archive(
             f"{len(missing)} of {len(runs)} runs are neither in {results} nor in a part, first "
             f"{missing[0]}; train them, or archive the others with --partial"
         )
+    if not found:
+        raise DataError(f"none of the {len(runs)} runs of {results} has finished yet")
     _refuse_mixtures(found.values())
+    for name in figures.available():  # those of an earlier archive
+        for ending in figures.endings(name):
+            (target / f"{name}.{ending}").unlink(missing_ok=True)
     files.write_text(
         target / RECORDS, "".join(f"{json.dumps(one.as_dict())}\n" for one in found.values())
     )
@@ -125,6 +133,12 @@ def _find(
         one.record.run.path: (one, part) for part in parts[::-1] for one in read_archive(part)
     }
     found, origins = {}, {}
+    unknown = sorted(in_parts.keys() - {run.path for run in runs})
+    if unknown:
+        raise DataError(
+            f"{in_parts[unknown[0]][1]} has a run {unknown[0]}, which the config of {results} does "
+            "not have; use the archive of the same config"
+        )
     for run in runs:
         if every or is_finished(run, results / run.path):
             found[run.path], origins[run.path] = ArchivedRun.read(results / run.path), results
@@ -174,20 +188,25 @@ def _draw(
 ) -> None:
     """Figures of an archive with parts.
 
-    A figure whose runs are all from one folder is copied from there. One that needs tables and
-    clusters alone is drawn. The others need models, which a part does not have.
+    A figure whose runs are all in one part is copied from there, and drawn if they are all in the
+    results folder. If they are in several, it is drawn if it needs tables and clusters alone.
     """
     for name in shown_figures(runs):
         folders = {origins[run.path] for run in figures.shown_runs(name, runs)}
-        if len(folders) == 1:
-            [folder] = folders
-            is_part = (folder / RECORDS).is_file()
-            _copy_figure(name, folder if is_part else folder / PARTIAL, target)
-        elif figures.needs_no_model(name):
-            source = ArchivedSource(target, target, archived=found)
-            with tempfile.TemporaryDirectory() as drawn:
-                figures.write_figure(name, source, Path(drawn), config.mark)
-                _copy_figure(name, Path(drawn), target)
+        [folder, *others] = folders
+        if not others and (folder / RECORDS).is_file():
+            _copy_figure(name, folder, target)
+            continue
+        if others and not figures.needs_no_model(name):
+            continue
+        source = (
+            ArchivedSource(target, target, archived=found)
+            if others
+            else Source(folder / PARTIAL, folder)
+        )
+        with tempfile.TemporaryDirectory() as drawn:
+            figures.write_figure(name, source, Path(drawn), config.mark)
+            _copy_figure(name, Path(drawn), target)
 
 
 def _copy_figure(name: str, folder: Path, target: Path) -> None:
@@ -219,12 +238,13 @@ def _description(
     parts = [f"{n} {status.replace('_', ' ')}" for status, n in statuses.items()]
     first, last = min(r.started for r in records), max(r.finished for r in records)
     code, processors = _counted(commits), _counted(machines)
+    versions = _counted(Counter(str(record.libraries.get("torch")) for record in records))
     return f"""\
 # Results of {counted(len(records), n_runs)}{f" ({mark})" if mark else ""}
 
 - Runs: {len(records)} ({", ".join(parts)}), those of [{RESOLVED_CONFIG}]({RESOLVED_CONFIG}).
 {f"- Command: `{command}`." + chr(10) if command else ""}- Code: {code}.
-- Processor: {processors}; torch {records[0].libraries.get("torch")}.
+- Processor: {processors}; torch {versions}.
 - Time: {spent} of training in all (a network that several runs share counts for each of them),
   between {first} and {last}.
 - Check: `gmvae-bench verify {target}` computes the final scores again from the clusters in
