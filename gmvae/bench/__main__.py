@@ -151,6 +151,10 @@ def _add_upkeep(commands: Any) -> None:
     crate.add_argument("target", type=Path, help="ZIP file to write")
     crate.add_argument("--command", dest="made_by", help="the command that made the results")
 
+    what = "check the crate in a folder of results/submissions"
+    submission = _add(commands, "submission", _submission, what)
+    submission.add_argument("folder", type=Path, help="as results/submissions/NAME")
+
     what = "compare the rows of two results of the same config"
     compare = _add(commands, "compare", _compare, what)
     for name in ("one", "other"):
@@ -311,6 +315,12 @@ def _crate(options: argparse.Namespace) -> str:
     from gmvae.bench.upkeep.archives.crate import crate
 
     return crate(options.results, options.target, command=options.made_by)
+
+
+def _submission(options: argparse.Namespace) -> str:
+    from gmvae.bench.upkeep.archives.submission import check_submission
+
+    return check_submission(options.folder)
 
 
 def _compare(options: argparse.Namespace) -> str:

@@ -164,7 +164,7 @@ def test_parts_that_do_not_belong_together_are_refused(in_parts):
     lines = [json.loads(line) for line in records.read_text().splitlines()]
     for place, value, problem in (
         (("sources_sha256",), "0" * 64, "were made with different code"),
-        (("data_sha256",), {"test-images.npy": "0" * 64}, "were made with different data"),
+        (("data_sha256",), {"test-images": "0" * 64}, "were made with different data"),
         (("run", "parameters"), {"epochs": 77}, r"with other parameters, .*'epochs': 77"),
     ):
         changed = json.loads(json.dumps(lines[:1]))

@@ -1,0 +1,50 @@
+"""Results that others send in, those that are there and made-up ones."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gmvae.bench.__main__ import main
+from gmvae.bench.disk.errors import DataError
+from gmvae.bench.report.build import make_report
+from gmvae.bench.upkeep.archives import submission
+from gmvae.bench.upkeep.archives.crate import crate
+from gmvae.bench.upkeep.archives.submission import check_submission
+
+SUBMISSIONS = sorted((Path(__file__).parents[3] / "results/submissions").glob("*/"))
+FOLDER = Path("results/submissions/theirs")
+
+
+@pytest.mark.parametrize("folder", SUBMISSIONS, ids=lambda folder: folder.name)
+def test_a_submission_is_what_it_says(folder, tmp_path):
+    assert "no differences" in check_submission(folder, tmp_path)
+
+
+@pytest.fixture
+def sent(grid):
+    make_report(Path("results"), partial=False)
+    FOLDER.mkdir(parents=True)
+    crate(Path("results"), FOLDER / "results.zip")
+
+
+def test_a_submission_is_recomputed_from_our_data(sent, capsys):
+    shutil.rmtree("data")
+    assert main(["submission", str(FOLDER)]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("results/submissions/theirs/results.zip: 4 runs and all tables")
+    assert Path("data/digits/test-labels.npy").exists()
+
+
+def test_what_is_not_accepted(sent, monkeypatch):
+    monkeypatch.setattr(submission, "MOST_BYTES", 1000)
+    with pytest.raises(DataError, match="at most 1 MB; send fewer runs"):
+        check_submission(FOLDER)
+    monkeypatch.undo()
+    labels = Path("data/digits/test-images.npy")
+    labels.write_bytes(labels.read_bytes()[:-1] + b"x")
+    with pytest.raises(DataError, match="belongs to other data than our digits"):
+        check_submission(FOLDER)
+    shutil.copy(FOLDER / "results.zip", FOLDER / "second.zip")
+    with pytest.raises(DataError, match="should hold one crate, .* but holds 2"):
+        check_submission(FOLDER)
