@@ -87,7 +87,8 @@ random_state
     def _first_phase(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """The autoencoder, which sees what the jitter leaves."""
         corruption = self._affine_jitter() if self.jitter else None
-        return start_from_mixture(self, samples, seed, corruption)
+        epochs = self._epochs_of_autoencoder(samples)
+        return start_from_mixture(self, samples, seed, epochs=epochs, corruption=corruption)
 
 
 class _JitteredNoise(NamedTuple):

@@ -32,7 +32,10 @@ from gmvae.training.devices import noise_generator
 from gmvae.training.loop import DivergenceError, finite_elbo
 from gmvae.training.progress import Progress
 from gmvae.training.restarts import Phase
+from gmvae.training.schedule import enough_epochs
 from gmvae.training.step import TrainingSettings, TrainingStep
+
+EPOCHS_OF_AUTOENCODER = 10
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -73,9 +76,9 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
         Gaussian mixture with full covariances, the most likely of three, is fitted to the codes of
         at most 20,000 samples, and its means and variances become the output biases of the network
         beta. "auto" is "mixture" for fewer than 10,000 samples (study 9 of ``docs/method.md``).
-    pretrain_epochs : int, default=10
-        Epochs of that autoencoder; without effect on a random start. Each of `n_init` trainings has
-        its own autoencoder and mixture.
+    pretrain_epochs : int, optional
+        Epochs of that autoencoder; without effect on a random start. By default 10, or more for few
+        samples, as for `epochs`. Each of `n_init` trainings has its own autoencoder and mixture.
     pretrain_learning_rate : float, default=1e-3
         Learning rate of the autoencoder, which is lowered to zero.
     epochs : int, optional
@@ -163,7 +166,7 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
     z_prior_threshold: NonNegative = 0.5
     z_prior_warmup_epochs: NonNegative = 0
     init: Start = "auto"
-    pretrain_epochs: Count = 10
+    pretrain_epochs: Count | None = None
     pretrain_learning_rate: Positive = 1e-3
     select_by: CriterionOrAuto = "auto"  # type: ignore[assignment]
 
@@ -247,7 +250,11 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
         yield Phase("training", step)
 
     def _first_phase(self, samples: Tensor, seed: int) -> Iterator[Phase]:
-        return start_from_mixture(self, samples, seed)
+        return start_from_mixture(self, samples, seed, epochs=self._epochs_of_autoencoder(samples))
+
+    def _epochs_of_autoencoder(self, samples: Tensor) -> int:
+        enough = enough_epochs(EPOCHS_OF_AUTOENCODER, len(samples), self.batch_size)
+        return self.pretrain_epochs or enough
 
     def _finish(self, samples: Tensor) -> None:
         self.elbo_ = finite_elbo(self._elbo(samples, n_samples_mc=1))

@@ -66,7 +66,7 @@ class AutoencoderFirst(ProbabilisticClusterer):
             model,
             Reconstruction(type(model).reconstruction, corruption),
             samples,
-            pretraining(self),
+            pretraining(self, self.pretrain_epochs),
             generator,
             modules=list(model.children()),
         )

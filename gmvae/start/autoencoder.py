@@ -62,11 +62,11 @@ class Reconstruction:
         return {"loss": -reconstruction, "reconstruction": reconstruction}
 
 
-def pretraining(estimator: Any) -> TrainingSettings:
-    """Settings of the first phase: ``pretrain_epochs``, and a rate that is lowered to zero."""
+def pretraining(estimator: Any, epochs: int) -> TrainingSettings:
+    """Settings of the first phase, whose learning rate is lowered to zero."""
     return replace(
         TrainingSettings.of(estimator),
-        epochs=estimator.pretrain_epochs,
+        epochs=epochs,
         learning_rate=estimator.pretrain_learning_rate,
         schedule="cosine",
         phase="autoencoder",

@@ -27,7 +27,12 @@ SLOPE = 0.1
 
 
 def start_from_mixture(
-    estimator: Any, samples: Tensor, seed: int, corruption: Corruption | None = None
+    estimator: Any,
+    samples: Tensor,
+    seed: int,
+    *,
+    epochs: int,
+    corruption: Corruption | None = None,
 ) -> Iterator[Phase]:
     """Yield the autoencoder; then move the components of the model to a mixture of its codes.
 
@@ -39,6 +44,8 @@ def start_from_mixture(
         With its untrained ``model_``.
     samples : Tensor, shape (N, y_dim)
     seed : int
+    epochs : int
+        Epochs of the autoencoder.
     corruption : Corruption, optional
         Of what the encoder sees.
     """
@@ -50,7 +57,7 @@ def start_from_mixture(
         model,
         Reconstruction(reconstruction, corruption),
         samples,
-        pretraining(estimator),
+        pretraining(estimator, epochs),
         generator,
         modules=(model.trunk, model.head, model.observation_model),
     )

@@ -51,13 +51,13 @@ def warn_if_short(estimator: Any, n_samples: int) -> None:
     Parameters
     ----------
     estimator : NetworkClusterer
-        With ``epochs_`` and ``batch_size``, and perhaps ``pretrain_epochs``, which count unless
-        ``init_`` says that there is no autoencoder.
+        With ``epochs_`` and ``batch_size``, and perhaps ``pretrain_epochs``. These do not count for
+        GMVAE, which has ``init_``: its autoencoder does not train the components.
     n_samples : int
         A data set smaller than a batch is one batch.
     """
     batch_size, before = estimator.batch_size, getattr(estimator, "pretrain_epochs", 0)
-    if getattr(estimator, "init_", None) == "random":
+    if hasattr(estimator, "init_"):
         before = 0
     n_steps = (estimator.epochs_ + before) * max(1, n_samples // batch_size)
     if n_steps < LEAST_STEPS:

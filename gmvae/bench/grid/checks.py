@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from gmvae.bench import data as datasets
 from gmvae.bench.data import Header
@@ -20,6 +23,9 @@ from gmvae.bench.grid.runs import Run
 from gmvae.bench.grid.sources import is_own
 from gmvae.clusterer.parameters import FEW_SAMPLES
 from gmvae.model.architectures import ImageShape, architecture, convolution_sizes
+
+ROWS = 1000
+"""Rows of prepared data that are looked at."""
 
 
 def check_runs(config: Config, runs: Collection[Run]) -> None:
@@ -65,16 +71,26 @@ def remarks(config: Config, runs: Collection[Run]) -> list[str]:
     """
     lines = []
     for spec in config.datasets:
-        if (spec.source or {}).get("scale") != "minmax":
+        if spec.source is None or not _are_fractions(spec.name, spec.source):
             continue
         names = [run.method for run in runs if run.dataset == spec.name and _may_see_pixels(run)]
         if names:
             lines.append(
-                f"remark: {spec.name} has values from 0 to 1 (scale: minmax), which are pixels to "
+                f"remark: {spec.name} has values from 0 to 1, which are pixels to "
                 f"{', '.join(dict.fromkeys(names))}; if they are not, set 'observation: gaussian' "
                 "under 'parameters' of each, or 'scale: standard'"
             )
     return lines
+
+
+def _are_fractions(name: str, source: Mapping[str, Any]) -> bool:
+    """Whether real vectors lie between 0 and 1, as far as it is known before they are prepared."""
+    path = DATA / name / "train-images.npy"
+    if source.get("scale", "none") == "none" and path.is_file():
+        first = np.load(path, mmap_mode="r", allow_pickle=False)[:ROWS]
+        is_real_vectors = first.ndim == 2 and first.dtype.kind == "f"
+        return is_real_vectors and bool(((first >= 0) & (first <= 1)).all())
+    return source.get("scale") == "minmax"
 
 
 def _may_see_pixels(run: Run) -> bool:

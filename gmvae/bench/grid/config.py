@@ -173,7 +173,8 @@ def read_resolved(results: Path) -> Config:
         others = ", ".join(str(other.parent) for other in sorted(results.glob(f"*/{path.name}")))
         raise DataError(
             f"{path} does not exist: no workflow was started with {results}; give its results "
-            f"folder{others and f', like {others}'}"
+            f"folder{others and f', like {others}'}. If single products were asked for, ask for "
+            "this file, too"
         )
     return config_from_dict(read_json(path))
 

@@ -288,7 +288,8 @@ def _status(
     if error is not None:
         return "diverged", str(error), getattr(error, "history", {})
     if run.K is not None and run.K > 1 and training_clusters(estimator) == 1:
-        return "collapsed", f"one cluster of {run.K} holds all training samples", history
+        reason = f"one cluster of {run.K} holds all training samples (see train.log)"
+        return "collapsed", reason, history
     return "finished", None, history
 
 

@@ -92,6 +92,9 @@ def test_damaged_and_different_tables(tmp_path):
     (tmp_path / "comma.csv").write_text("a;b\n" + "1,5;2,5\n" * 12)
     with pytest.raises(DataError, match=r"sep=';', decimal=','\)"):
         datasets.load("mine", {"csv": tmp_path / "comma.csv"})
+    (tmp_path / "index.csv").write_text(",a,b\n" + "1,2,3\n" * 12)
+    with pytest.raises(DataError, match=r"first column without a name, as pandas writes its index"):
+        datasets.load("mine", {"csv": tmp_path / "index.csv"})
     with gzip.open(tmp_path / "other.csv.gz", "wt") as file:
         file.write("a;b\n" + "1;2\n" * 12)
     with pytest.raises(DataError, match=r"should have commas .* but its first line is 'a;b'"):

@@ -182,6 +182,11 @@ def test_scaled_tables_that_look_like_pixels_are_remarked_on(mine):
         {**values, "datasets": [table(scale="minmax")], "methods": entries[2:]}
     )
     assert remarks(only_real, make_runs(only_real)) == []
+    prepared = parse_config({**values, "datasets": [table()]})
+    Path("data/mine").mkdir(parents=True)
+    for samples, expected in ((np.eye(40), 1), (2 * np.eye(40), 0), (np.ones((9, 4, 4)), 0)):
+        np.save("data/mine/train-images.npy", samples.astype(np.float32))
+        assert len(remarks(prepared, make_runs(prepared))) == expected
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -46,5 +46,5 @@ def test_what_is_not_accepted(sent, monkeypatch):
     with pytest.raises(DataError, match="belongs to other data than our digits"):
         check_submission(FOLDER)
     shutil.copy(FOLDER / "results.zip", FOLDER / "second.zip")
-    with pytest.raises(DataError, match="should hold one crate, .* but holds 2"):
+    with pytest.raises(DataError, match=r"should hold one crate, .* but holds 2"):
         check_submission(FOLDER)

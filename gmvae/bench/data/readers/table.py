@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,11 @@ def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFram
         raise DataError(f"{path} cannot be read as a table: {error}") from error
     if len(frame.columns) == 1:
         _require_commas(path, [frame.columns[0], *_first_lines(path)[1:]])
+    if str(frame.columns[0]).startswith("Unnamed: "):
+        raise DataError(
+            f"{path} has a first column without a name, as pandas writes its index; write the "
+            "table with to_csv(..., index=False), or name the column"
+        )
     if label is None and all(_is_number(name) for name in frame.columns):
         raise DataError(
             f"{path} should have the names of its columns in the first line, but that is "
@@ -147,7 +153,7 @@ def _require_commas(path: Path, lines: list[str]) -> None:
     first = lines[0] if lines else ""
     mark = max(OTHER_MARKS, key=first.count)
     if first.count(mark) > first.count(","):
-        decimal = ", decimal=','" if any("," in line for line in lines[1:]) else ""
+        decimal = ", decimal=','" if re.search(r"\d,\d", " ".join(lines[1:])) else ""
         raise DataError(
             f"{path} should have commas between its columns, but its first line is {first[:80]!r}; "
             f"write it again with commas, as by pandas: "

@@ -93,7 +93,11 @@ def _check_keys(entry: Mapping[str, Any], place: str) -> None:
             raise ConfigError(f"{place}.{key}: is not for an entry with assignments; remove it")
     for key, example in (("data_sha256", "the checksum of the test images"), ("K", "like [10]")):
         if key not in entry:
-            hint = "; gmvae-bench check shows it" if key == "data_sha256" else ""
+            hint = (
+                "; leave the entry out for a moment, and gmvae-bench check says how to get it"
+                if key == "data_sha256"
+                else ""
+            )
             raise ConfigError(f"{place}.{key}: is missing; give {example}{hint}")
     if len(entry["datasets"]) != 1:
         raise ConfigError(

@@ -89,12 +89,13 @@ def archive(
     in_parts = bool(parts) or partial
     if in_parts and any(is_finished(run, results / run.path) for run in runs):
         make_report(results, partial=True)
-    found, origins = _find(runs, results, parts, every=not in_parts)
+    found, origins = _find(runs, results, parts)
     missing = [run.path for run in runs if run.path not in found]
     if missing and not partial:
         raise DataError(
-            f"{len(missing)} of {len(runs)} runs are neither in {results} nor in a part, first "
-            f"{missing[0]}; train them, or archive the others with --partial"
+            f"{len(missing)} of {len(runs)} runs are {'neither ' if parts else 'not '}in {results}"
+            f"{' nor in a part' if parts else ''}, first {missing[0]}; train them, or archive the "
+            "others with --partial"
         )
     if not found:
         raise DataError(f"none of the {len(runs)} runs of {results} has finished yet")
@@ -126,7 +127,7 @@ def archive(
 
 
 def _find(
-    runs: Sequence[Run], results: Path, parts: Sequence[Path], *, every: bool
+    runs: Sequence[Run], results: Path, parts: Sequence[Path]
 ) -> tuple[dict[str, ArchivedRun], dict[str, Path]]:
     """The runs that are there, in the order of the grid, and the folder that has each."""
     in_parts = {
@@ -140,7 +141,7 @@ def _find(
             "not have; use the archive of the same config"
         )
     for run in runs:
-        if every or is_finished(run, results / run.path):
+        if is_finished(run, results / run.path):
             found[run.path], origins[run.path] = ArchivedRun.read(results / run.path), results
         elif run.path in in_parts:
             one, part = in_parts[run.path]
@@ -166,8 +167,8 @@ def _refuse_mixtures(archived: Iterable[ArchivedRun]) -> None:
             if getattr(other, key[0]) != value:
                 raise DataError(
                     f"{other.run.path} and {record.run.path} were made with different "
-                    f"{'code' if key[0] == 'sources_sha256' else 'data'} ({key[0]}); train one of "
-                    "them again"
+                    f"{'code' if key[0] == 'sources_sha256' else 'data'} ({key[0]}), on "
+                    f"{other.finished[:10]} and {record.finished[:10]}; train the older one again"
                 )
 
 

@@ -123,6 +123,8 @@ def read_archive(folder: Path) -> list[ArchivedRun]:
         If a file is missing or damaged.
     """
     path = folder / RECORDS
+    if not path.is_file():
+        raise DataError(f"{folder} is not an archive: it has no {RECORDS}")
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         parts = [(line["record"], line["scores"], line.get("last_epoch", {})) for line in lines]
