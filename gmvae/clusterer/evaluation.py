@@ -108,8 +108,8 @@ def warn_of_collapse(labels: NDArray[np.integer], n_clusters: int) -> None:
     if n_clusters > 1 and (n_used == 1 or 2 * n_used < n_clusters):
         warnings.warn(
             f"the fit has collapsed: only {n_used} of {n_clusters} clusters hold training samples; "
-            "try several restarts (n_init=4), more epochs, a smaller batch_size or n_clusters or, for "
-            "data that were taken for pixels and are none, observation='gaussian'",
+            "try several restarts (n_init=4), more epochs, a smaller batch_size or n_clusters or, "
+            "for data that were taken for pixels and are none, observation='gaussian'",
             ConvergenceWarning,
             stacklevel=3,
         )

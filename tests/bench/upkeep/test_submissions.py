@@ -37,10 +37,10 @@ def test_a_submission_is_recomputed_from_our_data(sent, capsys):
 
 
 def test_what_is_not_accepted(sent, monkeypatch):
-    monkeypatch.setattr(submission, "MOST_BYTES", 1000)
-    with pytest.raises(DataError, match="at most 1 MB; send fewer runs"):
-        check_submission(FOLDER)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(submission, "MOST_BYTES", 1000)
+        with pytest.raises(DataError, match="at most 1 MB; send fewer runs"):
+            check_submission(FOLDER)
     labels = Path("data/digits/test-images.npy")
     labels.write_bytes(labels.read_bytes()[:-1] + b"x")
     with pytest.raises(DataError, match="belongs to other data than our digits"):
