@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_steps(commands)
     _add_upkeep(commands)
+    _add_exchange(commands)
     return parser
 
 
@@ -136,6 +137,9 @@ def _add_upkeep(commands: Any) -> None:
     for name, kind in (("dataset", str), ("method", str), ("variant", str), ("K", int), ("M", int)):
         trace.add_argument(f"--{name}", type=kind)
 
+
+def _add_exchange(commands: Any) -> None:
+    """Commands for results that travel."""
     archive = _add(commands, "archive", _archive, "write a small archive of a grid")
     archive.add_argument("results", type=Path, help="results folder")
     archive.add_argument("target", type=Path, help="folder to write to")
@@ -318,13 +322,13 @@ def _crate(options: argparse.Namespace) -> str:
 
 
 def _submission(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.archives.submission import check_submission
+    from gmvae.bench.upkeep.submission import check_submission
 
     return check_submission(options.folder)
 
 
 def _compare(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.compare import compare
+    from gmvae.bench.upkeep.archives.compare import compare
 
     return compare(options.one, options.other)
 

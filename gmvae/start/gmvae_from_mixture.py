@@ -47,7 +47,7 @@ def start_from_mixture(
     epochs : int
         Epochs of the autoencoder.
     corruption : Corruption, optional
-        Of what the encoder sees.
+        Change of the samples that the encoder sees.
     """
     model: GMVAEModel = estimator.model_
     with seeded(seed, samples.device):

@@ -12,7 +12,7 @@ from gmvae.bench.__main__ import main
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.report.build import make_report
 from gmvae.bench.upkeep.archives.archive import archive
-from gmvae.bench.upkeep.compare import compare, seeds_needed
+from gmvae.bench.upkeep.archives.compare import compare, seeds_needed
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from gmvae.bench.__main__ import main
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.report.build import make_report
-from gmvae.bench.upkeep.archives import submission
+from gmvae.bench.upkeep import submission
 from gmvae.bench.upkeep.archives.crate import crate
-from gmvae.bench.upkeep.archives.submission import check_submission
+from gmvae.bench.upkeep.submission import check_submission
 
 SUBMISSIONS = sorted((Path(__file__).parents[3] / "results/submissions").glob("*/"))
 FOLDER = Path("results/submissions/theirs")
