@@ -1,4 +1,4 @@
-"""What an archive holds of each run, and its use in place of a results folder."""
+"""Content of an archive, run by run, and its use in place of a results folder."""
 
 from __future__ import annotations
 

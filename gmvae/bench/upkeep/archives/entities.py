@@ -90,31 +90,9 @@ class Entities:
         command : str or None
             The command that made the results.
         """
-        from rocrate.model.computationalworkflow import ComputationalWorkflow
-
-        class HowTo(ComputationalWorkflow):
-            """A workflow with steps."""
-
-            TYPES = (*ComputationalWorkflow.TYPES, "HowTo")
-
         self._describe_root()
         found = {name: self._file(source, name) for name in (*parts, *others)}
-        main = self.crate.add_workflow(
-            source / workflow,
-            workflow,
-            main=True,
-            lang="snakemake",
-            cls=HowTo,
-            properties={
-                **_about(source / workflow),
-                "name": "Benchmark of GMVAE",
-                "version": __version__,
-            },
-        )
-        for name in sorted({record.run.class_path for record in self.records}):
-            self._add_tool(name)
-        main["hasPart"] = list(self.tools.values())
-        main["step"] = list(self.steps.values())
+        main = self._workflow(source, workflow)
         data = {name: self._data(name) for name in sorted({r.run.dataset for r in self.records})}
         machines = self._machines()
         found["README.md"]["about"] = self.crate.root_dataset
@@ -134,6 +112,33 @@ class Entities:
         values = {name: value for name, value in properties.items() if value is not None}
         made = ContextEntity(self.crate, place, properties={"@type": kind, **values})
         return self.crate.add(made)
+
+    def _workflow(self, source: Path, workflow: str) -> Any:
+        """The workflow, with a tool and a step for each method."""
+        from rocrate.model.computationalworkflow import ComputationalWorkflow
+
+        class HowTo(ComputationalWorkflow):
+            """A workflow with steps."""
+
+            TYPES = (*ComputationalWorkflow.TYPES, "HowTo")
+
+        main = self.crate.add_workflow(
+            source / workflow,
+            workflow,
+            main=True,
+            lang="snakemake",
+            cls=HowTo,
+            properties={
+                **_about(source / workflow),
+                "name": "Benchmark of GMVAE",
+                "version": __version__,
+            },
+        )
+        for name in sorted({record.run.class_path for record in self.records}):
+            self._add_tool(name)
+        main["hasPart"] = list(self.tools.values())
+        main["step"] = list(self.steps.values())
+        return main
 
     def _describe_root(self) -> None:
         metadata, root = self.crate.metadata, self.crate.root_dataset
