@@ -80,10 +80,7 @@ def archive(
         If a run is missing, or if runs of one method or data set were made with different sources
         or data.
     """
-    if target.resolve() in {path.resolve() for path in (results, *parts)}:
-        raise ConfigError(f"{target} is to be read; give another folder to write to")
-    if target.is_dir() and any(target.iterdir()) and not (target / RECORDS).is_file():
-        raise ConfigError(f"{target} is neither empty nor an archive; give another folder")
+    _check_target(target, results, parts)
     config = read_resolved(results)
     runs = make_runs(config)
     in_parts = bool(parts) or partial
@@ -91,39 +88,51 @@ def archive(
         make_report(results, partial=True)
     found, origins = _find(runs, results, parts)
     missing = [run.path for run in runs if run.path not in found]
-    if missing and not partial:
+    if missing and not (partial and found):
+        where = f"neither in {results} nor in a part" if parts else f"not in {results}"
         raise DataError(
-            f"{len(missing)} of {len(runs)} runs are {'neither ' if parts else 'not '}in {results}"
-            f"{' nor in a part' if parts else ''}, first {missing[0]}; train them, or archive the "
-            "others with --partial"
+            f"{len(missing)} of {len(runs)} runs are {where}, first {missing[0]}; train them, or "
+            "archive what there is with --partial"
         )
-    if not found:
-        raise DataError(f"none of the {len(runs)} runs of {results} has finished yet")
     _refuse_mixtures(found.values())
-    for name in figures.available():  # those of an earlier archive
-        for ending in figures.endings(name):
-            (target / f"{name}.{ending}").unlink(missing_ok=True)
-    files.write_text(
-        target / RECORDS, "".join(f"{json.dumps(one.as_dict())}\n" for one in found.values())
-    )
-    arrays = {
-        f"{path}/{n}": array for path, one in found.items() for n, array in one.arrays.items()
-    }
-    files.write_arrays(target / ASSIGNMENTS, **arrays)
+    _write_runs(found, target)
     _copy(results / RESOLVED_CONFIG, target / RESOLVED_CONFIG)
     if in_parts:
         _write_tables(config, len(runs), found, target)
         _draw(config, [run for run in runs if run.path in found], found, origins, target)
     else:
-        for name in TABLE_NAMES:
-            _copy(results / name, target / name)
-        for name in shown_figures(runs):
-            _copy_figure(name, results, target)
-    records = [one.record for one in found.values()]
-    text = _description(target, records, len(runs), config.mark, command)
+        _copy_report(runs, results, target)
+    text = _description(target, found, len(runs), config.mark, command)
     files.write_text(target / "README.md", text)
     size = sum(path.stat().st_size for path in target.iterdir()) / files.MEGABYTE
     return f"{target}: {counted(len(found), len(runs))}, {size:.1f} MB"
+
+
+def _copy_report(runs: Sequence[Run], results: Path, target: Path) -> None:
+    for name in TABLE_NAMES:
+        _copy(results / name, target / name)
+    for name in shown_figures(runs):
+        _copy_figure(name, results, target)
+
+
+def _check_target(target: Path, results: Path, parts: Sequence[Path]) -> None:
+    if target.resolve() in {path.resolve() for path in (results, *parts)}:
+        raise ConfigError(f"{target} is to be read; give another folder to write to")
+    if target.is_dir() and any(target.iterdir()) and not (target / RECORDS).is_file():
+        raise ConfigError(f"{target} is neither empty nor an archive; give another folder")
+
+
+def _write_runs(found: Mapping[str, ArchivedRun], target: Path) -> None:
+    """Write records, scores and arrays, and remove the figures of an earlier archive."""
+    for name in figures.available():
+        for ending in figures.endings(name):
+            (target / f"{name}.{ending}").unlink(missing_ok=True)
+    lines = (f"{json.dumps(one.as_dict())}\n" for one in found.values())
+    files.write_text(target / RECORDS, "".join(lines))
+    arrays = {
+        f"{path}/{name}": array for path, one in found.items() for name, array in one.arrays.items()
+    }
+    files.write_arrays(target / ASSIGNMENTS, **arrays)
 
 
 def _find(
@@ -229,9 +238,14 @@ def _copy(path: Path, target: Path) -> None:
 
 
 def _description(
-    target: Path, records: Sequence[Record], n_runs: int, mark: str | None, command: str | None
+    target: Path,
+    found: Mapping[str, ArchivedRun],
+    n_runs: int,
+    mark: str | None,
+    command: str | None,
 ) -> str:
     """Text of the archive's README: what there is, where and when it was made, how to check it."""
+    records = [one.record for one in found.values()]
     commits = Counter(_commit(record.program) for record in records)
     machines = Counter(record.machine["processor"] for record in records)
     spent = duration(sum(record.train_seconds for record in records))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gmvae import __version__
 from gmvae.bench.disk import files
+from gmvae.bench.grid.runs import Run
 from gmvae.bench.runs.record import Record
 
 if TYPE_CHECKING:
@@ -227,22 +228,6 @@ class Entities:
     ) -> Any:
         """A run: its tool, its values, and how it went."""
         run = record.run
-        setting = run.path.rpartition("/")[0]
-        values = []
-        for name, value in _values(run).items():
-            place = "seed" if name == "seed" else setting
-            identifier = f"#value/{place}/{name}" + (f"/{value}" if name == "seed" else "")
-            known = self.crate.get(identifier)
-            values.append(
-                known
-                or self._entity(
-                    identifier,
-                    "PropertyValue",
-                    name=name,
-                    value=str(value),
-                    exampleOfWork={"@id": f"#{run.class_path}/{name}"},
-                )
-            )
         used = [
             self._entity(
                 f"#{run.path}/{name}",
@@ -264,12 +249,32 @@ class Entities:
             actionStatus=STATUS[record.status == "finished"],
             error=record.reason,
             agent={"@id": "#authors"},
-            object=[data, *values],
+            object=[data, *self._parameters(run)],
             result=list(outputs),
             environment=machines[str((record.machine, record.libraries))],
             resourceUsage=used,
             description=f"commit {record.program.get('git_commit')}, status {record.status}",
         )
+
+    def _parameters(self, run: Run) -> list[Any]:
+        """Values of a run; those of a setting are the same entities for all its seeds."""
+        setting = run.path.rpartition("/")[0]
+        values = []
+        for name, value in _values(run).items():
+            place = f"seed/{value}" if name == "seed" else f"{setting}/{name}"
+            known = self.crate.get(f"#value/{place}")
+            example = {"@id": f"#{run.class_path}/{name}"}
+            values.append(
+                known
+                or self._entity(
+                    f"#value/{place}",
+                    "PropertyValue",
+                    name=name,
+                    value=str(value),
+                    exampleOfWork=example,
+                )
+            )
+        return values
 
     def _execution(
         self, main: Any, config: Any, data: Iterable[Any], results: list[Any], command: str | None
@@ -327,7 +332,7 @@ def _about(path: Path) -> dict[str, str]:
     return {"contentSize": str(path.stat().st_size), "sha256": files.sha256(path)}
 
 
-def _values(run: Any) -> dict[str, Any]:
+def _values(run: Run) -> dict[str, Any]:
     """All that tells a run from others of its method."""
     known = {"K": run.K, "M": run.M, "variant": run.variant, "seed": run.seed}
     named = {name: value for name, value in known.items() if value is not None}
