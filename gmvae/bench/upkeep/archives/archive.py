@@ -56,8 +56,7 @@ def archive(
     Parameters
     ----------
     results : Path
-        Folder in which the workflow has finished, or, with `parts` or `partial`, has trained some
-        of the runs.
+        Folder in which the workflow has finished, or has trained some of the runs.
     target : Path
         Folder to write to.
     parts : sequence of Path
@@ -65,47 +64,40 @@ def archive(
     partial : bool
         Archive the runs that are there, even if they are not all runs of the config.
     command : str, optional
-        The command that made the results, to be named in the archive.
+        Command that made the results.
 
     Returns
     -------
     str
-        One line with the number of runs and the size.
+        The number of runs and the size.
 
     Raises
     ------
     ConfigError
-        If `target` is `results` or one of `parts`.
+        If `target` is another folder of the user's.
     DataError
-        If a run is missing, or if runs of one method or data set were made with different sources
-        or data.
+        If a run is missing, or if runs do not belong together.
     """
     _check_target(target, results, parts)
     config = read_resolved(results)
     runs = make_runs(config)
     in_parts = bool(parts) or partial
-    if in_parts and any(is_finished(run, results / run.path) for run in runs):
-        make_report(results, partial=True)
-    found, origins = _find(runs, results, parts)
-    missing = [run.path for run in runs if run.path not in found]
-    if missing and not (partial and found):
-        where = f"neither in {results} nor in a part" if parts else f"not in {results}"
-        raise DataError(
-            f"{len(missing)} of {len(runs)} runs are {where}, first {missing[0]}; train them, or "
-            "archive what there is with --partial"
-        )
+    found, origins = _find(runs, results, parts, in_parts=in_parts)
+    _refuse_missing(runs, found, results, parts, partial=partial)
     _refuse_mixtures(found.values())
     _write_runs(found, target)
     _copy(results / RESOLVED_CONFIG, target / RESOLVED_CONFIG)
     if in_parts:
         _write_tables(config, len(runs), found, target)
-        _draw(config, [run for run in runs if run.path in found], found, origins, target)
+        _draw(config, found, origins, target)
     else:
         _copy_report(runs, results, target)
-    text = _description(target, found, len(runs), config.mark, command)
-    files.write_text(target / "README.md", text)
-    size = sum(path.stat().st_size for path in target.iterdir()) / files.MEGABYTE
-    return f"{target}: {counted(len(found), len(runs))}, {size:.1f} MB"
+    _describe(target, found, len(runs), config.mark, command)
+    return f"{target}: {counted(len(found), len(runs))}, {_megabytes(target):.1f} MB"
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.iterdir()) / files.MEGABYTE
 
 
 def _copy_report(runs: Sequence[Run], results: Path, target: Path) -> None:
@@ -136,24 +128,24 @@ def _write_runs(found: Mapping[str, ArchivedRun], target: Path) -> None:
 
 
 def _find(
-    runs: Sequence[Run], results: Path, parts: Sequence[Path]
+    runs: Sequence[Run], results: Path, parts: Sequence[Path], *, in_parts: bool
 ) -> tuple[dict[str, ArchivedRun], dict[str, Path]]:
     """The runs that are there, in the order of the grid, and the folder that has each."""
-    in_parts = {
-        one.record.run.path: (one, part) for part in parts[::-1] for one in read_archive(part)
-    }
+    if in_parts and any(is_finished(run, results / run.path) for run in runs):
+        make_report(results, partial=True)  # which scores the runs
+    known = {one.record.run.path: (one, part) for part in parts[::-1] for one in read_archive(part)}
     found, origins = {}, {}
-    unknown = sorted(in_parts.keys() - {run.path for run in runs})
+    unknown = sorted(known.keys() - {run.path for run in runs})
     if unknown:
         raise DataError(
-            f"{in_parts[unknown[0]][1]} has a run {unknown[0]}, which the config of {results} does "
+            f"{known[unknown[0]][1]} has a run {unknown[0]}, which the config of {results} does "
             "not have; use the archive of the same config"
         )
     for run in runs:
         if is_finished(run, results / run.path):
             found[run.path], origins[run.path] = ArchivedRun.read(results / run.path), results
-        elif run.path in in_parts:
-            one, part = in_parts[run.path]
+        elif run.path in known:
+            one, part = known[run.path]
             if one.record.run != run:
                 raise DataError(
                     f"{part} has a run {run.path} with other parameters, "
@@ -161,6 +153,23 @@ def _find(
                 )
             found[run.path], origins[run.path] = one, part
     return found, origins
+
+
+def _refuse_missing(
+    runs: Sequence[Run],
+    found: Mapping[str, ArchivedRun],
+    results: Path,
+    parts: Sequence[Path],
+    *,
+    partial: bool,
+) -> None:
+    missing = [run.path for run in runs if run.path not in found]
+    if missing and not (partial and found):
+        where = f"neither in {results} nor in a part" if parts else f"not in {results}"
+        raise DataError(
+            f"{len(missing)} of {len(runs)} runs are {where}, first {missing[0]}; train them, or "
+            "archive what there is with --partial"
+        )
 
 
 def _refuse_mixtures(archived: Iterable[ArchivedRun]) -> None:
@@ -191,7 +200,6 @@ def _write_tables(
 
 def _draw(
     config: Config,
-    runs: Sequence[Run],
     found: Mapping[str, ArchivedRun],
     origins: Mapping[str, Path],
     target: Path,
@@ -201,6 +209,7 @@ def _draw(
     A figure whose runs are all in one part is copied from there, and drawn if they are all in the
     results folder. If they are in several, it is drawn if it needs tables and clusters alone.
     """
+    runs = [one.record.run for one in found.values()]
     for name in shown_figures(runs):
         folders = {origins[run.path] for run in figures.shown_runs(name, runs)}
         [folder, *others] = folders
@@ -237,14 +246,14 @@ def _copy(path: Path, target: Path) -> None:
             shutil.copyfile(path, temporary)
 
 
-def _description(
+def _describe(
     target: Path,
     found: Mapping[str, ArchivedRun],
     n_runs: int,
     mark: str | None,
     command: str | None,
-) -> str:
-    """Text of the archive's README: what there is, where and when it was made, how to check it."""
+) -> None:
+    """Write the archive's README: what there is, where and when it was made, how to check it."""
     records = [one.record for one in found.values()]
     commits = Counter(_commit(record.program) for record in records)
     machines = Counter(record.machine["processor"] for record in records)
@@ -254,7 +263,7 @@ def _description(
     first, last = min(r.started for r in records), max(r.finished for r in records)
     code, processors = _counted(commits), _counted(machines)
     versions = _counted(Counter(str(record.libraries.get("torch")) for record in records))
-    return f"""\
+    text = f"""\
 # Results of {counted(len(records), n_runs)}{f" ({mark})" if mark else ""}
 
 - Runs: {len(records)} ({", ".join(parts)}), those of [{RESOLVED_CONFIG}]({RESOLVED_CONFIG}).
@@ -270,6 +279,7 @@ def _description(
 every parameter, and its scores, also after each epoch. On another processor the values differ
 within the spread over seeds.
 """
+    files.write_text(target / "README.md", text)
 
 
 def _commit(program: Mapping[str, Any]) -> str:
