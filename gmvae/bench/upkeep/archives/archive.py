@@ -85,8 +85,7 @@ def archive(
     found, origins = _find(runs, results, parts, in_parts=in_parts)
     _refuse_missing(runs, found, results, parts, partial=partial)
     _refuse_mixtures(found.values())
-    _write_runs(found, target)
-    _copy(results / RESOLVED_CONFIG, target / RESOLVED_CONFIG)
+    _write_runs(found, results, target)
     if in_parts:
         _write_tables(config, len(runs), found, target)
         _draw(config, found, origins, target)
@@ -114,8 +113,8 @@ def _check_target(target: Path, results: Path, parts: Sequence[Path]) -> None:
         raise ConfigError(f"{target} is neither empty nor an archive; give another folder")
 
 
-def _write_runs(found: Mapping[str, ArchivedRun], target: Path) -> None:
-    """Write records, scores and arrays, and remove the figures of an earlier archive."""
+def _write_runs(found: Mapping[str, ArchivedRun], results: Path, target: Path) -> None:
+    """Write config, records, scores and arrays, and remove the figures of an earlier archive."""
     for name in figures.available():
         for ending in figures.endings(name):
             (target / f"{name}.{ending}").unlink(missing_ok=True)
@@ -125,6 +124,7 @@ def _write_runs(found: Mapping[str, ArchivedRun], target: Path) -> None:
         f"{path}/{name}": array for path, one in found.items() for name, array in one.arrays.items()
     }
     files.write_arrays(target / ASSIGNMENTS, **arrays)
+    _copy(results / RESOLVED_CONFIG, target / RESOLVED_CONFIG)
 
 
 def _find(
