@@ -153,6 +153,7 @@ def _add_exchange(commands: Any) -> None:
     crate = _add(commands, "crate", _crate, "write a Workflow Run RO-Crate of a finished grid")
     crate.add_argument("results", type=Path, help="results folder, or an archive of one")
     crate.add_argument("target", type=Path, help="ZIP file to write")
+    crate.add_argument("--no-pictures", action="store_true", help="leave the figures out")
     crate.add_argument("--command", dest="made_by", help="the command that made the results")
 
     what = "check the crate in a folder of results/submissions"
@@ -318,7 +319,8 @@ def _archive(options: argparse.Namespace) -> str:
 def _crate(options: argparse.Namespace) -> str:
     from gmvae.bench.upkeep.archives.crate import crate
 
-    return crate(options.results, options.target, command=options.made_by)
+    pictures = not options.no_pictures
+    return crate(options.results, options.target, command=options.made_by, pictures=pictures)
 
 
 def _submission(options: argparse.Namespace) -> str:

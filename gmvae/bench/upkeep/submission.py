@@ -43,14 +43,14 @@ def check_submission(folder: Path, data: Path = DATA) -> str:
     if len(crates) != 1:
         raise DataError(
             f"{folder} should hold one crate, a .zip file, but holds {len(crates)}; make it with "
-            f"gmvae-bench crate RESULTS {folder / 'results.zip'}"
+            f"gmvae-bench crate RESULTS {folder / 'results.zip'} --no-pictures"
         )
     [path] = crates
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise DataError(
-            f"{path} has {size / files.MEGABYTE:.1f} MB, but a submission has at most 1 MB; send "
-            "fewer runs"
+            f"{path} has {size / files.MEGABYTE:.1f} MB, but a submission has at most 1 MB; "
+            "leave the pictures out (gmvae-bench crate --no-pictures), or send fewer runs"
         )
     with opened(path) as content:
         if not (content / RECORDS).is_file():

@@ -1,6 +1,7 @@
 """Results that others send in, those that are there and made-up ones."""
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def test_a_submission_is_what_it_says(folder, tmp_path):
 def sent(grid):
     make_report(Path("results"), partial=False)
     FOLDER.mkdir(parents=True)
-    crate(Path("results"), FOLDER / "results.zip")
+    crate(Path("results"), FOLDER / "results.zip", pictures=False)
+    with zipfile.ZipFile(FOLDER / "results.zip") as file:
+        assert not [name for name in file.namelist() if name.endswith(".png")]
 
 
 def test_a_submission_is_recomputed_from_our_data(sent, capsys):
@@ -39,7 +42,7 @@ def test_a_submission_is_recomputed_from_our_data(sent, capsys):
 def test_what_is_not_accepted(sent, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(submission, "MOST_BYTES", 1000)
-        with pytest.raises(DataError, match="at most 1 MB; send fewer runs"):
+        with pytest.raises(DataError, match="at most 1 MB; leave the pictures out"):
             check_submission(FOLDER)
     labels = Path("data/digits/test-images.npy")
     labels.write_bytes(labels.read_bytes()[:-1] + b"x")

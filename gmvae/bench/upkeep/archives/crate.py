@@ -29,7 +29,7 @@ MOST_BYTES = 500 * files.MEGABYTE
 """Of an opened crate, so a ZIP file cannot fill the disk."""
 
 
-def crate(results: Path, path: Path, *, command: str | None = None) -> str:
+def crate(results: Path, path: Path, *, command: str | None = None, pictures: bool = True) -> str:
     """Write the crate of a grid.
 
     Parameters
@@ -40,6 +40,8 @@ def crate(results: Path, path: Path, *, command: str | None = None) -> str:
         ZIP file to write.
     command : str, optional
         The command that made the results.
+    pictures : bool
+        Whether the figures are in it, which make up most of its size.
 
     Returns
     -------
@@ -66,6 +68,9 @@ def crate(results: Path, path: Path, *, command: str | None = None) -> str:
             shutil.copytree(results, folder)
         else:
             archive(results, folder, command=command)
+        if not pictures:
+            for picture in folder.glob("*.png"):
+                picture.unlink()
         runs = read_archive(folder)
         for part in _texts():
             files.write_text(folder / part, (ROOT / part).read_text(encoding="utf-8"))
