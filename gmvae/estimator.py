@@ -32,7 +32,7 @@ from gmvae.training.devices import noise_generator
 from gmvae.training.loop import DivergenceError, finite_elbo
 from gmvae.training.progress import Progress
 from gmvae.training.restarts import Phase
-from gmvae.training.schedule import enough_epochs
+from gmvae.training.schedule import enough_epochs, warn_if_short
 from gmvae.training.step import TrainingSettings, TrainingStep
 
 EPOCHS_OF_AUTOENCODER = 10
@@ -211,6 +211,7 @@ class GMVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GenerativeCluster
         """
         members = [cls._member(one) for one in estimators]
         errors = together.fit_together(members, Y, on_epoch, checkpoint, progress)
+        warn_if_short(estimators[0], np.shape(Y)[0])
         for one, error in zip(estimators, errors, strict=True):
             if error is None:
                 warn_of_collapse(one.labels_, one.n_clusters)

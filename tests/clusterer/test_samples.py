@@ -114,6 +114,9 @@ def test_a_short_training_is_a_warning_with_what_to_try(blobs):
     ) as seen:
         GMVAE(init="random", **FAST).fit(points)
     assert seen[0].filename == __file__, "it should point at the call of fit"
+    with pytest.warns(ConvergenceWarning, match="epochs=1 is a short training") as seen:
+        GMVAE.fit_together([GMVAE(init="random", **FAST)], points)
+    assert seen[0].filename == __file__
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         GMVAE(init="random", **{**FAST, "epochs": None}, batch_size=100).fit(points)
