@@ -46,7 +46,7 @@ class WarmGMVAE(GMVAE):
         Standard deviation of the noise on the six entries of an affine map, in half widths of the
         image; 0.1 suits digits. Only for images with values from 0 to 1, or bytes.
     init : {"mixture"}, default="mixture"
-        There is no other start here.
+        The only start of this class.
     n_samples_mc, init_n_samples_mc, network, x_dim, w_dim, observation, objective, \
 z_prior_threshold, z_prior_warmup_epochs, pretrain_epochs, pretrain_learning_rate, epochs, \
 batch_size, learning_rate, schedule, n_init, select_by, init_epochs, precision, device, verbose, \

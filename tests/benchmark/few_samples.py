@@ -2,7 +2,8 @@
 
 Agreement is the mean adjusted Rand index between every two seeds. By default, a random start and
 one from a mixture are compared on six data sets, as in study 9 of docs/method.md. ``--pretrain``
-tries lengths of the autoencoder before the latter, in steps, as in study 10. ``--steps`` tries
+tries lengths of the autoencoder before the latter, in steps, as in study 10 (``--first-seed`` for
+other seeds, ``--images`` for its made-up colour images). ``--steps`` tries
 lengths of the training on three of them, as in study 3, and ``--choose`` shows what each criterion
 picks out of four runs, on two of them and on the arcs, as in study 5.
 """
@@ -30,7 +31,8 @@ BATCH = 128
 SEEDS = range(2000, 2005)
 SEEDS_TO_CHOOSE_FROM = range(2100, 2108)
 SEEDS_OF_STARTS = range(2400, 2405)
-SEEDS_OF_AUTOENCODERS = range(2500, 2505)
+FIRST_SEED_OF_AUTOENCODERS = 2500
+SEEDS_OF_IMAGES = range(6)
 EPOCHS_OF_AUTOENCODER = 10
 ON_ARCS = {
     "network": "paper-fc",
@@ -95,7 +97,36 @@ def starts() -> None:
         print(f"{init}: mean agreement {np.mean(found):.3f}")
 
 
-def autoencoders(all_steps) -> None:
+def colour_images():
+    """Images of 40x24 pixels in three classes: 48 of each, and their classes."""
+    random = np.random.default_rng(0)
+
+    def image(kind):
+        pixels = random.integers(0, 60, (40, 24, 3)).astype(float)
+        down, right = random.integers(-3, 4, 2)
+        rows, columns = np.mgrid[:40, :24]
+        if kind == 0:
+            pixels[(rows - 20 - down) ** 2 + (columns - 12 - right) ** 2 < 60] = [220, 30, 30]
+        elif kind == 1:
+            pixels[7 + down : 17 + down] = [30, 200, 30]
+        else:
+            pixels[18 + down : 34 + down, 8 + right : 18 + right] = [30, 30, 220]
+        return np.clip(pixels + random.normal(0, 10, pixels.shape), 0, 255).astype(np.uint8)
+
+    classes = np.repeat([0, 1, 2], 48)
+    return np.array([image(kind) for kind in classes]), classes
+
+
+def images(all_steps) -> None:
+    """Compare lengths of the autoencoder with a convolutional network; an epoch is a step here."""
+    samples, classes = colour_images()
+    for steps in all_steps:
+        settings = {"network": "fast-conv", "init": "mixture", "pretrain_epochs": steps}
+        fits = [GMVAE(3, random_state=seed, **settings).fit(samples) for seed in SEEDS_OF_IMAGES]
+        show(f"{steps} steps", fits, classes)
+
+
+def autoencoders(all_steps, first_seed) -> None:
     """Compare lengths of the autoencoder, where they differ."""
     agreements = {steps: [] for steps in all_steps}
     for name, samples, classes, n_clusters in [*data_sets(), *more_data_sets()]:
@@ -108,7 +139,7 @@ def autoencoders(all_steps) -> None:
             settings = {"init": "mixture", "pretrain_epochs": epochs}
             fits = [
                 GMVAE(n_clusters, random_state=seed, **settings).fit(samples)
-                for seed in SEEDS_OF_AUTOENCODERS
+                for seed in range(first_seed, first_seed + 5)
             ]
             found.append(show(f"{epochs} epochs", fits, classes))
     for steps, found in agreements.items():
@@ -151,13 +182,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, nargs="+", help="study 3 instead of study 9")
     parser.add_argument("--pretrain", type=int, nargs="+", help="study 10 instead of study 9")
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED_OF_AUTOENCODERS)
+    parser.add_argument("--images", type=int, nargs="+", help="steps on colour images, study 10")
     parser.add_argument("--choose", action="store_true", help="study 5 instead of study 9")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.choose:
         choose()
     elif options.pretrain:
-        autoencoders(options.pretrain)
+        autoencoders(options.pretrain, options.first_seed)
+    elif options.images:
+        images(options.images)
     elif options.steps:
         lengths(options.steps)
     else:

@@ -74,7 +74,7 @@ def archive(
     Raises
     ------
     ConfigError
-        If `target` is another folder of the user's.
+        If `target` is a folder to be read, or holds anything but an archive.
     DataError
         If a run is missing, or if runs do not belong together.
     """
@@ -84,7 +84,7 @@ def archive(
     in_parts = bool(parts) or partial
     found, origins = _find(runs, results, parts, in_parts=in_parts)
     _refuse_missing(runs, found, results, parts, partial=partial)
-    _refuse_mixtures(found.values())
+    _refuse_different_makings(found.values())
     _write_runs(found, results, target)
     if in_parts:
         _write_tables(config, len(runs), found, target)
@@ -172,7 +172,7 @@ def _refuse_missing(
         )
 
 
-def _refuse_mixtures(archived: Iterable[ArchivedRun]) -> None:
+def _refuse_different_makings(archived: Iterable[ArchivedRun]) -> None:
     """Refuse runs of one method from different code, and runs on different data of one name."""
     first: dict[tuple[str, str], Record] = {}
     for one in archived:

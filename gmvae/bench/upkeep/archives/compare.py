@@ -14,6 +14,7 @@ from gmvae.bench.disk.errors import DataError
 from gmvae.bench.grid.config import read_resolved
 from gmvae.bench.grid.runs import is_finished, make_runs
 from gmvae.bench.grid.seal import config_sha256
+from gmvae.bench.report.drawing.names import setting_of
 from gmvae.bench.report.numbers import signed
 from gmvae.bench.report.statistics.intervals import CONFIDENCE, Estimate, difference_of_means
 from gmvae.bench.report.tables import SETTING, ScoredRun, build
@@ -106,15 +107,9 @@ def _lines(key: tuple[Any, ...], one: pd.DataFrame, other: pd.DataFrame) -> list
         ]
         if all(values):
             found = difference_of_means(values[1], values[0])
-            lines.append(f"{_name(key)}, {word}: {_text(found, values)}")
+            name = setting_of(dict(zip(SETTING, key, strict=True)))
+            lines.append(f"{name}, {word}: {_text(found, values)}")
     return lines
-
-
-def _name(key: tuple[Any, ...]) -> str:
-    named = dict(zip(SETTING, key, strict=True))
-    counts = [f"{name} = {named[name]}" for name in ("K", "M") if not pd.isna(named[name])]
-    words = [named[name] for name in ("dataset", "method", "variant") if not pd.isna(named[name])]
-    return ", ".join([*words, *counts])
 
 
 def _text(found: Estimate, values: Sequence[Sequence[float]]) -> str:

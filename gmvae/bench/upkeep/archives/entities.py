@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gmvae import __version__
 from gmvae.bench.disk import files
 from gmvae.bench.grid.runs import Run
+from gmvae.bench.grid.sources import is_own
 from gmvae.bench.runs.record import Record
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Entities:
             properties={
                 **_about(source / workflow),
                 "name": "Benchmark of GMVAE",
-                "version": __version__,
+                "version": self._version(),
             },
         )
         for name in sorted({record.run.class_path for record in self.records}):
@@ -140,6 +140,10 @@ class Entities:
         main["hasPart"] = list(self.tools.values())
         main["step"] = list(self.steps.values())
         return main
+
+    def _version(self) -> str:
+        """Versions of the project that made the runs."""
+        return ", ".join(sorted({record.program["version"] for record in self.records}))
 
     def _describe_root(self) -> None:
         metadata, root = self.crate.metadata, self.crate.root_dataset
@@ -186,7 +190,7 @@ class Entities:
             f"#{class_path}",
             "SoftwareApplication",
             name=class_path,
-            softwareVersion=__version__,
+            softwareVersion=self._version() if is_own(class_path) else None,
             input=parameters,
         )
         step = self._entity(f"#step/{class_path}", "HowToStep", position=str(len(self.steps) + 1))
@@ -295,15 +299,11 @@ class Entities:
 
     def _organization(self, whole: Any, actions: Sequence[Any]) -> Any:
         """Snakemake, which ran the steps."""
-        version = next(
-            (r.libraries["snakemake"] for r in self.records if "snakemake" in r.libraries), None
-        )
         engine = self._entity(
             "#snakemake",
             "SoftwareApplication",
             name="Snakemake",
             url="https://snakemake.github.io",
-            softwareVersion=version or "9",
         )
         controls = [
             self._entity(
