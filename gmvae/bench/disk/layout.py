@@ -23,6 +23,8 @@ RUN_PRODUCTS = ("run.json", "test.npz", "epochs.npz", "history.csv", "model.safe
 METRICS = "metrics.json"
 PROGRESS = "progress.jsonl"
 CHECKPOINTS = "checkpoints"
+LOCK_OF_RUN = "train.lock"
+"""While the run is trained. Not with its checkpoints, since NFS keeps folders with open files."""
 
 # Lists of checksums, beside the products that they list.
 DATA_LIST = "data.sha256"

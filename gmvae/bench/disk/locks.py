@@ -1,18 +1,37 @@
-"""Locks that end with the process that holds them, however it ends."""
+"""Locks that end with the process that holds them, however it ends, also on a cluster.
+
+On one machine the system knows who has a lock: `flock` ends with its process. Between machines that
+share a file system it may know, or not, or have no such call. So the file of a lock also names host
+and process, and its time is a heartbeat: a holder on another host that has been silent is dead.
+"""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
 import datetime
+import errno
 import fcntl
 import os
+import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import BusyError
+
+HEARTBEAT_SECONDS = 20.0
+SILENT_SECONDS = 3 * HEARTBEAT_SECONDS
+"""A process on another host that gave no sign for so long is not at work any more."""
+POLL_SECONDS = 0.5
+SETTLE_SECONDS = 1.0
+"""Without `flock`, the last one to sign within this time has the lock."""
+_NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
+_HOLDER = re.compile(r"process (?P<pid>\d+) on (?P<host>\S+) since \S+")
 
 
 def hold(path: Path, what: str) -> None:
@@ -30,16 +49,23 @@ def hold(path: Path, what: str) -> None:
     BusyError
         If another process has it.
     """
-    file = _open(path)
-    if not _take(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        holder = file.read().strip()
-        file.close()
+    lock = _Lock(path)
+    holder = lock.take()
+    if holder is not None:
         raise BusyError(
-            f"{what} is under way already ({holder or 'by another process'}); wait until it has "
-            "ended, or stop it and then repeat this command"
+            f"{what} is under way already ({holder}); wait until it has ended, or stop it and then "
+            "repeat this command"
         )
-    _sign(file)
-    atexit.register(file.close)  # which also keeps it open until then
+    atexit.register(lock.release)
+
+
+def try_to_hold(path: Path) -> bool:
+    """Take the lock at `path` until this process ends, if nobody has it; says whether it could."""
+    lock = _Lock(path)
+    if lock.take() is not None:
+        return False
+    atexit.register(lock.release)
+    return True
 
 
 @contextlib.contextmanager
@@ -49,21 +75,100 @@ def waiting(path: Path, tell: str) -> Iterator[None]:
     Parameters
     ----------
     path : Path
+        Removed after the block.
     tell : str
         Printed to standard error when there is something to wait for, with who has the lock.
     """
     from gmvae.training.progress import tell as say
 
-    while True:
-        with _open(path) as file:
-            if not _take(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                say(f"{tell} ({file.read().strip() or 'another process'})")
-                _take(file, fcntl.LOCK_EX)
-            if not os.fstat(file.fileno()).st_nlink:
-                continue  # it was removed meanwhile, and others do not see it any more
-            _sign(file)
-            yield
-            return
+    lock = _Lock(path)
+    told = None
+    while (holder := lock.take()) is not None:
+        name = holder.partition(",")[0]
+        if name != told:
+            say(f"{tell} ({holder})")
+            told = name
+        time.sleep(POLL_SECONDS)
+    try:
+        yield
+    finally:
+        # While it is held: whoever takes it next finds that it is gone, and makes another.
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+def may_live(host: str, pid: int) -> bool:
+    """Whether a process exists, as far as this machine can know."""
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True
+
+
+class _Lock:
+    """A lock of this process, or one that it would like to have."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._file: IO[str] | None = None
+        self._ended = threading.Event()
+
+    def take(self) -> str | None:
+        """Take the lock; returns None, or who has it."""
+        while True:
+            file = _open(self._path)
+            try:
+                holder = self._taken(file)
+            except BaseException:
+                file.close()
+                raise
+            if holder is not None:
+                file.close()
+                return holder
+            if _is_there(file):
+                self._file = file
+                threading.Thread(target=self._beat, daemon=True).start()
+                return None
+            file.close()  # it was removed meanwhile, and others do not see it any more
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self._ended.set()
+        if self._file is not None:
+            # Empty, it is free for other hosts at once. On a full disk they wait for the silence.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file.fileno(), 0)
+            self._file.close()
+            self._file = None
+
+    def _taken(self, file: IO[str]) -> str | None:
+        knows = True
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or "by another process"
+        except OSError as error:
+            if error.errno not in _NO_FLOCK:
+                raise files.storage_error(self._path, error) from error
+            knows = False
+        holder = _living_holder(file, system_knows=knows)
+        if holder is not None:
+            return holder
+        signature = _sign(file)
+        if knows:
+            return None
+        time.sleep(SETTLE_SECONDS)
+        file.seek(0)
+        found = file.read().strip()
+        return None if found == signature else found or "by another process"
+
+    def _beat(self) -> None:
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            with contextlib.suppress(OSError, AttributeError, ValueError):
+                os.utime(self._file.fileno())  # type: ignore[union-attr]
 
 
 def _open(path: Path) -> IO[str]:
@@ -75,19 +180,36 @@ def _open(path: Path) -> IO[str]:
         raise files.storage_error(path, error) from error
 
 
-def _take(file: IO[str], operation: int) -> bool:
+def _is_there(file: IO[str]) -> bool:
     try:
-        fcntl.flock(file, operation)
-    except BlockingIOError:
+        return os.fstat(file.fileno()).st_nlink > 0
+    except OSError:  # removed by another host
         return False
-    return True
 
 
-def _sign(file: IO[str]) -> None:
-    # On a disk that is full the lock holds all the same.
+def _living_holder(file: IO[str], *, system_knows: bool) -> str | None:
+    """Who has signed the lock, if that process may be alive and it is not for `flock` to tell."""
+    file.seek(0)
+    text = file.read().strip()
+    parts = _HOLDER.fullmatch(text)
+    if parts is None:
+        return None
+    host, pid = parts["host"], int(parts["pid"])
+    if not may_live(host, pid) or (system_knows and host == socket.gethostname()):
+        return None
+    silent = time.time() - os.fstat(file.fileno()).st_mtime
+    if silent >= SILENT_SECONDS:
+        return None
+    return f"{text}, silent for {max(silent, 0):.0f} s; after {SILENT_SECONDS:.0f} s it is dead"
+
+
+def _sign(file: IO[str]) -> str:
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    signature = f"process {os.getpid()} on {socket.gethostname()} since {now}"
+    # On a disk that is full the lock of the system holds all the same.
     with contextlib.suppress(OSError):
         file.seek(0)
         file.truncate()
-        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        file.write(f"process {os.getpid()} since {now}")
+        file.write(signature)
         file.flush()
+    return signature

@@ -18,9 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-HEARTBEAT_SECONDS = 20.0
-SILENT_SECONDS = 3 * HEARTBEAT_SECONDS
-"""A training that wrote nothing for so long is not at work any more."""
+from gmvae.bench.disk.locks import HEARTBEAT_SECONDS, SILENT_SECONDS, may_live
+
 TAIL_BYTES = 1 << 16
 
 
@@ -106,7 +105,7 @@ def last_attempt(path: Path) -> LastAttempt | None:
     first, last = attempt[0], attempt[-1]
     epochs = [event for event in attempt if event["event"] == "epoch"]
     return LastAttempt(
-        is_running=last["event"] != "end" and _age(last) < SILENT_SECONDS and _lives(first),
+        is_running=last["event"] != "end" and _age(last) < SILENT_SECONDS and _may_live(first),
         seconds=_age(first),
         epoch=epochs[-1] if epochs else {},
         error=last.get("error"),
@@ -127,15 +126,9 @@ def _events(path: Path) -> Iterator[dict[str, Any]]:
                 yield event
 
 
-def _lives(start: dict[str, Any]) -> bool:
-    """Whether the process of a ``start`` line exists, as far as this machine can know."""
-    if start.get("host") != socket.gethostname() or "pid" not in start:
-        return True
-    try:
-        os.kill(start["pid"], 0)
-    except OSError as error:
-        return not isinstance(error, ProcessLookupError)
-    return True
+def _may_live(start: dict[str, Any]) -> bool:
+    host, pid = start.get("host"), start.get("pid")
+    return host is None or pid is None or may_live(host, pid)
 
 
 def _age(event: dict[str, Any]) -> float:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from gmvae.bench.disk import files, locks
 from gmvae.bench.disk.checksums import damaged, incomplete
 from gmvae.bench.disk.errors import ConfigError, DataError, RunError
-from gmvae.bench.disk.layout import CHECKPOINTS, PROGRESS, RUN_PRODUCTS, TRAIN_LIST
+from gmvae.bench.disk.layout import CHECKPOINTS, LOCK_OF_RUN, PROGRESS, RUN_PRODUCTS, TRAIN_LIST
 from gmvae.bench.grid.entries import foreign
 from gmvae.bench.grid.methods import MAX_SAMPLES, is_transductive
 from gmvae.bench.grid.runs import Run, is_finished
@@ -159,10 +159,12 @@ def _train(
     runs: Sequence[Run], job: Job, folders: Sequence[Path], *, together: bool
 ) -> list[Record]:
     place, data_sha256 = folders[0] / CHECKPOINTS, job.data_sha256()
-    with locks.waiting(place / "lock", f"{runs[0].path} is being trained; waiting for it"):
+    with locks.waiting(
+        folders[0] / LOCK_OF_RUN, f"{runs[0].path} is being trained; waiting for it"
+    ):
         there = zip(runs, folders, strict=True)
         if not job.fresh and all(is_current(run, one, job, data_sha256) for run, one in there):
-            shutil.rmtree(place)
+            shutil.rmtree(place, ignore_errors=True)
             return [Record.read(folder) for folder in folders]
         for run in runs:
             if run.class_path == foreign.CLASS_PATH:
@@ -196,7 +198,7 @@ def _train(
             records = [write_run(run, one, test, folder, context) for run, one, folder in written]
         # A run that ran out of time can go on from its checkpoints with a higher limit.
         if all(record.status != "timed_out" for record in records):
-            shutil.rmtree(place)
+            shutil.rmtree(place, ignore_errors=True)
         return records
 
 

@@ -1,19 +1,14 @@
-"""Files, lists of checksums and locks."""
+"""Files and lists of checksums."""
 
 import os
 import shutil
 import subprocess
-import sys
-import threading
-import time
-from pathlib import Path
 
 import pytest
 
-import gmvae
-from gmvae.bench.disk import files, locks
+from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import damaged, read_key, read_manifest, write_manifest
-from gmvae.bench.disk.errors import BusyError, StorageError
+from gmvae.bench.disk.errors import StorageError
 
 
 def test_no_space_left_wherever_it_happens(tmp_path, monkeypatch):
@@ -57,56 +52,3 @@ def test_the_key_of_a_list_is_a_comment_to_sha256sum(tmp_path):
     if shutil.which("sha256sum"):
         command = ["sha256sum", "--check", "--strict", "job.sha256"]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-
-
-def test_a_lock_ends_with_its_process(tmp_path):
-    path = tmp_path / "folder" / "lock"
-    script = (
-        "import sys, time; from pathlib import Path; from gmvae.bench.disk.locks import hold\n"
-        "hold(Path(sys.argv[1]), 'work'); print('held', flush=True); time.sleep(60)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(gmvae.__file__).parents[1])}
-    command = [sys.executable, "-c", script, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-        assert process.stdout.readline() == b"held\n"
-        with pytest.raises(BusyError, match=rf"work is under way already \(process {process.pid} "):
-            locks.hold(path, "work")
-        process.kill()
-    locks.hold(path, "work")
-
-
-def test_waiting_for_a_lock(tmp_path, capsys):
-    path = tmp_path / "lock"
-    script = (
-        "import sys, time; from pathlib import Path; from gmvae.bench.disk.locks import waiting\n"
-        "with waiting(Path(sys.argv[1]), ''): print('held', flush=True); sys.stdin.readline()"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(gmvae.__file__).parents[1])}
-    command = [sys.executable, "-c", script, str(path)]
-    pipes = {"stdout": subprocess.PIPE, "stdin": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, env=environment) as process:
-        assert process.stdout.readline() == b"held\n"
-        release = threading.Timer(0.5, process.stdin.close)
-        release.start()
-        with locks.waiting(path, "somebody is at it"):
-            assert f"somebody is at it (process {process.pid} since" in capsys.readouterr().err
-            assert process.stdin.closed
-        assert process.wait() == 0
-
-
-def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path):
-    """Who waits for a file that is gone must not be inside together with who made it again."""
-    path = tmp_path / "lock"
-    with locks.waiting(path, ""):
-        entered = []
-
-        def enter():
-            with locks.waiting(path, ""):
-                entered.append(path.exists())
-
-        thread = threading.Thread(target=enter)
-        thread.start()
-        time.sleep(0.3)
-        path.unlink()
-    thread.join(timeout=10)
-    assert entered == [True]
