@@ -1,6 +1,6 @@
 # Every thing a developer does, by name. Each target makes the virtual environment it needs, once.
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart full smoke test test-long fuzz soak bench lint format pytest lock clean
+.PHONY: help install quickstart full smoke test test-long test-slurm fuzz soak bench lint format pytest lock clean
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -41,6 +41,12 @@ test: lint pytest ## linters, then all but the longest tests
 test-long: $(READY) ## what takes longer: bfloat16 against float32 on MNIST, ten runs; twine
 	@test -n "$$GMVAE_DATA_DIR" || { echo "error: set GMVAE_DATA_DIR to a folder with mnist/"; exit 1; }
 	@$(RUN) pytest -m long -s
+
+test-slurm: $(READY) ## the smoke grid on a Slurm of one node, with accidents: some minutes; needs slurm-wlm and munge
+	@PATH="$$PATH:/usr/sbin"; for program in slurmctld slurmd munged; do command -v $$program > /dev/null || \
+	  { echo "error: $$program is missing; install Slurm and munge (Debian, Ubuntu: apt-get install slurm-wlm munge)"; \
+	    exit 1; }; done
+	@$(RUN) pytest -m slurm tests/slurm --durations=0
 
 fuzz: $(READY) ## damaged and random input to every reader, FUZZ_EXAMPLES of each of 12 kinds
 	@$(RUN) GMVAE_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) pytest tests/bench/fuzz -s

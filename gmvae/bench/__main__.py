@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmvae import __version__
+from gmvae.bench import exchange
 from gmvae.bench.disk.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_steps(commands)
     _add_upkeep(commands)
-    _add_exchange(commands)
+    exchange.add_commands(commands, _add)
     return parser
 
 
@@ -93,6 +94,8 @@ def _add_steps(commands: Any) -> None:
         command.add_argument("--test-images", type=Path, required=True)
         command.add_argument("--threads", type=int, default=1)
         command.add_argument("--time-limit", type=float, help="seconds")
+        what = "trainings that share a GPU, if the device of the run is cuda or auto"
+        command.add_argument("--runs-per-gpu", type=int, default=1, help=what)
         command.add_argument("--sealed", type=_sealed, help="date and checksum of a seal")
         command.add_argument("--fresh", action="store_true", help="train again, no checkpoints")
 
@@ -138,40 +141,6 @@ def _add_upkeep(commands: Any) -> None:
         trace.add_argument(f"--{name}", type=kind)
 
 
-def _add_exchange(commands: Any) -> None:
-    """Commands for results that travel."""
-    archive = _add(commands, "archive", _archive, "write a small archive of a grid")
-    archive.add_argument("results", type=Path, help="results folder")
-    archive.add_argument("target", type=Path, help="folder to write to")
-    what = "archive of the same config, which has runs that RESULTS lacks; can be repeated"
-    archive.add_argument("--part", type=Path, action="append", default=[], help=what)
-    what = "the runs that are there, even if they are not all; tables are in RESULTS/partial, too"
-    archive.add_argument("--partial", action="store_true", help=what)
-    what = "the command that made the results, for the archive's README"
-    archive.add_argument("--command", dest="made_by", help=what)
-
-    crate = _add(commands, "crate", _crate, "write a Workflow Run RO-Crate of a finished grid")
-    crate.add_argument("results", type=Path, help="results folder, or an archive of one")
-    crate.add_argument("target", type=Path, help="ZIP file to write")
-    crate.add_argument("--no-pictures", action="store_true", help="leave the figures out")
-    crate.add_argument("--command", dest="made_by", help="the command that made the results")
-
-    what = "check the crate in a folder of results/submissions"
-    submission = _add(commands, "submission", _submission, what)
-    submission.add_argument("folder", type=Path, help="as results/submissions/NAME")
-
-    what = "compare the rows of two results of the same config"
-    compare = _add(commands, "compare", _compare, what)
-    for name in ("one", "other"):
-        compare.add_argument(name, type=Path, help="results folder, archive or crate")
-
-    what = "check all products against their checksums, and scores and tables against the stored "
-    what += "assignments"
-    verify = _add(commands, "verify", _verify, what)
-    verify.add_argument("results", type=Path, help="results folder, archive or crate")
-    verify.add_argument("--data", type=Path, default=Path("data"), help="folder of the data")
-
-
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
@@ -203,7 +172,7 @@ def _data(options: argparse.Namespace) -> str:
 
 
 def _train(options: argparse.Namespace) -> str:
-    job = _job(options)
+    job = _job(options, options.run)
     from gmvae.bench.grid.runs import Run
     from gmvae.bench.runs.train import train_run
 
@@ -211,7 +180,7 @@ def _train(options: argparse.Namespace) -> str:
 
 
 def _train_together(options: argparse.Namespace) -> str:
-    job = _job(options)
+    job = _job(options, options.runs[0])
     from gmvae.bench.grid.runs import Run
     from gmvae.bench.runs.train import train_runs_together
 
@@ -219,12 +188,14 @@ def _train_together(options: argparse.Namespace) -> str:
     return "\n".join(map(_outcome, train_runs_together(runs, job, options.folders)))
 
 
-def _job(options: argparse.Namespace) -> Job:
-    """Conditions of both training commands; sets the threads before anything loads."""
+def _job(options: argparse.Namespace, run: dict[str, Any]) -> Job:
+    """Conditions of both training commands; sets threads and GPU before anything loads."""
+    from gmvae.bench.grid.resources import take_gpu
     from gmvae.bench.runs.environment import keep_freed_memory, set_threads
 
     set_threads(options.threads)
     keep_freed_memory()
+    take_gpu(run.get("parameters", {}), options.runs_per_gpu)
     from gmvae.bench.runs.train import Job
 
     return Job(
@@ -302,43 +273,6 @@ def _trace(options: argparse.Namespace) -> str:
 
     wanted = Cell(options.dataset, options.method, options.variant, options.K, options.M)
     return trace(options.table, wanted)
-
-
-def _archive(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.archives.archive import archive
-
-    return archive(
-        options.results,
-        options.target,
-        parts=options.part,
-        partial=options.partial,
-        command=options.made_by,
-    )
-
-
-def _crate(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.archives.crate import crate
-
-    pictures = not options.no_pictures
-    return crate(options.results, options.target, command=options.made_by, pictures=pictures)
-
-
-def _submission(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.submission import check_submission
-
-    return check_submission(options.folder)
-
-
-def _compare(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.archives.compare import compare
-
-    return compare(options.one, options.other)
-
-
-def _verify(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.verify import verify
-
-    return verify(options.results, options.data)
 
 
 def run() -> None:

@@ -24,11 +24,12 @@ from gmvae.bench.disk.layout import (
 )
 from gmvae.bench.grid.checks import check_devices, check_runs, remarks
 from gmvae.bench.grid.config import as_typed, parse_config
+from gmvae.bench.grid import resources as needs
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.grid.seal import find_seal
 from gmvae.bench.report import figures
 from gmvae.bench.report.build import PAGE_NAME, TABLE_NAMES, shown_figures
-from gmvae.bench.upkeep.outdated import find_outdated
+from gmvae.bench.upkeep.outdated import Outdated, find_outdated
 from gmvae.bench.upkeep.recovery import begin
 from gmvae.bench.upkeep.watch import narrate
 
@@ -48,9 +49,13 @@ try:
         CONFIG, map(Path, workflow.overwrite_configfiles or workflow.configfiles)
     )
     RUNS = {run.path: run for run in make_runs(CONFIG)}
-    OUTDATED = find_outdated(CONFIG, RUNS.values(), COMMAND)
-    TO_DO = OUTDATED.to_do(Path(CONFIG.results), RUNS.values())
-    check_runs(CONFIG, TO_DO)
+    # A job of a cluster reads all this again, and is to be done whatever else is there.
+    OUTDATED = Outdated()
+    TO_DO = []
+    if workflow.is_main_process:
+        OUTDATED = find_outdated(CONFIG, RUNS.values(), COMMAND)
+        TO_DO = OUTDATED.to_do(Path(CONFIG.results), RUNS.values())
+        check_runs(CONFIG, TO_DO)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -67,6 +72,10 @@ PAGE = f"{RESULTS}/{PAGE_NAME}"
 FIGURE_NAMES = shown_figures(RUNS.values())
 
 RESOLVED = f"{RESULTS}/{RESOLVED_CONFIG}"
+# A cluster counts its GPUs itself.
+GPUS = needs.gpus_here() if workflow.local_exec else ()
+if GPUS and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", len(GPUS) * CONFIG.runs_per_gpu)
 
 # Jobs run under this interpreter, unless conda gives them one of their own.
 PYTHON = (
@@ -111,6 +120,16 @@ def option(name, value):
 def one_of(words):
     """Regular expression of any of these words; without a word, nothing matches."""
     return "|".join(map(re.escape, words)) or "(?!)"
+
+
+def name_of(run):
+    """Data set, method and setting of a run, as in its path."""
+    return f"{run.dataset}/{run.method}/{run.setting}"
+
+
+def in_settings(names):
+    """Constraint of the wildcard `dataset` by which a rule is for these settings alone."""
+    return f"(?=(?:{one_of(names)})/)[^/]+"
 
 
 def inputs(job, *paths):

@@ -10,6 +10,10 @@ rule config:
     localrule: True
     conda:
         "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         # From a function, whose result may hold words in braces.
         command=lambda wildcards: (

@@ -5,8 +5,14 @@ rule data:
         f"{DATA}/{{dataset}}/{DATA_LIST}",
     log:
         f"{DATA}/{{dataset}}/data.log",
+    # The nodes of a cluster may have no network.
+    localrule: True
     conda:
         "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
     params:
         source=lambda wildcards: option("source", SOURCES.get(wildcards.dataset)),
         data_dir=option("data-dir", CONFIG.data_dir),

@@ -6,7 +6,7 @@ from gmvae.bench.grid.methods import BUILT_IN
 SEEDS_OF = defaultdict(list)
 for run in RUNS.values():
     if run.class_path == BUILT_IN["gmvae"]:
-        SEEDS_OF[f"{run.dataset}/{run.method}/{run.setting}"].append(run)
+        SEEDS_OF[name_of(run)].append(run)
 TOGETHER = [
     name
     for name, runs in SEEDS_OF.items()
@@ -36,7 +36,15 @@ use rule train as train_together with:
     benchmark:
         f"{RESULTS}/runs/{{dataset}}/{{method}}/{{setting}}/benchmark.tsv"
     wildcard_constraints:
-        dataset=f"(?=(?:{one_of(TOGETHER)})/)[^/]+",
+        dataset=in_settings(TOGETHER),
+    resources:
+        mem_mb=lambda wildcards, attempt: needs.memory_mb(
+            attempt, len(seeds_of(wildcards))
+        ),
+        runtime=lambda wildcards, attempt: needs.minutes(attempt, CONFIG.time_limit),
+        gpu=lambda wildcards: int(
+            needs.wants_gpu(seeds_of(wildcards)[0].parameters, is_there=bool(GPUS))
+        ),
     params:
         command="train-together",
         run=lambda wildcards: json.dumps(
@@ -48,3 +56,8 @@ use rule train as train_together with:
 
 
 ruleorder: train_together > train
+
+
+if ON_GPU:
+
+    ruleorder: train_together > train_on_gpu

@@ -7,7 +7,7 @@ IMAGES = "".join(
 # Not {threads}, which fewer --cores would lower, and the results with it.
 LIMITS = (
     f" --threads {CONFIG.threads} {option('time-limit', CONFIG.time_limit)}"
-    f" {option('sealed', SEAL and ' '.join(SEAL.values()))}"
+    f" --runs-per-gpu {CONFIG.runs_per_gpu} {option('sealed', SEAL and ' '.join(SEAL.values()))}"
 )
 
 
@@ -27,6 +27,9 @@ rule train:
     conda:
         "../../environment.yml"
     threads: CONFIG.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: needs.memory_mb(attempt),
+        runtime=lambda wildcards, attempt: needs.minutes(attempt, CONFIG.time_limit),
     params:
         command="train",
         run=lambda wildcards: json.dumps(run_of(wildcards).as_dict(), sort_keys=True),
@@ -39,6 +42,24 @@ rule train:
         + IMAGES
         + LIMITS
         + " > {log:q} 2>&1"
+
+
+# A rule of its own, since the jobs of a Slurm array all get the resources of the first.
+if ON_GPU := {
+    name_of(run)
+    for run in RUNS.values()
+    if needs.wants_gpu(run.parameters, is_there=bool(GPUS))
+}:
+
+    use rule train as train_on_gpu with:
+        wildcard_constraints:
+            dataset=in_settings(ON_GPU),
+        resources:
+            mem_mb=lambda wildcards, attempt: needs.memory_mb(attempt),
+            runtime=lambda wildcards, attempt: needs.minutes(attempt, CONFIG.time_limit),
+            gpu=1,
+
+    ruleorder: train_on_gpu > train
 
 
 use rule config as score with:

@@ -65,6 +65,7 @@ class Config:
     precision: str = "float32"
     device: str = "cpu"
     threads: int = 1
+    runs_per_gpu: int = 1
     seeds_together: bool = False
     time_limit: float | None = None
 

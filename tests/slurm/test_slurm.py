@@ -1,0 +1,146 @@
+"""The smoke grid on a Slurm cluster of one node: the same bytes, whatever happens to its jobs.
+
+``make test-slurm`` runs these tests, which take some minutes and need Slurm.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import cluster as slurm
+import pytest
+from running import ROOT, SMOKE, command, copy_project, output, products
+
+pytestmark = pytest.mark.slurm
+
+PROFILE = (
+    *("--workflow-profile", "profiles/slurm", "--configfile", SMOKE),
+    # There is no accounting database, and no network between the nodes.
+    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"),
+    *("--latency-wait", "5"),
+)
+RUN = "results/smoke/runs/digits/gmvae/fast-fc-K10-M1/seed0"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    if missing := slurm.missing():
+        pytest.fail(f"{', '.join(missing)} cannot be found; install {slurm.PACKAGES}")
+    # Sockets need a short path.
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, slurm.Cluster(folder) as one:
+        yield one
+
+
+@pytest.fixture
+def start(cluster):
+    """Starter of the workflow on the cluster, in a folder with the project."""
+    with contextlib.ExitStack() as stack:
+
+        def started(folder, *more, **variables):
+            log = stack.enter_context(open(folder / "workflow.log", "w"))
+            process = subprocess.Popen(
+                command("all", *PROFILE, *more),
+                cwd=folder,
+                env=cluster.environment | {"PYTHONPATH": str(folder)} | variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield started
+
+
+def finish(process, folder):
+    assert process.wait(timeout=400) == 0, (folder / "workflow.log").read_text()
+
+
+def same(folder, project):
+    found, expected = products(folder), products(project)
+    assert len(expected) == 3 + 2 * 19
+    assert list(found) == list(expected)
+    return [name for name in expected if found[name] != expected[name]] == []
+
+
+def without_a_run(project, folder):
+    """A copy of the finished project that has to train one run again."""
+    shutil.copytree(project, folder)
+    shutil.rmtree(folder / RUN)
+    return folder
+
+
+def wait_for_checkpoints(process, folder, number):
+    seen = set()
+    deadline = time.monotonic() + 120
+    while len(seen) < number:
+        assert process.poll() is None, (folder / "workflow.log").read_text()
+        assert time.monotonic() < deadline
+        seen |= set((folder / RUN / "checkpoints").glob("*.safetensors"))
+        time.sleep(0.01)
+
+
+def test_the_grid_gives_the_bytes_of_a_local_run(cluster, start, project, tmp_path):
+    """Also: the training jobs come as an array."""
+    folder = copy_project(tmp_path)
+    process = start(folder)
+    tasks = set()
+    while process.poll() is None:
+        tasks |= set(cluster.jobs())
+        time.sleep(1)
+    finish(process, folder)
+    assert same(folder, project)
+    assert any(re.fullmatch(r"\d+_\d+", task) for task in tasks), tasks
+
+
+def test_a_training_that_was_cancelled_goes_on(cluster, start, project, tmp_path):
+    folder = without_a_run(project, tmp_path / "cancelled")
+    process = start(folder, GMVAE_CHECKPOINT_SECONDS="0")
+    wait_for_checkpoints(process, folder, 5)
+    [job] = cluster.jobs()
+    cluster.run("scancel", job)
+    finish(process, folder)
+    assert json.loads((folder / RUN / "run.json").read_text())["resumed"] == 1
+    assert same(folder, project)
+
+
+def test_a_training_whose_node_was_lost_goes_on(cluster, start, project, tmp_path):
+    folder = without_a_run(project, tmp_path / "lost")
+    process = start(folder, GMVAE_CHECKPOINT_SECONDS="0")
+    wait_for_checkpoints(process, folder, 5)
+    cluster.kill_node()
+    cluster.start_node()
+    finish(process, folder)
+    assert json.loads((folder / RUN / "run.json").read_text())["resumed"] == 1
+    assert same(folder, project)
+
+
+def test_a_second_attempt_has_more_memory(start, project, tmp_path):
+    """The first has too little for torch."""
+    folder = without_a_run(project, tmp_path / "small")
+    source = folder / "gmvae" / "bench" / "grid" / "resources.py"
+    changed = source.read_text().replace("TRAINING_MB = 2000", "TRAINING_MB = 300")
+    source.write_text(changed)
+    # The log of a job that succeeded is deleted.
+    process = start(folder, "--slurm-keep-successful-logs")
+    finish(process, folder)
+    logs = [path.read_text() for path in (folder / ".snakemake" / "slurm_logs").rglob("*.log")]
+    assert sum("exceeded memory limit" in log for log in logs) == 1
+    assert same(folder, project)
+
+
+def test_what_is_missing_is_named(tmp_path):
+    """`make test-slurm` where there is no Slurm."""
+    empty = {**os.environ, "PATH": f"{tmp_path}:{os.path.dirname(sys.executable)}"}
+    script = f"import sys; sys.path.insert(0, {str(ROOT / 'tests' / 'slurm')!r}); import cluster\n"
+    script += "cluster.SBIN = ''; print(cluster.missing())"
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=empty, capture_output=True, text=True, check=False
+    )
+    assert "slurmctld" in output(result)
