@@ -3,6 +3,8 @@
 From another folder, with `--directory`, it runs in test_interrupted.py.
 """
 
+import subprocess
+
 import pytest
 import yaml
 from running import ROOT, copy_project, output, snakemake
@@ -13,6 +15,7 @@ KMEANS = {
     "seeds": [0],
     "methods": [{"name": "kmeans", "K": [10]}],
 }
+AUTHOR = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
 MODULE = """
 configfile: "mine.yaml"
 
@@ -53,6 +56,22 @@ def test_smoke_grid_as_a_module(smoke_tables, tmp_path):
     assert result.returncode == 0, output(result)
     for name, content in smoke_tables.items():
         assert (other / "results/smoke" / name).read_bytes() == content
+
+
+def test_a_module_from_a_git_repository(tmp_path):
+    """As the workflow catalogue deploys it: rules from the repository, the package installed."""
+    repository = copy_project(tmp_path / "repository")
+    for words in (["init", "-q", "-b", "main"], ["add", "."], [*AUTHOR, "commit", "-qm", "all"]):
+        subprocess.run(["git", *words], cwd=repository, check=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.yaml").write_text(yaml.safe_dump(KMEANS))
+    source = f'gitfile("{repository}", path="workflow/Snakefile", ref="main")'
+    text = MODULE.replace('"{snakefile}"', source)
+    (other / "Snakefile").write_text(text)
+    result = snakemake(other, "--cores", "1", PYTHONPATH=str(ROOT))
+    assert result.returncode == 0, output(result)
+    assert "kmeans" in (other / "results/here/table1.csv").read_text()
 
 
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])

@@ -1,6 +1,7 @@
 """The files that set the project up agree with one another."""
 
 import ast
+import importlib.metadata
 import re
 import tomllib
 from pathlib import Path
@@ -23,9 +24,9 @@ def lock():
 
 def requirements():
     extras = PROJECT["optional-dependencies"]
-    assert "gmvae[bench]" in extras["dev"], "make install needs everything"
-    listed = {*PROJECT["dependencies"], *extras["bench"], *extras["dev"]} - {"gmvae[bench]"}
-    return [Requirement(text) for text in sorted(listed)]
+    assert "gmvae[bench,slurm]" in extras["dev"], "make install needs everything"
+    listed = {*PROJECT["dependencies"], *(text for extra in extras.values() for text in extra)}
+    return [Requirement(text) for text in sorted(listed) if not text.startswith("gmvae")]
 
 
 def test_the_library_needs_four_packages():
@@ -58,9 +59,32 @@ def test_what_is_installed_is_what_is_locked():
         assert version(name).partition("+")[0] == lock()[name], f"{name}: run make install"
 
 
+def test_the_workflow_catalogue_takes_it():
+    """The conditions of its "standardized usage"; `make lint` checks rules and format."""
+    words = (ROOT / "README.md").read_text().lower()
+    assert "snakemake" in words
+    assert "workflow" in words
+    assert (ROOT / "workflow" / "Snakefile").is_file()
+    assert (ROOT / "config" / "README.md").is_file()
+    assert list((ROOT / "workflow" / "rules").glob("*.smk"))
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())["usage"]
+    assert usage["report"] is True
+    assert "gmvae[bench]" in usage["mandatory-flags"]["desc"], "no deployment installs the package"
+
+
+def test_the_citation_is_complete():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    needed = {"cff-version", "message", "title", "version", "license", "authors"}
+    assert needed | {"abstract", "keywords", "references"} <= citation.keys()
+    [paper] = citation["references"]
+    assert len(paper["authors"]) == 7
+    assert paper["url"].endswith("1611.02648")
+
+
 def test_one_version_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    assert gmvae.__version__ == PROJECT["version"] == citation["version"]
+    assert gmvae.__version__ == importlib.metadata.version("gmvae") == citation["version"]
+    assert PROJECT["dynamic"] == ["version"], "pip reads it from gmvae/__init__.py"
     assert f"## {gmvae.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 

@@ -86,10 +86,15 @@ def wait_for_checkpoints(process, folder, number):
         time.sleep(0.01)
 
 
+def submitted(folder):
+    """Names of the rules whose jobs were sent to the cluster."""
+    return {path.name for path in (folder / ".snakemake" / "slurm_logs").iterdir()}
+
+
 def test_the_grid_gives_the_bytes_of_a_local_run(cluster, start, project, tmp_path):
-    """Also: the training jobs come as an array."""
+    """Also: the trainings come as an array, and nothing else is sent to the cluster."""
     folder = copy_project(tmp_path)
-    process = start(folder)
+    process = start(folder, "--slurm-keep-successful-logs")
     tasks = set()
     while process.poll() is None:
         tasks |= set(cluster.jobs())
@@ -97,6 +102,7 @@ def test_the_grid_gives_the_bytes_of_a_local_run(cluster, start, project, tmp_pa
     finish(process, folder)
     assert same(folder, project)
     assert any(re.fullmatch(r"\d+_\d+", task) for task in tasks), tasks
+    assert submitted(folder) == {"rule_train"}
 
 
 def test_a_training_that_was_cancelled_goes_on(cluster, start, project, tmp_path):
@@ -116,6 +122,7 @@ def test_a_training_whose_node_was_lost_goes_on(cluster, start, project, tmp_pat
     wait_for_checkpoints(process, folder, 5)
     cluster.kill_node()
     cluster.start_node()
+    cluster.hurry(process)
     finish(process, folder)
     assert json.loads((folder / RUN / "run.json").read_text())["resumed"] == 1
     assert same(folder, project)
@@ -125,7 +132,7 @@ def test_a_second_attempt_has_more_memory(start, project, tmp_path):
     """The first has too little for torch."""
     folder = without_a_run(project, tmp_path / "small")
     source = folder / "gmvae" / "bench" / "grid" / "resources.py"
-    changed = source.read_text().replace("TRAINING_MB = 2000", "TRAINING_MB = 300")
+    changed = source.read_text().replace("TRAINING_MB = 2000", "TRAINING_MB = 500")
     source.write_text(changed)
     # The log of a job that succeeded is deleted.
     process = start(folder, "--slurm-keep-successful-logs")

@@ -9,9 +9,19 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-ROOT = os.path.realpath(os.path.join(workflow.current_basedir, "..", ".."))
+# The folder of the project. A module from a git host has none: its package is an installed one.
+FOLDERS = []
+if isinstance(workflow.current_basedir, str):
+    FOLDERS = [os.path.realpath(os.path.join(workflow.current_basedir, "..", ".."))]
 # A user's own method is a file in the folder that the workflow runs in.
-sys.path[:0] = [ROOT, os.getcwd()]
+sys.path[:0] = [*FOLDERS, os.getcwd()]
+try:
+    import gmvae.bench
+except ModuleNotFoundError as error:
+    raise WorkflowError(
+        f"{error}; install the package in the environment of Snakemake: "
+        "pip install 'gmvae[bench] @ git+ADDRESS', with the address of the repository and the same tag"
+    ) from None
 
 from gmvae.bench.disk.errors import UserError
 from gmvae.bench.disk.layout import (
@@ -85,7 +95,8 @@ PYTHON = (
 )
 # The results folder, as a word of a command.
 FOLDER = shlex.quote(RESULTS)
-BENCH = f"PYTHONPATH={shlex.quote(ROOT)}:${{{{PYTHONPATH:-}}}} {PYTHON} -m gmvae.bench"
+PATHS = ":".join(map(shlex.quote, FOLDERS))
+BENCH = f"PYTHONPATH={PATHS}:${{{{PYTHONPATH:-}}}} {PYTHON} -m gmvae.bench"
 
 
 wildcard_constraints:

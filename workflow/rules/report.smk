@@ -9,6 +9,7 @@ use rule config as tables with:
         tables=shown(TABLES, "Tables", kind="table"),
     log:
         f"{RESULTS}/{LOGS}/tables.log",
+    localrule: True
     params:
         command=f"tables {FOLDER}",
         caption="One row per setting (table1), run (runs, times) or epoch (curves).",
@@ -29,6 +30,7 @@ use rule config as figure with:
         f"{RESULTS}/{LOGS}/{{figure}}.log",
     wildcard_constraints:
         figure=one_of(name for name in FIGURE_NAMES if name not in WITH_TABLE),
+    localrule: True
     params:
         command=lambda wildcards: f"figure {FOLDER} {wildcards.figure}",
         caption=lambda wildcards: figures.caption(wildcards.figure),
@@ -44,6 +46,7 @@ use rule figure as figure_with_table with:
         csv=f"{RESULTS}/{{figure}}.csv",
     wildcard_constraints:
         figure=one_of(WITH_TABLE),
+    localrule: True
 
 
 use rule config as page with:
@@ -54,6 +57,7 @@ use rule config as page with:
         page=shown(PAGE, "Report", kind="page"),
     log:
         f"{RESULTS}/{LOGS}/page.log",
+    localrule: True
     params:
         command=lambda wildcards: (f"page {FOLDER} --command {shlex.quote(COMMAND)}"),
         caption="All tables, figures, methods and runs on one page.",

@@ -69,6 +69,7 @@ use rule config as score with:
         ALL_SCORES,
     log:
         f"{RESULTS}/{LOGS}/score.log",
+    localrule: True
     params:
         command=f"score {FOLDER}",
     message:
