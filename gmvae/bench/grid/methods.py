@@ -24,6 +24,7 @@ from gmvae.bench.grid.sources import (
     imported_from,
     module_path,
     project_folder,
+    source_checksum,
     syntax_tree,
 )
 from gmvae.clusterer import parameters
@@ -34,6 +35,9 @@ M_ARGUMENT = "n_samples_mc"
 MAX_SAMPLES = "max_samples"
 """Parameter of transductive methods, read by the benchmark if their class has no such argument."""
 ENTRY_POINTS = "gmvae.methods"
+_RUNS = Path(__file__).parents[1] / "runs"
+FIT = _RUNS / "fit.py"
+TRANSDUCTIVE = _RUNS / "adapters" / "transductive.py"
 SET_BY_THE_RUN = (*K_ARGUMENTS, M_ARGUMENT, "random_state", "verbose")
 
 
@@ -101,6 +105,13 @@ def is_transductive(class_path: str) -> bool:
     if found and _defines(*found, "predict"):
         return False  # without importing it
     return not hasattr(import_class(class_path), "predict")
+
+
+@cache
+def training_sources(class_path: str) -> str:
+    """Checksum of the code that decides the result of a method's runs."""
+    more = (FIT, TRANSDUCTIVE) if is_transductive(class_path) else (FIT,)
+    return source_checksum(class_path.rpartition(".")[0], more=more)
 
 
 def find(name: str, class_path: str | None = None) -> Method:

@@ -11,7 +11,6 @@ import datetime
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,12 @@ from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.disk.layout import RUN_PRODUCTS, TRAIN_LIST
 from gmvae.bench.grid.entries import foreign
-from gmvae.bench.grid.methods import import_class, is_transductive
+from gmvae.bench.grid.methods import import_class, is_transductive, training_sources
 from gmvae.bench.grid.runs import Run
-from gmvae.bench.grid.sources import source_checksum
 from gmvae.bench.runs import environment
 from gmvae.bench.runs.fit import by_epoch, final
 from gmvae.bench.runs.record import Record
 
-FIT = Path(__file__).with_name("fit.py")
-TRANSDUCTIVE = Path(__file__).parent / "adapters" / "transductive.py"
 SHARED_BY = "fit_to_network"
 """Of a class whose network does not depend on the clusters."""
 
@@ -72,13 +68,6 @@ def training_clusters(estimator: Any) -> int | None:
     """Number of clusters with training samples, if the method says."""
     labels = getattr(estimator, "labels_", None)
     return None if labels is None else len(np.unique(labels))
-
-
-@cache
-def training_sources(class_path: str) -> str:
-    """Checksum of the code that decides the result of a method's runs."""
-    more = (FIT, TRANSDUCTIVE) if is_transductive(class_path) else (FIT,)
-    return source_checksum(class_path.rpartition(".")[0], more=more)
 
 
 def origin_of(class_path: str) -> str | None:

@@ -182,6 +182,12 @@ class Record:
         """Precision of the matrix products in training; None for methods without the choice."""
         return self.run.parameters.get("precision")
 
+    def may_go_on(self, time_limit: float | None) -> bool:
+        """Whether the run was out of time, and would have more of it with this limit in seconds."""
+        if self.status != "timed_out":
+            return False
+        return time_limit is None or time_limit > (self.time_limit or 0)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as in the file, which has those of `OPTIONAL` only where they are known."""
         values = {"format": FORMAT, **vars(self), "run": self.run.as_dict()}

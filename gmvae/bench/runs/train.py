@@ -20,7 +20,7 @@ from gmvae.bench.disk.checksums import damaged, incomplete
 from gmvae.bench.disk.errors import ConfigError, DataError, RunError
 from gmvae.bench.disk.layout import CHECKPOINTS, LOCK_OF_RUN, PROGRESS, RUN_PRODUCTS, TRAIN_LIST
 from gmvae.bench.grid.entries import foreign
-from gmvae.bench.grid.methods import MAX_SAMPLES, is_transductive
+from gmvae.bench.grid.methods import MAX_SAMPLES, is_transductive, training_sources
 from gmvae.bench.grid.runs import Run, is_finished
 from gmvae.bench.runs import environment
 from gmvae.bench.runs.adapters.transductive import Transductive
@@ -32,7 +32,6 @@ from gmvae.bench.runs.products import (
     now,
     shared_network,
     training_clusters,
-    training_sources,
     write_run,
 )
 from gmvae.bench.runs.progress import ProgressLog
@@ -142,17 +141,10 @@ def is_current(run: Run, folder: Path, job: Job, data_sha256: dict[str, str]) ->
         is_finished(run, folder)
         and record.data_sha256 == data_sha256
         and record.sources_sha256 == training_sources(run.class_path)
-        and not may_go_on(record, job.time_limit)
+        and not record.may_go_on(job.time_limit)
         and not incomplete(manifest, RUN_PRODUCTS)
         and not damaged(manifest)
     )
-
-
-def may_go_on(record: Record, time_limit: float | None) -> bool:
-    """Whether a run was out of time, and would have more of it now."""
-    if record.status != "timed_out":
-        return False
-    return time_limit is None or time_limit > (record.time_limit or 0)
 
 
 def _train(

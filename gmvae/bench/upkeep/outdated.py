@@ -30,13 +30,12 @@ from gmvae.bench.disk.layout import (
     TRAIN_LIST,
 )
 from gmvae.bench.grid.config import Config, DatasetSpec, is_resolved
+from gmvae.bench.grid.methods import training_sources
 from gmvae.bench.grid.runs import Run
 from gmvae.bench.grid.sources import data_key
 from gmvae.bench.report import build
-from gmvae.bench.runs.products import training_sources
 from gmvae.bench.runs.record import Record
 from gmvae.bench.runs.score import scoring_sources
-from gmvae.bench.runs.train import may_go_on
 
 CHANGED = "does not have the content that was written (its SHA-256 is another)"
 
@@ -162,7 +161,7 @@ def _reason_of_run(config: Config, run: Run, found: Outdated) -> str | None:
         return "its parameters have changed"
     if record.sources_sha256 != training_sources(run.class_path):
         return "the code of its method has changed"
-    if may_go_on(record, config.time_limit):
+    if record.may_go_on(config.time_limit):
         return f"it ended at a time limit of {record.time_limit or 0:g} s, and has more time now"
     if any(path.parent == folder for path in found.damaged):
         return "its files are damaged"
