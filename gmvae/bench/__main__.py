@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmvae import __version__
-from gmvae.bench import exchange
 from gmvae.bench.disk.errors import UserError
+from gmvae.bench.upkeep.archives import commands as exchange
 
 if TYPE_CHECKING:
     from gmvae.bench.runs.record import Record

@@ -1,4 +1,4 @@
-"""What a training asks of a machine: memory, time and a GPU, which it may share with others."""
+"""Memory, time and GPUs that a training asks for, and trainings that share a GPU."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def minutes(attempt: int, time_limit: float | None = None) -> int:
     attempt : int
         1 for the first.
     time_limit : float or None
-        Of the config, in seconds.
+        The config's, in seconds.
     """
     if time_limit is None:
         return TRAINING_MINUTES * attempt
@@ -67,7 +67,7 @@ def wants_gpu(parameters: Mapping[str, Any], *, is_there: bool) -> bool:
     Parameters
     ----------
     parameters : mapping
-        Of the method.
+        Arguments of the method.
     is_there : bool
         Whether this machine has a GPU and trains itself, for `device: auto`.
     """
@@ -96,7 +96,7 @@ def take_gpu(parameters: Mapping[str, Any], runs_per_gpu: int) -> str | None:
     Parameters
     ----------
     parameters : mapping
-        Of the method. If they name a GPU, as ``cuda:1``, or none, nothing is taken.
+        Arguments of the method. If they name a GPU, as ``cuda:1``, or none, nothing is taken.
     runs_per_gpu : int
         Trainings that share a GPU.
 
