@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gmvae import __version__
 from gmvae.bench.disk.errors import UserError
-from gmvae.bench.upkeep.archives import commands as exchange
+from gmvae.bench.upkeep import exchange
 
 if TYPE_CHECKING:
     from gmvae.bench.runs.record import Record
@@ -263,7 +263,7 @@ def _new(options: argparse.Namespace) -> str:
 
 
 def _status(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.watch import show
+    from gmvae.bench.upkeep.progress.watch import show
 
     return show(options.results, watch=options.watch)
 

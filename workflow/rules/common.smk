@@ -41,7 +41,7 @@ from gmvae.bench.report import figures
 from gmvae.bench.report.build import PAGE_NAME, TABLE_NAMES, shown_figures
 from gmvae.bench.upkeep.outdated import Outdated, find_outdated
 from gmvae.bench.upkeep.recovery import begin
-from gmvae.bench.upkeep.watch import narrate
+from gmvae.bench.upkeep.progress.watch import narrate
 
 # The command that makes the results again, for the page.
 WORDS = ["snakemake", "all", "--cores", "all"]

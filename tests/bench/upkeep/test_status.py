@@ -11,7 +11,7 @@ from gmvae.bench.disk.errors import DataError
 from gmvae.bench.grid.config import parse_config
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.runs.progress import ProgressLog
-from gmvae.bench.upkeep import status, watch
+from gmvae.bench.upkeep.progress import status, watch
 from gmvae.training.progress import EpochReport
 
 

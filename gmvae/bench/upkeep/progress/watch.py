@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gmvae.bench.disk.errors import UserError
 from gmvae.bench.report.numbers import duration
-from gmvae.bench.upkeep.status import STATES, Status, as_text, read_status
+from gmvae.bench.upkeep.progress.status import STATES, Status, as_text, read_status
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -1,0 +1,1 @@
+"""Progress of a grid: its status, and lines about it while it runs."""
