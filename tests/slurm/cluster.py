@@ -1,5 +1,7 @@
 """A Slurm cluster of one node for tests, in a private folder, with ports of its own.
 
+``python tests/slurm/cluster.py COMMAND`` runs a command, such as bash, beside such a cluster.
+
 It needs Debian's packages slurm-wlm and munge, and no rights. There is no accounting database, and
 memory is watched once a second rather than limited by control groups.
 """
@@ -11,6 +13,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -93,7 +97,13 @@ class Cluster:
         return self.run("squeue", "-h", "-r", "-t", "R", "-o", "%i").split()
 
     def hurry(self, process):
-        """Start jobs that are requeued at once, and not after two minutes, as long as `process` runs."""
+        """Let the first job that is requeued start at once, and not after two minutes.
+
+        Parameters
+        ----------
+        process : subprocess.Popen
+            Looks for such a job as long as it runs.
+        """
         while process.poll() is None:
             for job in self.run("squeue", "-h", "-r", "-t", "PD", "-o", "%i").split():
                 with contextlib.suppress(subprocess.SubprocessError):
@@ -225,3 +235,16 @@ def _command_of(pid):
 
 def _is_in_a_job(pid):
     return b"SLURM_JOB_ID=" in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+def main():
+    """Run a command beside a cluster."""
+    if names := missing():
+        sys.exit(f"error: {', '.join(names)} cannot be found; install {PACKAGES}")
+    # Sockets need a short path.
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, Cluster(folder) as cluster:
+        return subprocess.run(sys.argv[1:], env=cluster.environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -95,14 +95,16 @@ def test_the_grid_gives_the_bytes_of_a_local_run(cluster, start, project, tmp_pa
     """Also: the trainings come as an array, and nothing else is sent to the cluster."""
     folder = copy_project(tmp_path)
     process = start(folder, "--slurm-keep-successful-logs")
-    tasks = set()
+    tasks, requests = set(), set()
     while process.poll() is None:
         tasks |= set(cluster.jobs())
+        requests |= set(cluster.run("squeue", "-h", "-o", "%C cores, %m, %l").splitlines())
         time.sleep(1)
     finish(process, folder)
     assert same(folder, project)
     assert any(re.fullmatch(r"\d+_\d+", task) for task in tasks), tasks
     assert submitted(folder) == {"rule_train"}
+    assert requests == {"1 cores, 2001M, 1:00:00"}, "the plugin adds a megabyte for its own"
 
 
 def test_a_training_that_was_cancelled_goes_on(cluster, start, project, tmp_path):
