@@ -17,6 +17,8 @@ RESOLVED_CONFIG = "config.json"
 LOGS = "logs"
 SCORES = "logs/score.sha256"
 """List of the scores of all runs of a grid."""
+SUBMITTED = "submitted.csv"
+"""Rows that others sent in, as those of table 1 with the name of the submission."""
 
 # Below the folder of a run.
 RUN_PRODUCTS = ("run.json", "test.npz", "epochs.npz", "history.csv", "model.safetensors")

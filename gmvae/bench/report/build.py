@@ -12,7 +12,7 @@ from pathlib import Path
 from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import key_of, write_manifest
 from gmvae.bench.disk.errors import ConfigError, DataError, did_you_mean
-from gmvae.bench.disk.layout import DATA, LOGS, RESOLVED_CONFIG, SCORES
+from gmvae.bench.disk.layout import DATA, LOGS, RESOLVED_CONFIG, SCORES, SUBMITTED
 from gmvae.bench.grid.config import Config, read_resolved
 from gmvae.bench.grid.runs import Run, is_finished, make_runs
 from gmvae.bench.grid.seal import config_sha256
@@ -153,6 +153,7 @@ def page_key(results: Path, names: Sequence[str], command: str, mark: str | None
         figures={name: [_figure_sources(name), figures.caption(name)] for name in names},
         scores=_checksum(results / SCORES),
         config=_checksum(results / RESOLVED_CONFIG),
+        submitted=_checksum(results / SUBMITTED),
         command=command,
         mark=mark,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pandas as pd
 
 from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import DataError
+from gmvae.bench.disk.layout import SUBMITTED
 from gmvae.bench.report.numbers import number
 from gmvae.bench.report.published import SEPARATOR
 from gmvae.bench.report.tables import SETTING, Tables
@@ -19,9 +22,10 @@ from gmvae.bench.report.tables import SETTING, Tables
 TEXT = (
     *("dataset", "method", "variant", "status", "reason", "precision", "path", "started"),
     *("published_source", "re_run", "re_run_source", "factor", "at", "quantity"),
-    *("silhouette_space", "origin", "sealed"),
+    *("silhouette_space", "origin", "sealed", "submission"),
 )
 WHOLE = ("K", "M", "n_parameters", "clusters_used_min", "clusters_used_max")
+_SUBMITTED_COLUMNS = ("method", "variant", "K", "M", "runs", "exemplar", "NMI", "Hungarian")
 EXPLANATION = """\
 Accuracies on the test split in percent, as mean ± standard deviation (ddof = 1) over the seeds of a
 setting. *Exemplar* is the paper's protocol: each cluster takes the class of the test sample with
@@ -212,7 +216,20 @@ def for_people(tables: Tables) -> Iterator[tuple[str, list[tuple[dict[str, Any],
         yield dataset, [(row, _shown(row)) for row in rows.to_dict("records")]
 
 
-def _shown(row: dict[str, Any]) -> dict[str, str]:
+def submitted_rows(folder: Path) -> list[dict[str, str]]:
+    """Rows of `SUBMITTED` in a folder, as text by column; none if there is no such file."""
+    if not (folder / SUBMITTED).is_file():
+        return []
+    found = []
+    for row in read_table(folder / SUBMITTED).to_dict("records"):
+        # A submission may have been made by a version with fewer columns.
+        cells = _shown(defaultdict(lambda: math.nan, row))
+        names = {"submission": row["submission"], "data set": row["dataset"]}
+        found.append({**names, **{name: cells[name] for name in _SUBMITTED_COLUMNS}})
+    return found
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, str]:
     seconds = number(row["train_seconds"])
     return {
         "method": row["method"] + ("" if pd.isna(row["origin"]) else f" ({row['origin']})"),
@@ -242,7 +259,7 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _silhouette(row: dict[str, Any]) -> str:
+def _silhouette(row: Mapping[str, Any]) -> str:
     mean = number(row["silhouette_mean"], 3)
     return f"{mean} ({row['silhouette_space']})" if mean else ""
 
@@ -257,6 +274,6 @@ def _range(least: Any, most: Any) -> str:
     return f"{least:.0f}" if least == most else f"{least:.0f} to {most:.0f}"
 
 
-def _spread(row: dict[str, Any], name: str) -> str:
+def _spread(row: Mapping[str, Any], name: str) -> str:
     mean, std = row[f"{name}_mean"], row[f"{name}_std"]
     return number(mean) + ("" if pd.isna(mean) or pd.isna(std) else f" ± {std:.1f}")

@@ -34,9 +34,11 @@ def add_commands(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> 
     crate.add_argument("--no-pictures", action="store_true", help="leave the figures out")
     crate.add_argument("--command", dest="made_by", help="the command that made the results")
 
-    what = "check the crate in a folder of results/submissions"
+    what = "check the crates in folders of results/submissions"
     submission = add(commands, "submission", _submission, what)
-    submission.add_argument("folder", type=Path, help="as results/submissions/NAME")
+    submission.add_argument("folders", type=Path, nargs="+", help="as results/submissions/NAME")
+    what = "results folder whose page shows the submitted rows, when it is made the next time"
+    submission.add_argument("--show-in", type=Path, help=what)
 
     what = "compare the rows of two results of the same config"
     compare = add(commands, "compare", _compare, what)
@@ -70,9 +72,9 @@ def _crate(options: argparse.Namespace) -> str:
 
 
 def _submission(options: argparse.Namespace) -> str:
-    from gmvae.bench.upkeep.submission import check_submission
+    from gmvae.bench.upkeep.submission import check_submissions
 
-    return check_submission(options.folder)
+    return check_submissions(options.folders, results=options.show_in)
 
 
 def _compare(options: argparse.Namespace) -> str:

@@ -1,21 +1,61 @@
-"""Results that others send in: a small crate, whose scores are computed again here."""
+"""Results that others send in: small crates, whose scores are computed again here."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 from gmvae.bench.data.prepare import prepare
 from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import DataError
-from gmvae.bench.disk.layout import DATA, DATA_LIST
+from gmvae.bench.disk.layout import DATA, DATA_LIST, SUBMITTED
 from gmvae.bench.grid.config import read_resolved
 from gmvae.bench.grid.sources import data_key
+from gmvae.bench.report.table_files import csv_text, read_table
 from gmvae.bench.upkeep.archives.contents import RECORDS, read_archive
 from gmvae.bench.upkeep.archives.crate import opened
 from gmvae.bench.upkeep.verify import verify_archive
 
 MOST_BYTES = files.MEGABYTE
 SAMPLES = "test-images"
+
+
+def check_submissions(
+    folders: Sequence[Path], data: Path = DATA, results: Path | None = None
+) -> str:
+    """Accept or refuse submissions, and show their rows in the report of a results folder.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Each as in `check_submission`.
+    data : Path
+        Folder of the data sets.
+    results : Path or None
+        Folder that gets the rows; its page shows them when it is made the next time.
+
+    Returns
+    -------
+    str
+        One line for each.
+    """
+    lines = [check_submission(folder, data) for folder in folders]
+    if results is not None:
+        rows = pd.concat([_rows(folder) for folder in folders], ignore_index=True)
+        files.write_text(results / SUBMITTED, csv_text(rows))
+        lines.append(f"{results / SUBMITTED}: {len(rows)} rows")
+    return "\n".join(lines)
+
+
+def _rows(folder: Path) -> pd.DataFrame:
+    """Table 1 of a submission, without the published results."""
+    with opened(_crate_in(folder)) as content:
+        table = read_table(content / "table1.csv")
+    table = table[table["n_runs"] > 0]
+    table.insert(0, "submission", folder.name)
+    return table
 
 
 def check_submission(folder: Path, data: Path = DATA) -> str:
@@ -39,13 +79,7 @@ def check_submission(folder: Path, data: Path = DATA) -> str:
         If there is not one crate of at most 1 MB in the folder, if its runs are on data of the
         submitter's own or on other data than ours, or if a score or table is not what comes out.
     """
-    crates = sorted(folder.glob("*.zip"))
-    if len(crates) != 1:
-        raise DataError(
-            f"{folder} should hold one crate, a .zip file, but holds {len(crates)}; make it with "
-            f"gmvae-bench crate RESULTS {folder / 'results.zip'} --no-pictures"
-        )
-    [path] = crates
+    path = _crate_in(folder)
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise DataError(
@@ -65,6 +99,16 @@ def check_submission(folder: Path, data: Path = DATA) -> str:
                 prepare(spec.name, None, data / spec.name, data_key(spec.name, None))
         _refuse_other_data(path, content, data)
         return verify_archive(content, data, path)
+
+
+def _crate_in(folder: Path) -> Path:
+    crates = sorted(folder.glob("*.zip"))
+    if len(crates) != 1:
+        raise DataError(
+            f"{folder} should hold one crate, a .zip file, but holds {len(crates)}; make it with "
+            f"gmvae-bench crate RESULTS {folder / 'results.zip'} --no-pictures"
+        )
+    return crates[0]
 
 
 def _refuse_other_data(path: Path, content: Path, data: Path) -> None:

@@ -1,5 +1,6 @@
 """Results that others send in, those that are there and made-up ones."""
 
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from gmvae.bench.__main__ import main
 from gmvae.bench.disk.errors import DataError
 from gmvae.bench.report.build import make_report
+from gmvae.bench.report.table_files import read_table
 from gmvae.bench.upkeep import submission
 from gmvae.bench.upkeep.archives.crate import crate
 from gmvae.bench.upkeep.submission import check_submission
@@ -37,6 +39,19 @@ def test_a_submission_is_recomputed_from_our_data(sent, capsys):
     told = capsys.readouterr().out
     assert told.startswith("results/submissions/theirs/results.zip: 4 runs and all tables")
     assert Path("data/digits/test-labels.npy").exists()
+
+
+def test_the_page_shows_submitted_rows(sent, capsys):
+    assert main(["submission", str(FOLDER), "--show-in", "results"]) == 0
+    n_rows = int(re.search(r"results/submitted.csv: (\d+) rows", capsys.readouterr().out)[1])
+    assert n_rows == len(read_table(Path("results/submitted.csv"))) > 1
+    make_report(Path("results"), partial=False)
+    page = Path("results/report/index.html").read_text()
+    section = page.partition('<h3 id="submitted">')[2].partition("</table>")[0]
+    assert section.count('<th scope="row" class="text">theirs</th>') == n_rows
+    table = read_table(Path("results/table1.csv"))
+    [mean] = table.loc[table["method"] == "kmeans", "accuracy_hungarian_mean"]
+    assert f"{mean:.1f}" in section
 
 
 def test_what_is_not_accepted(sent, monkeypatch):

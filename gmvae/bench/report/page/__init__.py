@@ -20,7 +20,7 @@ from gmvae.bench.report.page.claims import claims_of
 from gmvae.bench.report.page.clusters import N_IMAGES, clusters_of
 from gmvae.bench.report.page.rows import DEFINITIONS, TEXT, page_tables
 from gmvae.bench.report.page.summary import PROTOCOLS, summary
-from gmvae.bench.report.table_files import EXPLANATION, read_tables, sources_of
+from gmvae.bench.report.table_files import EXPLANATION, read_tables, sources_of, submitted_rows
 from gmvae.bench.report.table_files import provenance as remarks_on
 from gmvae.bench.report.tables import Tables
 
@@ -78,6 +78,7 @@ def _content(source: Source, shown: Sequence[str], tables: Tables) -> dict[str, 
         "explanation": EXPLANATION,
         "remarks": remarks_on(tables),
         "sources": sources_of(tables.table1),
+        "submitted": submitted_rows(source.tables),
         "failures": failed.to_dict("records"),
         "overview": OVERVIEW,
         "figures": [
