@@ -13,7 +13,7 @@ from sklearn.base import TransformerMixin
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gmvae.clusterer.parameters import Count, NonNegative, Positive
+from gmvae.clusterer.parameters import Count, NonNegative, Positive, Share
 from gmvae.model.architectures import Architecture
 from gmvae.model.networks import Trunk, full_precision
 from gmvae.model.observation import Observation, ObservationModel
@@ -35,21 +35,36 @@ class _AAEModel(nn.Module):
         observation: Observation,
         n_clusters: int,
         sharpness: float | None,
+        learnt_scale: bool = False,
     ):
         super().__init__()
         self.y_dim, self.x_dim, self.n_clusters = y_dim, x_dim, n_clusters
         self.sharpness = sharpness
         self.trunk = Trunk(arch, y_dim)
         self.head = nn.Linear(self.trunk.n_features, n_clusters + x_dim)
-        self.norm = nn.BatchNorm1d(n_clusters, affine=False) if sharpness else nn.Identity()
+        self.learnt_scale = learnt_scale
+        self.norm: nn.Module = nn.Identity()
+        if learnt_scale:
+            self.norm = nn.BatchNorm1d(n_clusters + x_dim)
+            with torch.no_grad():
+                self.norm.weight[:n_clusters] = sharpness or 1.0
+        elif sharpness:
+            self.norm = nn.BatchNorm1d(n_clusters, affine=False)
         self.p_y_given_zx = ObservationModel(arch, n_clusters + x_dim, y_dim, observation)
         self.adversary_z = adversary(n_clusters, arch.hidden[0])
         self.adversary_x = adversary(x_dim, arch.hidden[0])
 
-    def encode(self, y: Tensor, noise: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
-        """Cluster probabilities (B, K) and style (B, x_dim) of samples with noise on them."""
-        features = self.trunk(self.p_y_given_zx.standardise(y) + noise)
-        logits, x = full_precision(self.head(features)).split([self.n_clusters, self.x_dim], dim=-1)
+    def encode(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Cluster probabilities (B, K) and style (B, x_dim) of samples."""
+        return self.encode_seen(self.p_y_given_zx.standardise(y))
+
+    def encode_seen(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for standardised samples with noise on them, (B, y_dim)."""
+        codes = full_precision(self.head(self.trunk(seen)))
+        if self.learnt_scale:
+            logits, x = self.norm(codes).split([self.n_clusters, self.x_dim], dim=-1)
+            return torch.softmax(logits, dim=-1), x
+        logits, x = codes.split([self.n_clusters, self.x_dim], dim=-1)
         return torch.softmax((self.sharpness or 1.0) * self.norm(logits), dim=-1), x
 
     def log_likelihood(self, y: Tensor, z: Tensor, x: Tensor) -> Tensor:
@@ -90,18 +105,22 @@ def deception(logits_of_codes: Tensor) -> Tensor:
 
 
 class _Noise(NamedTuple):
-    """Draws from both priors, (B, K) and (B, x_dim), and noise for the samples."""
+    """Draws from both priors, (B, K) and (B, x_dim), and noise for the samples.
+
+    `kept` is 0 for the values that the encoder does not see, or None without dropout.
+    """
 
     z: Tensor
     x: Tensor
     y: Tensor
+    kept: Tensor | None
 
 
 class _AAEGame:
     """Losses: reconstruction and deception for the autoencoder, detection for the adversaries."""
 
-    def __init__(self, input_noise: float, weight: float):
-        self.input_noise, self.weight = input_noise, weight
+    def __init__(self, input_noise: float, weight: float, dropout: float = 0.0):
+        self.input_noise, self.weight, self.dropout = input_noise, weight, dropout
 
     def draw_noise(self, network: _AAEModel, n_rows: int, generator: torch.Generator) -> _Noise:
         device = network.head.weight.device
@@ -110,12 +129,17 @@ class _AAEGame:
             torch.randn((n_rows, dim), generator=generator, device=device)
             for dim in (network.x_dim, network.y_dim)
         )
-        return _Noise(functional.one_hot(z, network.n_clusters).float(), x, y)
+        kept = None
+        if self.dropout:
+            drawn = torch.rand((n_rows, network.y_dim), generator=generator, device=device)
+            kept = (drawn >= self.dropout) / (1 - self.dropout)
+        return _Noise(functional.one_hot(z, network.n_clusters).float(), x, y, kept)
 
     def __call__(
         self, network: _AAEModel, y: Tensor, noise: _Noise, progress: float
     ) -> Iterator[dict[str, Tensor]]:
-        z, x = network.encode(y, self.input_noise * noise.y)
+        seen = network.p_y_given_zx.standardise(y) + self.input_noise * noise.y
+        z, x = network.encode_seen(seen if noise.kept is None else seen * noise.kept)
         reconstruction = network.log_likelihood(y, z, x).mean()
         deception_z = deception(network.adversary_z(z))
         deception_x = deception(network.adversary_x(x))
@@ -138,7 +162,9 @@ class AAE(TransformerMixin, AdversarialClusterer):
     distributions of the codes towards the priors Cat(1/K) and N(0, I); reconstruction from both
     codes; Gaussian noise on the input of the encoder. Different, as far as we could check: the
     cluster logits are normalised over the batch and multiplied by `sharpness`, since without this
-    (``sharpness: null``) most clusters become empty within the first epoch; Adam instead of SGD
+    (``sharpness: null``) most clusters become empty within the first epoch, or, with
+    `learnt_scale`, logits and style pass a batch normalisation with learnt scale and shift, as in
+    public re-implementations; Adam instead of SGD
     with momentum; reconstructing and fooling the adversaries are one step, weighted by
     `adversarial_weight`, instead of two; the likelihood of the pixels instead of the squared error;
     tens of epochs instead of thousands.
@@ -151,19 +177,26 @@ class AAE(TransformerMixin, AdversarialClusterer):
     x_dim : int or None, default=5
         Size of the style; None means that of `network`.
     sharpness : float or None, default=5
-        Scale of the normalised logits; None leaves them as they are.
+        Scale of the normalised logits; None leaves them as they are. With `learnt_scale`, the scale
+        that they start with; None means 1.
+    learnt_scale : bool, default=False
+        Normalise logits and style, and learn scale and shift of each.
     input_noise : float, default=0.3
         Standard deviation of the noise on the samples (real vectors: in standard deviations).
+    dropout : float, default=0
+        Share of the values that the encoder does not see; the others are scaled up.
     adversarial_weight : float, default=10
         Weight of the loss that makes the encoder fool the adversaries, relative to the
         reconstruction in nats.
+    adversary_speed : float, default=1
+        Learning rate of the adversaries, as a share of `learning_rate`.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | z, x).
     epochs : int, optional
         By default 20, or more for few samples: as many as give 200 steps.
     batch_size : int, default=256
     learning_rate : float, default=2e-3
-        Learning rate of Adam for all players.
+        Learning rate of Adam.
     schedule, n_init, init_epochs, precision, device, verbose
         As for `gmvae.GMVAE`.
     select_by : {"agreement"}, default="agreement"
@@ -185,8 +218,11 @@ class AAE(TransformerMixin, AdversarialClusterer):
 
     x_dim: Count | None = 5
     sharpness: Positive | None = 5.0
+    learnt_scale: bool = False
     input_noise: NonNegative = 0.3
+    dropout: Share = 0.0
     adversarial_weight: NonNegative = 10.0
+    adversary_speed: Positive = 1.0
 
     def phases(self, samples: Tensor, seed: int) -> Iterator[Phase]:
         """Make the networks and yield their only phase; see `NetworkClusterer.phases`."""
@@ -198,9 +234,9 @@ class AAE(TransformerMixin, AdversarialClusterer):
             "adversary_z": (model.adversary_z,),
             "adversary_x": (model.adversary_x,),
         }
-        yield self._game_phase(
-            _AAEGame(self.input_noise, self.adversarial_weight), players, samples
-        )
+        game = _AAEGame(self.input_noise, self.adversarial_weight, self.dropout)
+        speeds = dict.fromkeys(("adversary_z", "adversary_x"), self.adversary_speed)
+        yield self._game_phase(game, players, samples, speeds)
 
     def _build_model(self) -> _AAEModel:
         arch, x_dim = self._architecture()
@@ -211,6 +247,7 @@ class AAE(TransformerMixin, AdversarialClusterer):
             observation=self.observation_,
             n_clusters=self.n_clusters,
             sharpness=self.sharpness,
+            learnt_scale=self.learnt_scale,
         )
 
     def transform(self, Y: ArrayLike) -> NDArray[np.floating]:

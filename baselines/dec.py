@@ -6,6 +6,7 @@ sharpen their own assignment.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -122,7 +123,7 @@ class _Clustering:
 
 
 class _ClusteringStep(TrainingStep):
-    """A step towards targets that are updated after each epoch.
+    """A step towards targets that are updated after each epoch, and perhaps within it.
 
     Parameters
     ----------
@@ -131,12 +132,18 @@ class _ClusteringStep(TrainingStep):
         Samples, settings and generator, as for `gmvae.training.step.TrainingStep`.
     tolerance : float
         Training has converged when a smaller share of the samples changes its cluster in an epoch.
+    updates_per_epoch : int
+        How often the targets are updated.
     """
 
-    def __init__(self, network: _DECModel, *arguments: Any, tolerance: float):
+    def __init__(
+        self, network: _DECModel, *arguments: Any, tolerance: float, updates_per_epoch: int = 1
+    ):
         modules = (network.trunk, network.head, network.means)
         super().__init__(network, _Clustering(), *arguments, modules=modules)
         self.tolerance = tolerance
+        self.rows_between = math.ceil(len(self.samples) / updates_per_epoch)
+        self.rows_seen = torch.zeros((), dtype=torch.int64)
         network.eval()
         q = self._soft_assignment()
         self.targets, self.clusters = target_distribution(q), q.argmax(1)
@@ -151,6 +158,16 @@ class _ClusteringStep(TrainingStep):
         """Look up the targets of the samples, which the objective takes in place of noise."""
         return self.targets.index_select(0, rows)
 
+    def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
+        """Train on the samples numbered `rows`, and update the targets if it is time."""
+        values = super().__call__(rows, progress)
+        self.rows_seen += len(rows)
+        # That of the last rows of an epoch is left to its end.
+        if self.rows_between <= self.rows_seen and self.rows_between < len(self.samples):
+            self.targets.copy_(target_distribution(self._soft_assignment()))
+            self.rows_seen.zero_()
+        return values
+
     def end_epoch(self) -> dict[str, float]:
         """Update the targets; returns the share of samples that changed their cluster."""
         q = self._soft_assignment()
@@ -158,12 +175,13 @@ class _ClusteringStep(TrainingStep):
         self.changed.copy_((clusters != self.clusters).float().mean())
         self.targets.copy_(target_distribution(q))
         self.clusters.copy_(clusters)
+        self.rows_seen.zero_()
         return {"changed": float(self.changed)}
 
     def state(self) -> dict[str, Tensor]:
         """The tensors that a step changes, by name; not copies."""
         own = {"targets": self.targets, "clusters": self.clusters, "changed": self.changed}
-        return super().state() | own
+        return super().state() | own | {"rows_seen": self.rows_seen}
 
     def _soft_assignment(self) -> Tensor:
         network: _DECModel = self.network  # type: ignore[assignment]
@@ -180,7 +198,7 @@ class DEC(SavedEmbedding, AutoencoderFirst):
     than 0.1 % of the samples change their cluster. Different: the autoencoder is trained end to end
     by Adam in tens of epochs, instead of layer by layer and then as a whole by SGD in some
     hundreds; noise is on the samples only, throughout; Adam in the second phase, too; targets are
-    updated once per epoch.
+    updated `updates_per_epoch` times.
 
     Parameters
     ----------
@@ -200,7 +218,9 @@ class DEC(SavedEmbedding, AutoencoderFirst):
     learning_rate : float, default=1e-4
         Learning rate of the clustering phase.
     tolerance : float, default=1e-3
-        The second phase ends when a smaller share of the samples changes its cluster.
+        The second phase ends when a smaller share of the samples changes its cluster in an epoch.
+    updates_per_epoch : int, default=1
+        How often the targets are updated in an epoch of the clustering phase.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         "bernoulli" scales all values alike, "gaussian" each by its standard deviation.
     batch_size : int, default=256
@@ -230,6 +250,7 @@ class DEC(SavedEmbedding, AutoencoderFirst):
     pretrain_epochs: Count = 25
     learning_rate: Positive = 1e-4
     tolerance: Share = 1e-3
+    updates_per_epoch: Count = 1
     batch_size: BatchSize = 256
     schedule: Schedule = "constant"
     select_by: OnlyAgreement = "agreement"
@@ -247,7 +268,14 @@ class DEC(SavedEmbedding, AutoencoderFirst):
         with torch.no_grad():
             model.means.copy_(torch.from_numpy(kmeans.cluster_centers_))
         settings = TrainingSettings.of(self)
-        step = _ClusteringStep(model, samples, settings, generators[1], tolerance=self.tolerance)
+        step = _ClusteringStep(
+            model,
+            samples,
+            settings,
+            generators[1],
+            tolerance=self.tolerance,
+            updates_per_epoch=self.updates_per_epoch,
+        )
         yield Phase("clustering", step)
         self.converged_ = step.converged
 

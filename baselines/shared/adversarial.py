@@ -51,6 +51,8 @@ class GameStep(TrainingStep):
         As for `gmvae.training.step.TrainingStep`.
     game : Game
     players : Players
+    speeds : mapping of str to float
+        Factor of the learning rate by player; 1 for those that are not named.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class GameStep(TrainingStep):
         *,
         game: Game,
         players: Players,
+        speeds: Mapping[str, float] | None = None,
     ):
+        self.speeds = speeds or {}
         self.network, self.game, self.samples = network, game, samples
         self.settings, self.generator = settings, generator
         self.batch_size = min(settings.batch_size, len(samples))
@@ -93,7 +97,7 @@ class GameStep(TrainingStep):
                 values = dict(next(rounds))
             loss = values.pop("loss")
             torch.autograd.backward(loss, inputs=optimizer.parameters)
-            optimizer.step(learning_rate)
+            optimizer.step(learning_rate * self.speeds.get(player, 1.0))
             logged |= {f"{player}_loss" if logged else "loss": loss, **values}
         return {name: value.detach() for name, value in logged.items()}
 
@@ -106,7 +110,15 @@ class AdversarialClusterer(SavedNetwork, ProbabilisticClusterer):
     learning_rate: Positive = 2e-3
     select_by: OnlyAgreement = "agreement"
 
-    def _game_phase(self, game: Game, players: Players, samples: Tensor) -> Phase:
+    def _game_phase(
+        self,
+        game: Game,
+        players: Players,
+        samples: Tensor,
+        speeds: Mapping[str, float] | None = None,
+    ) -> Phase:
         settings, generator = TrainingSettings.of(self), noise_generator(samples.device)
-        step = GameStep(self.model_, samples, settings, generator, game=game, players=players)
+        step = GameStep(
+            self.model_, samples, settings, generator, game=game, players=players, speeds=speeds
+        )
         return Phase("training", step)

@@ -117,3 +117,64 @@ def test_players_take_turns_as_in_a_textbook():
         torch.testing.assert_close(values["adversary_z_loss"], losses[1].detach())
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
+
+
+def test_aae_learns_scale_and_shift_of_logits_and_style():
+    model = aae_model(learnt_scale=True).train()
+    assert model.norm.weight.tolist() == [5.0] * K + [1.0] * X
+    y = torch.rand(B, Y)
+    with torch.no_grad():
+        model.norm.bias.normal_()
+        z, x = model.encode(y)
+        codes = model.head(model.trunk(model.p_y_given_zx.standardise(y)))
+        # Without running means, which the first call has moved.
+        expected = functional.batch_norm(
+            codes, None, None, model.norm.weight, model.norm.bias, training=True
+        )
+    torch.testing.assert_close(z, expected[:, :K].softmax(1))
+    torch.testing.assert_close(x, expected[:, K:])
+
+
+def test_aae_hides_values_from_the_encoder_alone():
+    model, game = aae_model().eval(), aae._AAEGame(0.3, 10.0, dropout=0.25)
+    y = torch.rand(400, Y)
+    noise = game.draw_noise(model, 400, torch.Generator().manual_seed(0))
+    assert noise.kept.unique().tolist() == pytest.approx([0.0, 4 / 3])
+    assert float((noise.kept == 0).float().mean()) == pytest.approx(0.25, abs=0.03)
+    values = next(iter(game(model, y, noise, 0.0)))
+    z, x = model.encode_seen((model.p_y_given_zx.standardise(y) + 0.3 * noise.y) * noise.kept)
+    expected = model.log_likelihood(y, z, x).mean()
+    torch.testing.assert_close(values["reconstruction"], expected)
+
+
+def test_slow_adversaries_take_smaller_steps():
+    def moved(speed):
+        torch.manual_seed(0)
+        model = aae_model(sharpness=None)
+        parts = {
+            "autoencoder": [model.trunk, model.head, model.p_y_given_zx],
+            "adversary_z": [model.adversary_z],
+            "adversary_x": [model.adversary_x],
+        }
+        before = {
+            name: next(iter(part[0].parameters())).detach().clone() for name, part in parts.items()
+        }
+        settings = TrainingSettings(epochs=1, batch_size=32, learning_rate=1e-3)
+        step = GameStep(
+            model,
+            torch.rand(32, Y),
+            settings,
+            torch.Generator().manual_seed(1),
+            game=aae._AAEGame(0.3, 10.0),
+            players=parts,
+            speeds={"adversary_z": speed, "adversary_x": speed},
+        )
+        step(torch.arange(32), 0.0)
+        return {
+            name: next(iter(part[0].parameters())).detach() - before[name]
+            for name, part in parts.items()
+        }
+
+    full, slow = moved(1.0), moved(0.1)
+    torch.testing.assert_close(slow["autoencoder"], full["autoencoder"])
+    torch.testing.assert_close(slow["adversary_x"], 0.1 * full["adversary_x"], atol=1e-7, rtol=1e-3)

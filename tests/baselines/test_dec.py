@@ -8,6 +8,7 @@ from torch import distributions as reference
 
 from baselines import dec
 from gmvae.model.architectures import architecture
+from gmvae.training.step import TrainingSettings
 
 K, X, Y, B = 4, 3, 9, 50
 PAPER_FC = architecture("paper-fc")
@@ -77,3 +78,31 @@ def test_dec_ends_when_hardly_any_sample_changes_its_cluster(blobs):
     changed = early.history_["changed"][30:]
     assert changed[-1] < 0.02
     assert (changed[:-1] >= 0.02).all()
+
+
+def test_dec_updates_its_targets_within_the_epoch(monkeypatch):
+    """Four times with 200 samples, batches of 30 and three updates between: after 60, 120, 180."""
+    updates = []
+    monkeypatch.setattr(
+        dec,
+        "target_distribution",
+        lambda q, true=dec.target_distribution: updates.append(0) or true(q),
+    )
+    samples = torch.rand(200, Y)
+    for number, expected in ((1, 1), (4, 4)):
+        model = dec._DECModel(PAPER_FC, Y, X, K)
+        settings = TrainingSettings(epochs=1, batch_size=30, learning_rate=1e-3)
+        step = dec._ClusteringStep(
+            model,
+            samples,
+            settings,
+            torch.Generator().manual_seed(0),
+            tolerance=0.0,
+            updates_per_epoch=number,
+        )
+        updates.clear()
+        for rows in torch.arange(200).split(30):
+            step(rows, 0.0)
+        assert set(step.end_epoch()) == {"changed"}
+        assert len(updates) == expected
+        assert int(step.state()["rows_seen"]) == 0
