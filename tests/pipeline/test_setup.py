@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 
 import gmvae
 from gmvae.bench import data as datasets
+from gmvae.bench.grid.config import load_config
 from gmvae.bench.report import figures
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,16 @@ def test_the_citation_is_complete():
     [paper] = citation["references"]
     assert len(paper["authors"]) == 7
     assert paper["url"].endswith("1611.02648")
+
+
+def test_fashion_mnist_has_the_settings_of_mnist():
+    """They were chosen on MNIST, and are to be judged on other data as they are."""
+    digits, clothes = (
+        load_config(ROOT / "config" / name) for name in ("config.yaml", "fashion_mnist.yaml")
+    )
+    known = {(method.name, method.variant): method.parameters for method in digits.methods}
+    for method in clothes.methods:
+        assert method.parameters == known[method.name, method.variant]
 
 
 def test_one_version_everywhere():
