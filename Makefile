@@ -43,9 +43,7 @@ test-long: $(READY) ## what takes longer: bfloat16 against float32 on MNIST, ten
 	@$(RUN) pytest -m long -s
 
 test-slurm: $(READY) ## the smoke grid on a Slurm of one node, with accidents: some minutes; needs slurm-wlm and munge
-	@PATH="$$PATH:/usr/sbin"; for program in slurmctld slurmd munged; do command -v $$program > /dev/null || \
-	  { echo "error: $$program is missing; install Slurm and munge (Debian, Ubuntu: apt-get install slurm-wlm munge)"; \
-	    exit 1; }; done
+	@$(RUN) python tests/slurm/cluster.py true
 	@$(RUN) pytest -m slurm tests/slurm --durations=0
 
 fuzz: $(READY) ## damaged and random input to every reader, FUZZ_EXAMPLES of each of 12 kinds

@@ -189,7 +189,7 @@ class AAE(TransformerMixin, AdversarialClusterer):
         Weight of the loss that makes the encoder fool the adversaries, relative to the
         reconstruction in nats.
     adversary_speed : float, default=1
-        Learning rate of the adversaries, as a share of `learning_rate`.
+        Learning rate of the adversaries, as a multiple of `learning_rate`.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         Family of p(y | z, x).
     epochs : int, optional

@@ -6,7 +6,6 @@ sharpen their own assignment.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -142,7 +141,7 @@ class _ClusteringStep(TrainingStep):
         modules = (network.trunk, network.head, network.means)
         super().__init__(network, _Clustering(), *arguments, modules=modules)
         self.tolerance = tolerance
-        self.rows_between = math.ceil(len(self.samples) / updates_per_epoch)
+        self.rows_between = len(self.samples) / updates_per_epoch
         self.rows_seen = torch.zeros((), dtype=torch.int64)
         network.eval()
         q = self._soft_assignment()
@@ -161,11 +160,13 @@ class _ClusteringStep(TrainingStep):
     def __call__(self, rows: Tensor, progress: float) -> dict[str, Tensor]:
         """Train on the samples numbered `rows`, and update the targets if it is time."""
         values = super().__call__(rows, progress)
+        before = self.rows_seen // self.rows_between
         self.rows_seen += len(rows)
-        # That of the last rows of an epoch is left to its end.
-        if self.rows_between <= self.rows_seen and self.rows_between < len(self.samples):
+        is_time = self.rows_seen // self.rows_between > before
+        if is_time and self.rows_seen < len(self.samples):  # the end of the epoch has its own
+            self.set_training(False)
             self.targets.copy_(target_distribution(self._soft_assignment()))
-            self.rows_seen.zero_()
+            self.set_training(True)
         return values
 
     def end_epoch(self) -> dict[str, float]:
@@ -220,7 +221,7 @@ class DEC(SavedEmbedding, AutoencoderFirst):
     tolerance : float, default=1e-3
         The second phase ends when a smaller share of the samples changes its cluster in an epoch.
     updates_per_epoch : int, default=1
-        How often the targets are updated in an epoch of the clustering phase.
+        How often the targets are updated in an epoch of the clustering phase; at most once a batch.
     observation : {"auto", "bernoulli", "gaussian"}, default="auto"
         "bernoulli" scales all values alike, "gaussian" each by its standard deviation.
     batch_size : int, default=256

@@ -53,6 +53,11 @@ class GameStep(TrainingStep):
     players : Players
     speeds : mapping of str to float
         Factor of the learning rate by player; 1 for those that are not named.
+
+    Raises
+    ------
+    ValueError
+        If `speeds` names somebody who is no player.
     """
 
     def __init__(
@@ -67,6 +72,8 @@ class GameStep(TrainingStep):
         speeds: Mapping[str, float] | None = None,
     ):
         self.speeds = speeds or {}
+        if unknown := self.speeds.keys() - players.keys():
+            raise ValueError(f"speeds names {sorted(unknown)}; the players are {list(players)}")
         self.network, self.game, self.samples = network, game, samples
         self.settings, self.generator = settings, generator
         self.batch_size = min(settings.batch_size, len(samples))

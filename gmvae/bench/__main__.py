@@ -95,7 +95,7 @@ def _add_steps(commands: Any) -> None:
         command.add_argument("--threads", type=int, default=1)
         command.add_argument("--time-limit", type=float, help="seconds")
         what = "trainings that share a GPU, if the device of the run is cuda or auto"
-        command.add_argument("--runs-per-gpu", type=int, default=1, help=what)
+        command.add_argument("--runs-per-gpu", type=int, default=0, help=what)
         command.add_argument("--sealed", type=_sealed, help="date and checksum of a seal")
         command.add_argument("--fresh", action="store_true", help="train again, no checkpoints")
 

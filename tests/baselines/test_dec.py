@@ -80,29 +80,37 @@ def test_dec_ends_when_hardly_any_sample_changes_its_cluster(blobs):
     assert (changed[:-1] >= 0.02).all()
 
 
-def test_dec_updates_its_targets_within_the_epoch(monkeypatch):
-    """Four times with 200 samples, batches of 30 and three updates between: after 60, 120, 180."""
+@pytest.mark.parametrize(
+    ("number", "batch_size", "expected"), [(1, 30, 1), (4, 30, 4), (4, 50, 4), (3, 200, 1)]
+)
+def test_dec_updates_its_targets_within_the_epoch(monkeypatch, number, batch_size, expected):
+    """In evaluation mode: the batch normalisation of this network learns nothing from it."""
     updates = []
-    monkeypatch.setattr(
-        dec,
-        "target_distribution",
-        lambda q, true=dec.target_distribution: updates.append(0) or true(q),
-    )
+
+    def count(q, true=dec.target_distribution):
+        updates.append(model.training)
+        return true(q)
+
+    monkeypatch.setattr(dec, "target_distribution", count)
     samples = torch.rand(200, Y)
-    for number, expected in ((1, 1), (4, 4)):
-        model = dec._DECModel(PAPER_FC, Y, X, K)
-        settings = TrainingSettings(epochs=1, batch_size=30, learning_rate=1e-3)
-        step = dec._ClusteringStep(
-            model,
-            samples,
-            settings,
-            torch.Generator().manual_seed(0),
-            tolerance=0.0,
-            updates_per_epoch=number,
-        )
-        updates.clear()
-        for rows in torch.arange(200).split(30):
-            step(rows, 0.0)
-        assert set(step.end_epoch()) == {"changed"}
-        assert len(updates) == expected
-        assert int(step.state()["rows_seen"]) == 0
+    model = dec._DECModel(architecture("fast-fc"), Y, X, K)
+    settings = TrainingSettings(epochs=1, batch_size=batch_size, learning_rate=1e-3)
+    generator = torch.Generator().manual_seed(0)
+    step = dec._ClusteringStep(
+        model, samples, settings, generator, tolerance=0.0, updates_per_epoch=number
+    )
+    updates.clear()
+    step.set_training(True)
+    batches = torch.arange(200).split(batch_size)
+    for rows in batches:
+        step(rows, 0.0)
+        assert model.training
+    seen = [
+        buffer for name, buffer in model.trunk.named_buffers() if name.endswith("batches_tracked")
+    ]
+    assert seen
+    assert {int(number) for number in seen} == {len(batches)}
+    step.set_training(False)
+    assert set(step.end_epoch()) == {"changed"}
+    assert updates == [False] * expected
+    assert int(step.state()["rows_seen"]) == 0

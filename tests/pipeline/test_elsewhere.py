@@ -3,6 +3,8 @@
 From another folder, with `--directory`, it runs in test_interrupted.py.
 """
 
+import json
+import re
 import subprocess
 
 import pytest
@@ -56,6 +58,21 @@ def test_smoke_grid_as_a_module(smoke_tables, tmp_path):
     assert result.returncode == 0, output(result)
     for name, content in smoke_tables.items():
         assert (other / "results/smoke" / name).read_bytes() == content
+
+
+def test_the_code_beside_the_snakefile_is_the_one_that_runs(tmp_path):
+    """And not that of a package which is installed, too."""
+    project = copy_project(tmp_path / "project")
+    init = project / "gmvae" / "__init__.py"
+    init.write_text(re.sub(r'__version__ = ".*"', '__version__ = "99.0"', init.read_text()))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.yaml").write_text(yaml.safe_dump(KMEANS))
+    run = "results/here/runs/digits/kmeans/K10/seed0"
+    arguments = ("--snakefile", str(project / "Snakefile"), "--configfile", "mine.yaml")
+    result = snakemake(other, f"{run}/train.sha256", "--cores", "1", *arguments)
+    assert result.returncode == 0, output(result)
+    assert json.loads((other / run / "run.json").read_text())["program"]["version"] == "99.0"
 
 
 def test_a_module_from_a_git_repository(tmp_path):

@@ -24,6 +24,8 @@ CPUS = 4
 """More than the machine may have: the jobs are small."""
 MEMORY_MB = 16_000
 SBIN = "/usr/sbin:/sbin"
+CANNOT_BE_USED = 77
+"""Exit status where Slurm is missing or does not start."""
 
 
 def missing():
@@ -240,9 +242,15 @@ def _is_in_a_job(pid):
 def main():
     """Run a command beside a cluster."""
     if names := missing():
-        sys.exit(f"error: {', '.join(names)} cannot be found; install {PACKAGES}")
+        print(f"error: {', '.join(names)} cannot be found; install {PACKAGES}", file=sys.stderr)
+        return CANNOT_BE_USED
     # Sockets need a short path.
-    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, Cluster(folder) as cluster:
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, contextlib.ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(Cluster(folder))
+        except (subprocess.SubprocessError, TimeoutError) as error:
+            print(f"error: Slurm cannot be started here: {error}", file=sys.stderr)
+            return CANNOT_BE_USED
         return subprocess.run(sys.argv[1:], env=cluster.environment, check=False).returncode
 
 

@@ -4,18 +4,17 @@
 """
 
 import contextlib
+import getpass
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 
 import cluster as slurm
 import pytest
-from running import ROOT, SMOKE, command, copy_project, output, products
+from running import SMOKE, command, copy_project, products
 
 pytestmark = pytest.mark.slurm
 
@@ -144,12 +143,16 @@ def test_a_second_attempt_has_more_memory(start, project, tmp_path):
     assert same(folder, project)
 
 
-def test_what_is_missing_is_named(tmp_path):
-    """`make test-slurm` where there is no Slurm."""
-    empty = {**os.environ, "PATH": f"{tmp_path}:{os.path.dirname(sys.executable)}"}
-    script = f"import sys; sys.path.insert(0, {str(ROOT / 'tests' / 'slurm')!r}); import cluster\n"
-    script += "cluster.SBIN = ''; print(cluster.missing())"
-    result = subprocess.run(
-        [sys.executable, "-c", script], env=empty, capture_output=True, text=True, check=False
-    )
-    assert "slurmctld" in output(result)
+def test_a_training_on_a_gpu_asks_for_one(cluster, start, project, tmp_path):
+    """It cannot be trained, since this GPU is none; what it asks for is seen in the queue."""
+    folder = without_a_run(project, tmp_path / "gpu")
+    process = start(folder, "--retries", "0", "--config", "device=cuda")
+    requests = set()
+    while process.poll() is None and not requests:
+        lines = cluster.run("squeue", "-h", "-o", "%b").splitlines()
+        requests |= {line for line in lines if "gpu" in line}
+        time.sleep(0.2)
+    cluster.run("scancel", "--user", getpass.getuser())
+    assert process.wait(timeout=200) != 0
+    assert requests == {"gres:gpu:1"} or requests == {"gres/gpu:1"}, requests
+    assert submitted(folder) >= {"rule_train_on_gpu"}

@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 # The folder of the project. A module from a git host has none: its package is an installed one.
 FOLDERS = []
-if isinstance(workflow.current_basedir, str):
+if isinstance(workflow.current_basedir, (str, os.PathLike)):
     FOLDERS = [os.path.realpath(os.path.join(workflow.current_basedir, "..", ".."))]
 # A user's own method is a file in the folder that the workflow runs in.
 sys.path[:0] = [*FOLDERS, os.getcwd()]
@@ -20,7 +20,7 @@ try:
 except ModuleNotFoundError as error:
     raise WorkflowError(
         f"{error}; install the package in the environment of Snakemake: "
-        "pip install 'gmvae[bench] @ git+ADDRESS', with the address of the repository and the same tag"
+        "pip install 'gmvae[bench] @ git+ADDRESS@TAG', with the address of the repository and the tag of the rules"
     ) from None
 
 from gmvae.bench.disk.errors import UserError
@@ -83,7 +83,9 @@ FIGURE_NAMES = shown_figures(RUNS.values())
 
 RESOLVED = f"{RESULTS}/{RESOLVED_CONFIG}"
 # A cluster counts its GPUs itself.
-GPUS = needs.gpus_here() if workflow.local_exec else ()
+GPUS = ()
+if workflow.local_exec and any(map(needs.may_use_gpu, RUNS.values())):
+    GPUS = needs.gpus_here()
 if GPUS and "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", len(GPUS) * CONFIG.runs_per_gpu)
 

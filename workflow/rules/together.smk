@@ -43,7 +43,7 @@ use rule train as train_together with:
         ),
         runtime=lambda wildcards, attempt: needs.minutes(attempt, CONFIG.time_limit),
         gpu=lambda wildcards: int(
-            needs.wants_gpu(seeds_of(wildcards)[0].parameters, is_there=bool(GPUS))
+            needs.wants_gpu(seeds_of(wildcards)[0], is_there=bool(GPUS))
         ),
     params:
         command="train-together",

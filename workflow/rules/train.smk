@@ -7,7 +7,9 @@ IMAGES = "".join(
 # Not {threads}, which fewer --cores would lower, and the results with it.
 LIMITS = (
     f" --threads {CONFIG.threads} {option('time-limit', CONFIG.time_limit)}"
-    f" --runs-per-gpu {CONFIG.runs_per_gpu} {option('sealed', SEAL and ' '.join(SEAL.values()))}"
+    # In a job of a cluster, the GPUs that are seen are those that it was given.
+    f" --runs-per-gpu {0 if workflow.remote_exec else CONFIG.runs_per_gpu}"
+    f" {option('sealed', SEAL and ' '.join(SEAL.values()))}"
 )
 
 
@@ -46,9 +48,7 @@ rule train:
 
 # A rule of its own, since the jobs of a Slurm array all get the resources of the first.
 if ON_GPU := {
-    name_of(run)
-    for run in RUNS.values()
-    if needs.wants_gpu(run.parameters, is_there=bool(GPUS))
+    name_of(run) for run in RUNS.values() if needs.wants_gpu(run, is_there=bool(GPUS))
 }:
 
     use rule train as train_on_gpu with:

@@ -3,6 +3,8 @@
 On one machine the system knows who has a lock: `flock` ends with its process. Between machines that
 share a file system it may know, or not, or have no such call. So the file of a lock also names host
 and process, and its time is a heartbeat: a holder on another host that has been silent is dead.
+Where `flock` works within each host alone, two hosts that take a lock in the same instant may both
+get it. What they guard bears that: files are replaced as a whole, and both write the same.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import fcntl
 import os
 import re
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -30,6 +33,7 @@ SILENT_SECONDS = 3 * HEARTBEAT_SECONDS
 POLL_SECONDS = 0.5
 SETTLE_SECONDS = 1.0
 """Without `flock`, the last one to sign within this time has the lock."""
+SOMEBODY = "another process"
 _NO_FLOCK = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 _HOLDER = re.compile(r"process (?P<pid>\d+) on (?P<host>\S+) since \S+")
 
@@ -92,9 +96,7 @@ def waiting(path: Path, tell: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # While it is held: whoever takes it next finds that it is gone, and makes another.
-        path.unlink(missing_ok=True)
-        lock.release()
+        lock.release(remove=True)
 
 
 def may_live(host: str, pid: int) -> bool:
@@ -114,61 +116,99 @@ class _Lock:
     def __init__(self, path: Path):
         self._path = path
         self._file: IO[str] | None = None
+        self._signature = ""
         self._ended = threading.Event()
+        self._heart = threading.Thread(target=self._beat, daemon=True)
 
     def take(self) -> str | None:
         """Take the lock; returns None, or who has it."""
         while True:
-            file = _open(self._path)
-            try:
-                holder = self._taken(file)
-            except BaseException:
-                file.close()
-                raise
-            if holder is not None:
-                file.close()
-                return holder
-            if _is_there(file):
-                self._file = file
-                threading.Thread(target=self._beat, daemon=True).start()
-                return None
-            file.close()  # it was removed meanwhile, and others do not see it any more
+            with contextlib.ExitStack() as stack:
+                file = stack.enter_context(_open(self._path))
+                try:
+                    holder = self._taken(file)
+                    is_there = self._is_at_its_path(file)
+                except OSError as error:
+                    if error.errno in (errno.ESTALE, errno.ENOENT):
+                        continue  # another host has removed it
+                    raise files.storage_error(self._path, error) from error
+                if holder is not None:
+                    return holder
+                if is_there:  # else it was removed meanwhile, and others do not see it any more
+                    stack.pop_all()
+                    self._file = file
+                    self._heart.start()
+                    return None
 
-    def release(self) -> None:
+    def release(self, *, remove: bool = False) -> None:
         """Give the lock back."""
         self._ended.set()
-        if self._file is not None:
-            # Empty, it is free for other hosts at once. On a full disk they wait for the silence.
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file.fileno(), 0)
-            self._file.close()
-            self._file = None
+        if self._file is None:
+            return
+        self._heart.join()
+        # A process that was suspended for long may have lost it, and leaves the file alone.
+        with contextlib.suppress(OSError):
+            if self._is_signed():
+                # Empty, it is free for other hosts at once. Whoever waits for a file that is
+                # removed finds that it is gone, and makes another.
+                os.truncate(self._path, 0)
+                if remove:
+                    self._path.unlink()
+        self._file.close()
+        self._file = None
 
     def _taken(self, file: IO[str]) -> str | None:
         knows = True
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return file.read().strip() or "by another process"
+            return self._holder_by_flock(file)
         except OSError as error:
             if error.errno not in _NO_FLOCK:
-                raise files.storage_error(self._path, error) from error
+                raise
             knows = False
-        holder = _living_holder(file, system_knows=knows)
+        holder = _living_holder(file, self._path, system_knows=knows)
         if holder is not None:
             return holder
-        signature = _sign(file)
+        self._signature = _signature()
+        try:
+            _write(file, self._signature)
+        except OSError:
+            if not knows:
+                raise
+            return None  # on a disk that is full the lock of the system holds all the same
         if knows:
             return None
         time.sleep(SETTLE_SECONDS)
-        file.seek(0)
-        found = file.read().strip()
-        return None if found == signature else found or "by another process"
+        found = self._path.read_text("utf-8").strip()
+        return None if found == self._signature else found or SOMEBODY
+
+    def _holder_by_flock(self, file: IO[str]) -> str | None:
+        """Who holds the file, by `flock`; a host that is dead does until its file is removed."""
+        text = file.read().strip()
+        parts = _HOLDER.fullmatch(text)
+        if parts and parts["host"] != socket.gethostname() and self._is_at_its_path(file):
+            holder = _living_holder(file, self._path, system_knows=True)
+            if holder is None:
+                self._path.unlink(missing_ok=True)
+            return holder or text
+        return text or SOMEBODY
+
+    def _is_at_its_path(self, file: IO[str]) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _is_signed(self) -> bool:
+        # Opened anew, since a network file system shows the changes of other hosts only then.
+        return self._path.read_text("utf-8").strip() in ("", self._signature)
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
-            with contextlib.suppress(OSError, AttributeError, ValueError):
-                os.utime(self._file.fileno())  # type: ignore[union-attr]
+            with contextlib.suppress(OSError):
+                if self._is_signed():
+                    os.utime(self._path)
 
 
 def _open(path: Path) -> IO[str]:
@@ -180,14 +220,7 @@ def _open(path: Path) -> IO[str]:
         raise files.storage_error(path, error) from error
 
 
-def _is_there(file: IO[str]) -> bool:
-    try:
-        return os.fstat(file.fileno()).st_nlink > 0
-    except OSError:  # removed by another host
-        return False
-
-
-def _living_holder(file: IO[str], *, system_knows: bool) -> str | None:
+def _living_holder(file: IO[str], path: Path, *, system_knows: bool) -> str | None:
     """Who has signed the lock, if that process may be alive and it is not for `flock` to tell."""
     file.seek(0)
     text = file.read().strip()
@@ -197,19 +230,23 @@ def _living_holder(file: IO[str], *, system_knows: bool) -> str | None:
     host, pid = parts["host"], int(parts["pid"])
     if not may_live(host, pid) or (system_knows and host == socket.gethostname()):
         return None
-    silent = time.time() - os.fstat(file.fileno()).st_mtime
+    # By the clock of the file server, since those of two hosts may differ.
+    with tempfile.TemporaryFile(dir=path.parent) as now:
+        silent = os.fstat(now.fileno()).st_mtime - os.fstat(file.fileno()).st_mtime
     if silent >= SILENT_SECONDS:
         return None
-    return f"{text}, silent for {max(silent, 0):.0f} s; after {SILENT_SECONDS:.0f} s it is dead"
+    last = f"last sign of life {max(silent, 0):.0f} s ago"
+    return f"{text}, {last}; taken for dead after {SILENT_SECONDS:.0f} s"
 
 
-def _sign(file: IO[str]) -> str:
+def _signature() -> str:
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-    signature = f"process {os.getpid()} on {socket.gethostname()} since {now}"
-    # On a disk that is full the lock of the system holds all the same.
-    with contextlib.suppress(OSError):
-        file.seek(0)
-        file.truncate()
-        file.write(signature)
-        file.flush()
-    return signature
+    return f"process {os.getpid()} on {socket.gethostname()} since {now}"
+
+
+def _write(file: IO[str], text: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())  # for other hosts

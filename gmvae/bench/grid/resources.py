@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gmvae.bench.disk import locks
+from gmvae.bench.grid.runs import Run
 
 TRAINING_MB = 2000
 """Twice the largest peak of a training on MNIST (`memory_mb`)."""
@@ -61,18 +62,21 @@ def minutes(attempt: int, time_limit: float | None = None) -> int:
     return math.ceil(time_limit / 60) + EXTRA_MINUTES
 
 
-def wants_gpu(parameters: Mapping[str, Any], *, is_there: bool) -> bool:
-    """Whether a training with these parameters runs on a GPU.
+def may_use_gpu(run: Run) -> bool:
+    """Whether a run would be trained on a GPU if there were one."""
+    return run.parameters.get("device", "cpu") != "cpu"
+
+
+def wants_gpu(run: Run, *, is_there: bool) -> bool:
+    """Whether a run is to be trained on a GPU.
 
     Parameters
     ----------
-    parameters : mapping
-        Arguments of the method.
+    run : Run
     is_there : bool
         Whether this machine has a GPU and trains itself, for `device: auto`.
     """
-    device = str(parameters.get("device", "cpu"))
-    return device.startswith("cuda") or (device == "auto" and is_there)
+    return may_use_gpu(run) and (is_there or run.parameters["device"] != "auto")
 
 
 @cache
@@ -91,22 +95,24 @@ def gpus_here() -> tuple[str, ...]:
 def take_gpu(parameters: Mapping[str, Any], runs_per_gpu: int) -> str | None:
     """Take a share of a GPU until this process ends; call it before torch is imported.
 
-    The GPU with the fewest trainings is taken. If all shares are taken, it waits.
+    All GPUs get a first training before one gets a second. If all shares are taken, it waits.
 
     Parameters
     ----------
     parameters : mapping
         Arguments of the method. If they name a GPU, as ``cuda:1``, or none, nothing is taken.
     runs_per_gpu : int
-        Trainings that share a GPU.
+        Trainings that share a GPU; 0 leaves the choice to the machine.
 
     Returns
     -------
     str or None
         The GPU, which is the only one that this process sees from now on.
     """
+    if runs_per_gpu < 1 or parameters.get("device") not in ("cuda", "auto"):
+        return None
     gpus = gpus_here()
-    if not gpus or parameters.get("device") not in ("cuda", "auto"):
+    if not gpus:
         return None
     folder = Path(tempfile.gettempdir()) / f"gmvae-gpus-{os.getuid()}"
     has_told = False

@@ -37,7 +37,7 @@ def add_commands(commands: Any, add: Callable[..., argparse.ArgumentParser]) -> 
     what = "check the crates in folders of results/submissions"
     submission = add(commands, "submission", _submission, what)
     submission.add_argument("folders", type=Path, nargs="+", help="as results/submissions/NAME")
-    what = "results folder whose page shows the submitted rows, when it is made the next time"
+    what = "results folder whose page shows the submitted rows the next time it is made"
     submission.add_argument("--show-in", type=Path, help=what)
 
     what = "compare the rows of two results of the same config"

@@ -34,13 +34,20 @@ def check_submissions(
     data : Path
         Folder of the data sets.
     results : Path or None
-        Folder that gets the rows; its page shows them when it is made the next time.
+        Folder that gets the rows; its page shows them the next time it is made.
 
     Returns
     -------
     str
         One line for each.
+
+    Raises
+    ------
+    DataError
+        As `check_submission`; or if `results` is no results folder.
     """
+    if results is not None:
+        read_resolved(results)  # refuses what is no results folder
     lines = [check_submission(folder, data) for folder in folders]
     if results is not None:
         rows = pd.concat([_rows(folder) for folder in folders], ignore_index=True)

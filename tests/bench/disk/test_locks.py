@@ -104,9 +104,62 @@ def test_a_living_holder_on_another_host(tmp_path):
     """Its flock may be unknown here; its heartbeat is not."""
     path = tmp_path / "lock"
     signed_elsewhere(path, 10)
-    with pytest.raises(BusyError, match=r"process 4321 on node17 .*, silent for 1\d s; after 60 s"):
+    with pytest.raises(
+        BusyError,
+        match=r"process 4321 on node17 .*, last sign of life 1\d s ago; taken for dead after 60 s",
+    ):
         locks.hold(path, "work")
     assert not locks.try_to_hold(path)
+
+
+def test_a_dead_holder_on_another_host_whose_flock_is_still_there(tmp_path):
+    """A file server may keep the lock of a client that has lost its power."""
+    path = tmp_path / "lock"
+    signed_elsewhere(path, 61)
+    with open(path) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with locks.waiting(path, ""):
+            assert f"process {os.getpid()} on {HOST}" in path.read_text()
+        signed_elsewhere(path, 10)
+    with open(path) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert not locks.try_to_hold(path), "it lives"
+
+
+def test_who_has_lost_the_lock_leaves_it_alone(tmp_path, monkeypatch):
+    """A process that was suspended for minutes, while another host took the lock."""
+    monkeypatch.setattr(locks, "HEARTBEAT_SECONDS", 0.05)
+    path = tmp_path / "lock"
+    with locks.waiting(path, ""):
+        path.unlink()
+        signed_elsewhere(path, 30)
+        before = path.stat().st_mtime
+        time.sleep(0.3)
+    assert path.stat().st_mtime == before
+    assert "node17" in path.read_text()
+
+
+def test_a_file_that_another_host_has_removed(tmp_path, monkeypatch):
+    stale = [OSError(errno.ESTALE, "Stale file handle")]
+    true = locks._living_holder
+
+    def holder(*arguments, **options):
+        if stale:
+            raise stale.pop()
+        return true(*arguments, **options)
+
+    monkeypatch.setattr(locks, "_living_holder", holder)
+    with locks.waiting(tmp_path / "lock", ""):
+        assert not stale
+
+
+def test_without_flock_a_full_disk_is_told(tmp_path, no_flock, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="No space left"):
+        locks.hold(tmp_path / "lock", "work")
 
 
 @pytest.mark.parametrize("flock", [True, False])

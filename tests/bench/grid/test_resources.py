@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_up import RECORD
 from running import ROOT
 
 from gmvae.bench.grid import resources
+from gmvae.bench.grid.runs import Run
 
 TAKE = """
 import os, sys
@@ -62,7 +64,8 @@ def test_twice_the_measured_peaks_fit():
 )
 def test_who_wants_a_gpu(device, is_there, wanted):
     parameters = {} if device is None else {"device": device}
-    assert resources.wants_gpu(parameters, is_there=is_there) is wanted
+    run = Run.from_dict({**RECORD["run"], "parameters": parameters})
+    assert resources.wants_gpu(run, is_there=is_there) is wanted
 
 
 @pytest.mark.parametrize(
@@ -110,9 +113,12 @@ def test_trainings_spread_over_the_gpus_and_share_them(tmp_path):
                 process.communicate()
 
 
-@pytest.mark.parametrize(("device", "visible"), [("cpu", "0"), ("cuda:0", "0"), ("auto", "")])
-def test_nothing_is_taken_where_nothing_is_to_be_chosen(tmp_path, device, visible):
+@pytest.mark.parametrize(
+    ("device", "visible", "shares"),
+    [("cpu", "0", 1), ("cuda:0", "0", 1), ("auto", "", 1), ("cuda", "0", 0)],
+)
+def test_nothing_is_taken_where_nothing_is_to_be_chosen(tmp_path, device, visible, shares):
     with contextlib.ExitStack() as stack:
-        process = start(stack, tmp_path, device, 1, visible)
+        process = start(stack, tmp_path, device, shares, visible)
         assert process.communicate()[0] == "None\n"
     assert not any(Path(tmp_path).iterdir())

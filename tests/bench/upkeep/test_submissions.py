@@ -42,13 +42,18 @@ def test_a_submission_is_recomputed_from_our_data(sent, capsys):
 
 
 def test_the_page_shows_submitted_rows(sent, capsys):
-    assert main(["submission", str(FOLDER), "--show-in", "results"]) == 0
+    shutil.copytree(FOLDER, FOLDER.with_name("others"))
+    folders = [str(FOLDER), str(FOLDER.with_name("others"))]
+    assert main(["submission", *folders, "--show-in", "resluts"]) == 1
+    assert "resluts/config.json does not exist" in capsys.readouterr().err
+    assert main(["submission", *folders, "--show-in", "results"]) == 0
     n_rows = int(re.search(r"results/submitted.csv: (\d+) rows", capsys.readouterr().out)[1])
     assert n_rows == len(read_table(Path("results/submitted.csv"))) > 1
     make_report(Path("results"), partial=False)
     page = Path("results/report/index.html").read_text()
     section = page.partition('<h3 id="submitted">')[2].partition("</table>")[0]
-    assert section.count('<th scope="row" class="text">theirs</th>') == n_rows
+    for name in ("theirs", "others"):
+        assert section.count(f'<th scope="row" class="text">{name}</th>') == n_rows / 2
     table = read_table(Path("results/table1.csv"))
     [mean] = table.loc[table["method"] == "kmeans", "accuracy_hungarian_mean"]
     assert f"{mean:.1f}" in section

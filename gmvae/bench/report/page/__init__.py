@@ -78,7 +78,7 @@ def _content(source: Source, shown: Sequence[str], tables: Tables) -> dict[str, 
         "explanation": EXPLANATION,
         "remarks": remarks_on(tables),
         "sources": sources_of(tables.table1),
-        "submitted": submitted_rows(source.tables),
+        "submitted": submitted_rows(source.results),
         "failures": failed.to_dict("records"),
         "overview": OVERVIEW,
         "figures": [
