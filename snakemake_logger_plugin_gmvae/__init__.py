@@ -18,6 +18,7 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 NOTHING_TO_DO = "Nothing to be done"
 LOG_LINES = 40
 """Lines that are shown from the end of the log of a job that failed."""
+LINE_LENGTH = 300
 
 
 class LogHandler(LogHandlerBase):
@@ -60,11 +61,19 @@ class LogHandler(LogHandlerBase):
     def _failure(self, record: LogRecord) -> Iterator[str]:
         """Name of a job that failed, and the end of its log."""
         yield f"failed: {self._jobs.get(getattr(record, 'jobid', None), 'a job')}"
-        for path in (Path(str(path)) for path in getattr(record, "log", None) or []):
-            told = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-            lines = [line for line in told.splitlines() if line.strip()][-LOG_LINES:]
-            yield from (f"  {line}" for line in lines)
-            yield f"  ({path})"
+        for path in map(_log_at, getattr(record, "log", None) or []):
+            if path.is_file():
+                told = path.read_text(encoding="utf-8", errors="replace")
+                lines = [line for line in told.splitlines() if line.strip()][-LOG_LINES:]
+                yield from (f"  {line[:LINE_LENGTH]}" for line in lines)
+                yield f"  ({path})"
+
+
+def _log_at(path: object) -> Path:
+    """The log of a job; that of a task of a Slurm array is one folder above where it is said to be."""
+    log = Path(str(path))
+    above = log.parent.parent / log.name
+    return above if above.is_file() and not log.is_file() else log
 
 
 def _error(text: str) -> Iterator[str]:

@@ -244,6 +244,7 @@ def main():
     if names := missing():
         print(f"error: {', '.join(names)} cannot be found; install {PACKAGES}", file=sys.stderr)
         return CANNOT_BE_USED
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # and end the daemons
     # Sockets need a short path.
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder, contextlib.ExitStack() as stack:
         try:

@@ -93,7 +93,8 @@ def submitted(folder):
 def test_the_grid_gives_the_bytes_of_a_local_run(cluster, start, project, tmp_path):
     """Also: the trainings come as an array, and nothing else is sent to the cluster."""
     folder = copy_project(tmp_path)
-    process = start(folder, "--slurm-keep-successful-logs")
+    # So that an array has a second part, as in larger grids.
+    process = start(folder, "--slurm-keep-successful-logs", "--slurm-array-limit", "12")
     tasks, requests = set(), set()
     while process.poll() is None:
         tasks |= set(cluster.jobs())
@@ -103,7 +104,8 @@ def test_the_grid_gives_the_bytes_of_a_local_run(cluster, start, project, tmp_pa
     assert same(folder, project)
     assert any(re.fullmatch(r"\d+_\d+", task) for task in tasks), tasks
     assert submitted(folder) == {"rule_train"}
-    assert requests == {"1 cores, 2001M, 1:00:00"}, "the plugin adds a megabyte for its own"
+    # The plugin adds a megabyte for each part of an array.
+    assert requests == {"1 cores, 2001M, 1:00:00", "1 cores, 2002M, 1:00:00"}
 
 
 def test_a_training_that_was_cancelled_goes_on(cluster, start, project, tmp_path):
