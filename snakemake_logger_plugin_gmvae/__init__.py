@@ -70,7 +70,7 @@ class LogHandler(LogHandlerBase):
 
 
 def _log_at(path: object) -> Path:
-    """The log of a job; that of a task of a Slurm array is one folder above the place that is told."""
+    """The log of a job; that of a task of a Slurm array is one folder above that place."""
     log = Path(str(path))
     above = log.parent.parent / log.name
     return above if above.is_file() and not log.is_file() else log

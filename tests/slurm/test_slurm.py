@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import getpass
 import json
 import re
 import shutil
@@ -14,12 +13,13 @@ import time
 
 import cluster as slurm
 import pytest
-from running import SMOKE, command, copy_project, products
+from running import SMOKE, command, copy_project, products, write_config
 
 pytestmark = pytest.mark.slurm
 
+TABLE = "results/smoke/table1.csv"
 PROFILE = (
-    *("--workflow-profile", "profiles/slurm", "--configfile", SMOKE),
+    *("--workflow-profile", "profiles/slurm"),
     # There is no accounting database, and no network between the nodes.
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"),
     *("--latency-wait", "5"),
@@ -41,10 +41,10 @@ def start(cluster):
     """Starter of the workflow on the cluster, in a folder with the project."""
     with contextlib.ExitStack() as stack:
 
-        def started(folder, *more, **variables):
+        def started(folder, *more, targets=(TABLE,), config=SMOKE, **variables):
             log = stack.enter_context(open(folder / "workflow.log", "w"))
             process = subprocess.Popen(
-                command("all", *PROFILE, *more),
+                command(*targets, *PROFILE, "--configfile", config, *more),
                 cwd=folder,
                 env=cluster.environment | {"PYTHONPATH": str(folder)} | variables,
                 stdout=log,
@@ -94,7 +94,8 @@ def test_the_grid_gives_the_bytes_of_a_local_run(cluster, start, project, tmp_pa
     """Also: the trainings come as an array, and nothing else is sent to the cluster."""
     folder = copy_project(tmp_path)
     # So that an array has a second part, as in larger grids.
-    process = start(folder, "--slurm-keep-successful-logs", "--slurm-array-limit", "12")
+    more = ("--slurm-keep-successful-logs", "--slurm-array-limit", "12")
+    process = start(folder, *more, targets=(TABLE, "results/smoke/cost.svg"))
     tasks, requests = set(), set()
     while process.poll() is None:
         tasks |= set(cluster.jobs())
@@ -145,16 +146,18 @@ def test_a_second_attempt_has_more_memory(start, project, tmp_path):
     assert same(folder, project)
 
 
-def test_a_training_on_a_gpu_asks_for_one(cluster, start, project, tmp_path):
+def test_a_training_on_a_gpu_asks_for_one(cluster, start, tmp_path):
     """It cannot be trained, since this GPU is none; what it asks for is seen in the queue."""
-    folder = without_a_run(project, tmp_path / "gpu")
-    process = start(folder, "--retries", "0", "--config", "device=cuda")
+    folder = copy_project(tmp_path)
+    methods = [{"name": "gmvae", "K": [10], "M": [1], "parameters": {"init": "random"}}]
+    config = write_config(folder, methods=methods, device="cuda")
+    target = "results/test/runs/digits/gmvae/fast-fc-K10-M1/seed0/train.sha256"
+    process = start(folder, "--retries", "0", targets=(target,), config=config)
     requests = set()
-    while process.poll() is None and not requests:
+    while process.poll() is None:
         lines = cluster.run("squeue", "-h", "-o", "%b").splitlines()
-        requests |= {line for line in lines if "gpu" in line}
+        requests |= {line.replace("/", ":") for line in lines if "gpu" in line}
         time.sleep(0.2)
-    cluster.run("scancel", "--user", getpass.getuser())
-    assert process.wait(timeout=200) != 0
-    assert requests == {"gres:gpu:1"} or requests == {"gres/gpu:1"}, requests
-    assert submitted(folder) >= {"rule_train_on_gpu"}
+    assert requests == {"gres:gpu:1"}
+    assert process.returncode != 0
+    assert "no CUDA device is available here" in (folder / "workflow.log").read_text()
