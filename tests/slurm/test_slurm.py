@@ -155,8 +155,8 @@ def test_a_training_on_a_gpu_asks_for_one(cluster, start, tmp_path):
     process = start(folder, "--retries", "0", targets=(target,), config=config)
     requests = set()
     while process.poll() is None:
-        lines = cluster.run("squeue", "-h", "-o", "%b").splitlines()
-        requests |= {line.replace("/", ":") for line in lines if "gpu" in line}
+        lines = cluster.run("squeue", "-h", "-O", "tres-per-job:40").splitlines()
+        requests |= {line.strip().replace("/", ":") for line in lines if "gpu" in line}
         time.sleep(0.2)
     assert requests == {"gres:gpu:1"}
     assert process.returncode != 0
