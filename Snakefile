@@ -1,3 +1,4 @@
+# For snakemake calls in this folder.
 include: "workflow/Snakefile"
 
 

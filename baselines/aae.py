@@ -163,11 +163,10 @@ class AAE(TransformerMixin, AdversarialClusterer):
     codes; Gaussian noise on the input of the encoder. Different, as far as we could check: the
     cluster logits are normalised over the batch and multiplied by `sharpness`, since without this
     (``sharpness: null``) most clusters become empty within the first epoch, or, with
-    `learnt_scale`, logits and style pass a batch normalisation with learnt scale and shift, as in
-    public re-implementations; Adam instead of SGD
-    with momentum; reconstructing and fooling the adversaries are one step, weighted by
-    `adversarial_weight`, instead of two; the likelihood of the pixels instead of the squared error;
-    tens of epochs instead of thousands.
+    `learnt_scale`, logits and style pass a batch normalisation with learnt scale and shift; Adam
+    instead of SGD with momentum; reconstructing and fooling the adversaries are one step, weighted
+    by `adversarial_weight`, instead of two; the likelihood of the pixels instead of the squared
+    error; tens of epochs instead of thousands.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ class GameStep(TrainingStep):
     Raises
     ------
     ValueError
-        If `speeds` names somebody who is no player.
+        If `speeds` names an unknown player.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ CPUS = 4
 MEMORY_MB = 16_000
 SBIN = "/usr/sbin:/sbin"
 CANNOT_BE_USED = 77
-"""Exit status where Slurm is missing or does not start."""
+"""Exit status where Slurm is missing, or does not run a job."""
 
 
 def missing():
@@ -249,8 +249,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder, contextlib.ExitStack() as stack:
         try:
             cluster = stack.enter_context(Cluster(folder))
+            cluster.run("srun", "-n1", "true")
         except (subprocess.SubprocessError, TimeoutError) as error:
-            print(f"error: Slurm cannot be started here: {error}", file=sys.stderr)
+            print(f"error: Slurm does not run a job here: {error}", file=sys.stderr)
             return CANNOT_BE_USED
         return subprocess.run(sys.argv[1:], env=cluster.environment, check=False).returncode
 

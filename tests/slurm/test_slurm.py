@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slurm
 TABLE = "results/smoke/table1.csv"
 PROFILE = (
     *("--workflow-profile", "profiles/slurm"),
-    # There is no accounting database, and no network between the nodes.
+    # There is no accounting database, and one node sees its files at once.
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3"),
     *("--latency-wait", "5"),
 )

@@ -184,14 +184,14 @@ class _Lock:
         return None if found == self._signature else found or SOMEBODY
 
     def _holder_by_flock(self, file: IO[str]) -> str | None:
-        """Who holds the file, by `flock`; a host that is dead does until its file is removed."""
+        """Who holds the file, by `flock`; the file of a host that is dead is removed."""
         text = file.read().strip()
         parts = _HOLDER.fullmatch(text)
         if parts and parts["host"] != socket.gethostname() and self._is_at_its_path(file):
             holder = _living_holder(file, self._path, system_knows=True)
             if holder is None:
-                self._path.unlink(missing_ok=True)
-            return holder or text
+                self._path.unlink(missing_ok=True)  # so that `take` makes another
+            return holder
         return text or SOMEBODY
 
     def _is_at_its_path(self, file: IO[str]) -> bool:

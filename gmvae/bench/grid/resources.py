@@ -20,7 +20,7 @@ from gmvae.bench.grid.runs import Run
 TRAINING_MB = 2000
 """Twice the largest peak of a training on MNIST (`memory_mb`)."""
 SEED_MB = 600
-"""For each further seed that is trained in the same process (`memory_mb`)."""
+"""For each further seed that is trained in the same process; an allowance, not measured."""
 TRAINING_MINUTES = 60
 EXTRA_MINUTES = 10
 """To load the data, to record the epochs and to write the results."""
