@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from baselines import aae, catgan, dec, gmvae_warm, vade
 from baselines.shared.autoencoder import Masking
 from gmvae.bench.runs.metrics import accuracy_hungarian
+from gmvae.training.checkpoints import Checkpoints, Series
 from gmvae.training.loop import DivergenceError
 
 
@@ -67,6 +68,52 @@ def test_what_was_noted_survives_an_end_before_the_end(blobs):
         assert seen == [(before + 1, before + 1), (before + 2, before + 2)]
         assert len(method.records_) == 1
         assert not method.model_.training
+
+
+@pytest.mark.parametrize(
+    ("make", "changes", "stops"),
+    [
+        (
+            lambda **more: dec.DEC(3, tolerance=0.0, batch_size=64, **FIRST, **more),
+            {"updates_per_epoch": 3},
+            (17, 21),  # in the clustering phase, after 15 steps of the autoencoder
+        ),
+        (
+            lambda **more: aae.AAE(3, batch_size=64, **SHORT, **more),
+            {"learnt_scale": True, "dropout": 0.2, "adversary_speed": 0.3},
+            (4, 8),
+        ),
+    ],
+    ids=["dec", "aae"],
+)
+def test_options_count_and_are_resumed_to_the_same_bits(make, changes, stops, blobs, tmp_path):
+    """Five steps an epoch, and a checkpoint after each; stopped twice."""
+    expected = make(**changes).fit(blobs[0]).model_.state_dict()
+    usual = make().fit(blobs[0]).model_.state_dict()
+    shared = [name for name in expected if name in usual]
+    assert any(not torch.equal(expected[name], usual[name]) for name in shared)
+
+    class StopError(Exception):
+        pass
+
+    steps = []
+    save = Series.save
+
+    def stopping(self, state):
+        save(self, state)
+        steps.append(0)
+        if len(steps) in stops:
+            raise StopError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Series, "save", stopping)
+        for _ in range(2):
+            with pytest.raises(StopError):
+                make(**changes).fit(blobs[0], checkpoint=Checkpoints(tmp_path, seconds=0))
+    last = Checkpoints(tmp_path, seconds=0)
+    resumed = make(**changes).fit(blobs[0], checkpoint=last).model_.state_dict()
+    assert last.resumed == 2
+    assert all(torch.equal(resumed[name], expected[name]) for name in expected)
 
 
 def test_nothing_of_an_earlier_fit_is_left(blobs):
