@@ -83,6 +83,21 @@ def test_settings_stand_beside_what_was_published():
     }
 
 
+def test_runs_of_another_kind_are_marked():
+    source = made_up(seeds=5)
+    source.runs["origin"] = source.runs.method.map({"gmm": "foreign", "kmeans": "transductive"})
+    figure = drawn(against_published, source)
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert "gmm, K = 10, foreign (Hungarian)" in rows
+    assert "kmeans, K = 10, transductive (Hungarian)" in rows
+    assert "gmvae, fast-conv, K = 10, M = 1 (exemplar)" in rows
+    hollow = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "none"]
+    assert {line.get_label() for line in hollow} == {"runs of another program"}
+    assert {rows[int(line.get_ydata()[0])][:3] for line in hollow} == {"gmm"}
+    names = [text.get_text() for axes in drawn(cost, source).axes for text in axes.texts]
+    assert "kmeans, K = 10, transductive" in names
+
+
 def test_published_results_of_mnist_stand_beside_no_other_data():
     source = made_up(seeds=2)
     source.runs["dataset"] = "digits"

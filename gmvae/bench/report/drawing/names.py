@@ -16,11 +16,13 @@ def setting_of(row: Mapping[str, Any], leave_out: Iterable[str] = ()) -> str:
     Parameters
     ----------
     row : mapping
-        The values of `SETTING`; those that a method does not have are missing.
+        The values of `SETTING`; those that a method does not have are missing. An ``origin`` among
+        them is named, too: such runs were not made as the others were.
     leave_out : iterable of str
         Names among `SETTING` that need no mention.
     """
-    shown = [name for name in SETTING if name not in leave_out and not pd.isna(row[name])]
+    known = [name for name in (*SETTING, "origin") if not pd.isna(row.get(name))]
+    shown = [name for name in known if name not in leave_out]
     return ", ".join(f"{name} = {row[name]}" if name in ("K", "M") else row[name] for name in shown)
 
 

@@ -27,6 +27,8 @@ class Shown:
     K, M : int or None
     seed : int
     path : str
+    origin : str or None
+        One of `gmvae.bench.runs.record.ORIGINS`.
     choice : str
         Rule by which the run was chosen among those of its setting.
     """
@@ -39,6 +41,7 @@ class Shown:
     M: int | None
     seed: int
     path: str
+    origin: str | None
     choice: str
 
     @property
@@ -48,7 +51,7 @@ class Shown:
         if self.network != self.variant:  # by default, the network is the variant
             kind.append(self.network)
         numbers = [f"{name} = {getattr(self, name)}" for name in ("K", "M") if getattr(self, name)]
-        return [*filter(None, kind), *numbers, f"seed {self.seed}"]
+        return [*filter(None, [*kind, *numbers, self.origin]), f"seed {self.seed}"]
 
     @property
     def name(self) -> str:
@@ -84,7 +87,8 @@ def shown_of(seeds: pd.DataFrame, network: Any) -> Shown:
         From the path of a run to the name of its network, or None.
     """
     run = representative(seeds)
-    known: dict[str, Any] = {name: None if pd.isna(run[name]) else run[name] for name in SETTING}
+    kept = run[[*SETTING, "origin"]].items()
+    known: dict[str, Any] = {name: None if pd.isna(value) else value for name, value in kept}
     known |= {name: int(known[name]) for name in ("K", "M") if known[name] is not None}
     path, seed = run["path"], int(run["seed"])
     return Shown(**known, network=network(path), seed=seed, path=path, choice=_choice(seeds))

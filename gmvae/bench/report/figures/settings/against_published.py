@@ -1,7 +1,7 @@
 """All settings, one row each, on MNIST beside results of others.
 
-Dots are our runs. The upright dash is their mean, and the bar its 95 % interval (Student's t), from
-five runs on.
+Dots are runs, hollow ones those of another program. The upright dash is their mean, and the bar its
+95 % interval (Student's t), from five runs on. Transductive methods have seen the test samples.
 Published results and results of others who ran a method again were not obtained here.
 """
 
@@ -30,8 +30,12 @@ MARGIN = 0.75  # inches, for the title and the axis of a panel
 LABELS = {"exemplar": "exemplar", "hungarian": "Hungarian"}
 LOOKS: dict[str, dict[str, Any]] = {
     "runs": {"label": "our runs", "marker": "o", "color": "C0", "alpha": 0.35, "markersize": 4},
+    "foreign": {
+        **{"label": "runs of another program", "marker": "o", "color": "C0"},
+        **{"markerfacecolor": "none", "markersize": 4},
+    },
     "mean": {
-        **{"label": "our mean, 95 % interval", "color": "C0"},
+        **{"label": "mean of the runs, 95 % interval", "color": "C0"},
         **{"marker": "|", "markersize": 11, "markeredgewidth": 2.2},
     },
     "published": {"label": "published mean ± std", "marker": "D", "color": "C3", "markersize": 5},
@@ -49,11 +53,12 @@ def table(source: Source) -> pd.DataFrame:
     """
     finished = source.finished[source.finished["dataset"] != SYNTHETIC]
     rows = []
-    for setting, runs in finished.groupby(SETTING, sort=False, dropna=False):
-        known = dict(zip(SETTING, setting, strict=True))
+    keys = [*SETTING, "origin"]
+    for setting, runs in finished.groupby(keys, sort=False, dropna=False):
+        known = dict(zip(keys, setting, strict=True))
         rows.append({**known, **_ours(known, runs), **_theirs(known)})
     columns = ["protocol", "n_runs", "mean", "low", "high"]
-    columns += [f"published_{name}" for name in ("mean", "std", "best")]
+    columns += [*(f"published_{name}" for name in ("mean", "std", "best")), "origin"]
     frame = pd.DataFrame(rows, columns=[*SETTING, *columns])
     return frame.astype({"K": "Int64", "M": "Int64"})
 
@@ -149,7 +154,8 @@ def _draw_row(axes: Axes, place: int, row: dict[str, Any], finished: pd.DataFram
 
     same = [finished[n].isna() if pd.isna(row[n]) else finished[n].eq(row[n]) for n in SETTING]
     runs = finished[np.logical_and.reduce([one.fillna(value=False) for one in same])]
-    mark("runs", runs[f"accuracy_{row['protocol']}"], 0.0, np.nan, np.nan)
+    dots = "foreign" if row["origin"] == "foreign" else "runs"
+    mark(dots, runs[f"accuracy_{row['protocol']}"], 0.0, np.nan, np.nan)
     low = row["low"] if row["n_runs"] >= LEAST_SEEDS else np.nan
     mark("mean", row["mean"], 0.0, low, row["high"])
     if np.isfinite(row["published_mean"]):

@@ -77,7 +77,7 @@ def finding(source: Source) -> str:
 
 def _settings(source: Source) -> pd.DataFrame:
     finished = source.finished[source.finished["dataset"] != SYNTHETIC]
-    groups = finished.groupby(SETTING, sort=False, dropna=False)
+    groups = finished.groupby([*SETTING, "origin"], sort=False, dropna=False)
     columns = {"seconds": ("train_seconds", "median")}
     for metric in METRIC_LABELS:
         columns |= {
