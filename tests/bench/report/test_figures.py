@@ -89,6 +89,7 @@ def test_runs_of_another_kind_are_marked():
     figure = drawn(against_published, source)
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert "gmm, K = 10, foreign (Hungarian)" in rows
+    assert "gmm, K = 16, foreign (exemplar)" in rows, "only with K = 10 there is a re-run"
     assert "kmeans, K = 10, transductive (Hungarian)" in rows
     assert "gmvae, fast-conv, K = 10, M = 1 (exemplar)" in rows
     hollow = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "none"]

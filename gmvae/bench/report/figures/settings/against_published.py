@@ -47,9 +47,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 def table(source: Source) -> pd.DataFrame:
     """Mean of our runs by setting, with its interval, beside the published result.
 
-    On MNIST, the accuracy is by the protocol of the published result, or else of a re-run by
-    others; without either, by the exemplar protocol if the method has probabilities, else by
-    Hungarian matching. On other data it is by Hungarian matching. Accuracies are in percent.
+    On MNIST, the accuracy is by the protocol of the published result of the setting, or else of a
+    re-run by others; without either, by the exemplar protocol if the method has probabilities, else
+    by Hungarian matching. On other data it is by Hungarian matching. Accuracies are in percent.
     """
     finished = source.finished[source.finished["dataset"] != SYNTHETIC]
     rows = []
@@ -133,9 +133,8 @@ def _protocol(setting: dict[str, Any], runs: pd.DataFrame) -> str:
     """Protocol of the results of others; Hungarian on other data, since every method has it."""
     if setting["dataset"] != PUBLISHED_DATASET:
         return "hungarian"
-    of_method = pd.concat([published(), re_runs()]).set_index("method")["protocol"]
-    if setting["method"] in of_method:
-        return str(of_method[[setting["method"]]].iloc[0])
+    for other in (*of_setting(published(), setting), *of_setting(re_runs(), setting)):
+        return str(other["protocol"])
     return "exemplar" if runs["accuracy_exemplar"].notna().any() else "hungarian"
 
 
