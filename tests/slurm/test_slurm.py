@@ -5,7 +5,6 @@
 
 import contextlib
 import json
-import re
 import shutil
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ PROFILE = (
     *("--latency-wait", "5"),
 )
 RUN = "results/smoke/runs/digits/gmvae/fast-fc-K10-M1/seed0"
+OTHER = "results/smoke/runs/digits/gmvae/fast-fc-K10-M1/seed1"
 
 
 @pytest.fixture(scope="module")
@@ -91,32 +91,32 @@ def submitted(folder):
 
 
 def test_the_grid_gives_the_bytes_of_a_local_run(cluster, start, project, tmp_path):
-    """Also: the trainings come as an array, and nothing else is sent to the cluster."""
+    """Also: nothing but trainings is sent to the cluster."""
     folder = copy_project(tmp_path)
-    # So that an array has a second part, as in larger grids.
-    more = ("--slurm-keep-successful-logs", "--slurm-array-limit", "12")
+    more = ("--slurm-keep-successful-logs",)
     process = start(folder, *more, targets=(TABLE, "results/smoke/cost.svg"))
-    tasks, requests = set(), set()
+    requests = set()
     while process.poll() is None:
-        tasks |= set(cluster.jobs())
         requests |= set(cluster.run("squeue", "-h", "-o", "%C cores, %m, %l").splitlines())
         time.sleep(1)
     finish(process, folder)
     assert same(folder, project)
-    assert any(re.fullmatch(r"\d+_\d+", task) for task in tasks), tasks
     assert submitted(folder) == {"rule_train"}
-    # The plugin adds a megabyte for each part of an array.
-    assert requests == {"1 cores, 2001M, 1:00:00", "1 cores, 2002M, 1:00:00"}
+    assert requests == {"1 cores, 2000M, 1:00:00"}
 
 
 def test_a_training_that_was_cancelled_goes_on(cluster, start, project, tmp_path):
+    """Also: the one beside it is not disturbed."""
     folder = without_a_run(project, tmp_path / "cancelled")
-    process = start(folder, GMVAE_CHECKPOINT_SECONDS="0")
+    shutil.rmtree(folder / OTHER)
+    process = start(folder, "--slurm-keep-successful-logs", GMVAE_CHECKPOINT_SECONDS="0")
     wait_for_checkpoints(process, folder, 5)
-    [job] = cluster.jobs()
+    lines = cluster.run("squeue", "-h", "-o", "%i %k").splitlines()
+    [job] = [line.split()[0] for line in lines if line.endswith("_gmvae_fast-fc-K10-M1_0")]
     cluster.run("scancel", job)
     finish(process, folder)
-    assert json.loads((folder / RUN / "run.json").read_text())["resumed"] == 1
+    records = [json.loads((folder / run / "run.json").read_text()) for run in (RUN, OTHER)]
+    assert [record["resumed"] for record in records] == [1, 0]
     assert same(folder, project)
 
 
@@ -144,6 +144,13 @@ def test_a_second_attempt_has_more_memory(start, project, tmp_path):
     logs = [path.read_text() for path in (folder / ".snakemake" / "slurm_logs").rglob("*.log")]
     assert sum("exceeded memory limit" in log for log in logs) == 1
     assert same(folder, project)
+
+
+def test_a_cluster_that_keeps_no_account_is_refused(start, tmp_path):
+    folder = copy_project(tmp_path)
+    process = start(folder, "--slurm-status-command", "sacct")
+    assert process.wait(timeout=100) != 0
+    assert "add --slurm-status-command squeue" in (folder / "workflow.log").read_text()
 
 
 def test_a_training_on_a_gpu_asks_for_one(cluster, start, tmp_path):

@@ -174,6 +174,7 @@ onstart:
             workflow.local_exec
         ):  # a cluster may have the GPU that this machine lacks
             check_devices(TO_DO)
+        needs.check_accounting(workflow.executor_settings)
         for line in [
             *begin(CONFIG, RUNS.values(), OUTDATED),
             *remarks(CONFIG, TO_DO),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gmvae.bench.disk import locks
+from gmvae.bench.disk.errors import ConfigError
 from gmvae.bench.grid.runs import Run
 
 TRAINING_MB = 2000
@@ -31,8 +32,8 @@ POLL_SECONDS = 1.0
 def memory_mb(attempt: int, n_seeds: int = 1) -> int:
     """Memory of a training in megabytes, the more the more often it has failed.
 
-    It is one number for all methods, since the jobs of a Slurm array have the resources of the
-    first. The peaks behind it are in the column ``peak_memory_mb`` of ``times.csv``.
+    It is one number for all methods. The peaks behind it are in the column ``peak_memory_mb`` of
+    ``times.csv``.
 
     Parameters
     ----------
@@ -90,6 +91,30 @@ def gpus_here() -> tuple[str, ...]:
         answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
         return tuple(answer.stdout.split())
     return ()
+
+
+def check_accounting(settings: Any) -> None:
+    """Refuse to submit jobs where nobody could tell that they have ended.
+
+    Parameters
+    ----------
+    settings : object
+        Those of Snakemake's executor.
+
+    Raises
+    ------
+    ConfigError
+        If Slurm is to be asked by ``sacct`` and keeps no account: Snakemake would wait for ever.
+    """
+    if getattr(settings, "status_command", None) != "sacct":
+        return
+    try:
+        subprocess.run(["sacct", "--noheader"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = (getattr(error, "stderr", "") or str(error)).strip()
+        raise ConfigError(
+            f"sacct cannot tell which jobs have ended ({reason}); add --slurm-status-command squeue"
+        ) from None
 
 
 def take_gpu(parameters: Mapping[str, Any], runs_per_gpu: int) -> str | None:

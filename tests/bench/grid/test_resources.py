@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from made_up import RECORD
 from running import ROOT
 
+from gmvae.bench.disk.errors import ConfigError
 from gmvae.bench.grid import resources
 from gmvae.bench.grid.runs import Run
 
@@ -87,6 +89,28 @@ def test_gpus_that_the_driver_names(monkeypatch, tmp_path, answer, names):
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert resources.gpus_here() == names
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "is_refused"),
+    [
+        ("sacct", "echo Slurm accounting storage is disabled >&2; exit 1", True),
+        ("sacct", "exit 0", False),
+        ("squeue", "exit 1", False),
+    ],
+)
+def test_a_cluster_without_accounts_is_refused(monkeypatch, tmp_path, command, answer, is_refused):
+    sacct = tmp_path / "sacct"
+    sacct.write_text(f"#!/bin/sh\n{answer}\n")
+    sacct.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    expected = pytest.raises(ConfigError, match=r"storage is disabled\); add --slurm-status")
+    with expected if is_refused else contextlib.nullcontext():
+        resources.check_accounting(SimpleNamespace(status_command=command))
+
+
+def test_another_executor_is_not_asked_for_accounts():
+    resources.check_accounting(None)
 
 
 def start(stack, folder, device, runs_per_gpu, visible="0,1"):
