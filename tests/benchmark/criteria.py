@@ -33,8 +33,8 @@ def main() -> None:
 
 def _parts(seeds, given):
     records = [Record.read(folder) for folder in seeds]
-    failed = sum(record.status != "finished" for record in records)
-    yield f"{len(seeds)} seeds" + f", {failed} failed" * bool(failed)
+    finished = [folder for folder in seeds if Record.read(folder).status == "finished"]
+    yield f"{len(finished)} of {len(seeds)} seeds finished"
     clusters = [np.load(folder / "test.npz")["train_clusters"] for folder in seeds]
     if len(seeds) > 1:
         yield f"agreement {agreement(clusters):.3f}"
@@ -47,8 +47,9 @@ def _parts(seeds, given):
         if name in histories[0]:
             yield f"{name} {np.mean([history[name].iloc[-1] for history in histories]):.2f}"
     for name in ("accuracy_hungarian", "accuracy_exemplar") * given.scores:
-        values = [100 * Scores.read(folder).final[name] for folder in seeds]
-        yield f"{name} {np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+        values = [Scores.read(folder).final[name] for folder in finished]
+        if len(values) > 1 and None not in values:
+            yield f"{name} {100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}"
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def test_a_training_that_was_cancelled_goes_on(cluster, start, project, tmp_path
     """Also: the one beside it is not disturbed."""
     folder = without_a_run(project, tmp_path / "cancelled")
     shutil.rmtree(folder / OTHER)
-    process = start(folder, "--slurm-keep-successful-logs", GMVAE_CHECKPOINT_SECONDS="0")
+    process = start(folder, GMVAE_CHECKPOINT_SECONDS="0")
     wait_for_checkpoints(process, folder, 5)
     lines = cluster.run("squeue", "-h", "-o", "%i %k").splitlines()
     [job] = [line.split()[0] for line in lines if line.endswith("_gmvae_fast-fc-K10-M1_0")]
