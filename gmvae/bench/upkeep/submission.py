@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from gmvae.bench.data.prepare import prepare
 from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import DataError
-from gmvae.bench.disk.layout import DATA, DATA_LIST, SUBMITTED
+from gmvae.bench.disk.layout import DATA, SUBMITTED
 from gmvae.bench.grid.config import read_resolved
-from gmvae.bench.grid.sources import data_key
 from gmvae.bench.report.table_files import csv_text, read_table
 from gmvae.bench.upkeep.archives.contents import RECORDS, read_archive
 from gmvae.bench.upkeep.archives.crate import opened
-from gmvae.bench.upkeep.verify import verify_archive
+from gmvae.bench.upkeep.verify import prepare_missing, verify_archive
 
 MOST_BYTES = files.MEGABYTE
 SAMPLES = "test-images"
@@ -96,14 +94,14 @@ def check_submission(folder: Path, data: Path = DATA) -> str:
     with opened(path) as content:
         if not (content / RECORDS).is_file():
             raise DataError(f"{path} has no {RECORDS}; make it with gmvae-bench crate")
-        for spec in read_resolved(content).datasets:
+        config = read_resolved(content)
+        for spec in config.datasets:
             if spec.source is not None:
                 raise DataError(
                     f"{path}: {spec.name} is data of your own, which we do not have; a submission "
                     "is about the data sets of the package"
                 )
-            if not (data / spec.name / DATA_LIST).is_file():
-                prepare(spec.name, None, data / spec.name, data_key(spec.name, None))
+        prepare_missing(config, {spec.name for spec in config.datasets}, data)
         _refuse_other_data(path, content, data)
         return verify_archive(content, data, path)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gmvae.bench.data.prepare import prepare
 from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import damaged, incomplete, read_manifest
 from gmvae.bench.disk.errors import DataError
-from gmvae.bench.disk.layout import DATA, LOGS, METRICS, RUN_PRODUCTS, TRAIN_LIST
+from gmvae.bench.disk.layout import DATA, DATA_LIST, LOGS, METRICS, RUN_PRODUCTS, TRAIN_LIST
 from gmvae.bench.grid.config import Config, read_resolved
 from gmvae.bench.grid.runs import Run, is_finished, make_runs
 from gmvae.bench.grid.seal import config_sha256
+from gmvae.bench.grid.sources import data_key
 from gmvae.bench.report.table_files import as_csv, markdown
 from gmvae.bench.report.tables import ScoredRun, build
 from gmvae.bench.runs.record import Record, Scores
@@ -35,7 +37,8 @@ def verify(results: Path, data: Path = DATA) -> str:
         Folder in which the workflow has finished, whose ``config.json`` lists the runs; or an
         archive or crate of one, as the modules of `gmvae.bench.upkeep.archives` write them.
     data : Path
-        Folder with ``{dataset}/test-labels.npy`` and, but for an archive, ``test-images.npy``.
+        Folder of the prepared data. For an archive or a crate, data sets of the package that are
+        not there are prepared.
 
     Returns
     -------
@@ -77,6 +80,7 @@ def verify_archive(folder: Path, data: Path, shown: Path) -> str:
     """
     config, archived = read_resolved(folder), read_archive(folder)
     differences: list[str] = []
+    prepare_missing(config, {run.record.run.dataset for run in archived}, data)
     for run in archived:
         place = f"  {shown / RECORDS}, {run.record.run.path}"
         labels = files.read_array(data / run.record.run.dataset / "test-labels.npy")
@@ -98,6 +102,26 @@ def verify_archive(folder: Path, data: Path, shown: Path) -> str:
     scored = scored_runs(archived)
     differences += _check_tables(folder, scored, config, shown=shown, note=note)
     return _verdict(shown, counted(len(known), len(runs)), differences, "make the archive again")
+
+
+def prepare_missing(config: Config, names: Collection[str], data: Path) -> None:
+    """Prepare those of the named data sets that are not there, if they come with the package.
+
+    Raises
+    ------
+    DataError
+        If the labels of a user's own data are not there.
+    """
+    for spec in config.datasets:
+        if spec.name not in names or (data / spec.name / DATA_LIST).is_file():
+            continue
+        if spec.source is not None:
+            raise DataError(
+                f"{data / spec.name} does not hold the data set {spec.name}, which does not come "
+                "with the package; run snakemake with the config of these results, or name the "
+                "folder of the data with --data"
+            )
+        prepare(spec.name, None, data / spec.name, data_key(spec.name, None))
 
 
 def _verdict(results: Path, n_runs: str, differences: list[str], remedy: str) -> str:
