@@ -53,6 +53,11 @@ def test_a_changed_cluster_is_found(archived):
         verify(TARGET)
 
 
+def test_data_of_the_package_are_prepared_where_they_are_missing(archived, tmp_path):
+    assert "no differences" in verify(TARGET, tmp_path / "elsewhere")
+    assert (tmp_path / "elsewhere/digits/test-labels.npy").is_file()
+
+
 def test_agreement_is_recomputed_and_a_silhouette_taken_as_recorded(archived):
     table = pd.read_csv(TARGET / "table1.csv").set_index("method")
     assert table.loc["kmeans", "silhouette_space"] == "samples"

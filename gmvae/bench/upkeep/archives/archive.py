@@ -131,7 +131,9 @@ def _find(
     runs: Sequence[Run], results: Path, parts: Sequence[Path], *, in_parts: bool
 ) -> tuple[dict[str, ArchivedRun], dict[str, Path]]:
     """The runs that are there, in the order of the grid, and the folder that has each."""
-    if in_parts and any(is_finished(run, results / run.path) for run in runs):
+    # Once: a training that ends from now on has no scores yet.
+    done = {run.path for run in runs if is_finished(run, results / run.path)}
+    if in_parts and done:
         make_report(results, partial=True)  # which scores the runs
     known = {one.record.run.path: (one, part) for part in parts[::-1] for one in read_archive(part)}
     found, origins = {}, {}
@@ -142,7 +144,7 @@ def _find(
             "not have; use the archive of the same config"
         )
     for run in runs:
-        if is_finished(run, results / run.path):
+        if run.path in done:
             found[run.path], origins[run.path] = ArchivedRun.read(results / run.path), results
         elif run.path in known:
             one, part = known[run.path]
