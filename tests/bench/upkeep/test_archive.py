@@ -125,6 +125,10 @@ def test_parts_give_the_tables_of_the_whole(in_parts, capsys):
         files.read_arrays(folder / "assignments.npz") for folder in (TARGET, Path("both"))
     )
     assert list(one) == list(other)
+    # Only the figures that are still to be drawn need them.
+    assert not any(name.endswith("train_clusters") for name in one)
+    of_part = files.read_arrays(Path("part/assignments.npz"))
+    assert sum(name.endswith("train_clusters") for name in of_part) == 2
     assert all(np.array_equal(one[name], other[name]) for name in one)
     assert "Command: `make full`" in Path("both/README.md").read_text()
     assert verify(Path("both")) == "both: 4 runs and all tables recomputed, no differences"

@@ -12,7 +12,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from gmvae.bench.report.tables import build
 from gmvae.bench.runs.record import Record
 from gmvae.bench.upkeep.archives.contents import (
     ASSIGNMENTS,
+    FOR_FIGURES,
     RECORDS,
     ArchivedRun,
     ArchivedSource,
@@ -39,7 +40,7 @@ from gmvae.bench.upkeep.archives.contents import (
     scored_runs,
 )
 
-N_COLOURS = 128
+N_COLOURS = 64
 """Of the pictures, which are a third as large then."""
 
 
@@ -85,7 +86,8 @@ def archive(
     found, origins = _find(runs, results, parts, in_parts=in_parts)
     _refuse_missing(runs, found, results, parts, partial=partial)
     _refuse_different_makings(found.values())
-    _write_runs(found, results, target)
+    whole = len(found) == len(runs)
+    _write_runs(found, results, target, leave_out=FOR_FIGURES if whole else ())
     if in_parts:
         _write_tables(config, len(runs), found, target)
         _draw(config, found, origins, target)
@@ -113,7 +115,9 @@ def _check_target(target: Path, results: Path, parts: Sequence[Path]) -> None:
         raise ConfigError(f"{target} is neither empty nor an archive; give another folder")
 
 
-def _write_runs(found: Mapping[str, ArchivedRun], results: Path, target: Path) -> None:
+def _write_runs(
+    found: Mapping[str, ArchivedRun], results: Path, target: Path, leave_out: Collection[str]
+) -> None:
     """Write config, records, scores and arrays, and remove the figures of an earlier archive."""
     for name in figures.available():
         for ending in figures.endings(name):
@@ -121,7 +125,10 @@ def _write_runs(found: Mapping[str, ArchivedRun], results: Path, target: Path) -
     lines = (f"{json.dumps(one.as_dict())}\n" for one in found.values())
     files.write_text(target / RECORDS, "".join(lines))
     arrays = {
-        f"{path}/{name}": array for path, one in found.items() for name, array in one.arrays.items()
+        f"{path}/{name}": array
+        for path, one in found.items()
+        for name, array in one.arrays.items()
+        if name not in leave_out
     }
     files.write_arrays(target / ASSIGNMENTS, **arrays)
     _copy(results / RESOLVED_CONFIG, target / RESOLVED_CONFIG)

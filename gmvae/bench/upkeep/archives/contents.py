@@ -23,6 +23,8 @@ RECORDS = "runs.jsonl"
 ASSIGNMENTS = "assignments.npz"
 ARRAYS = ("clusters", "exemplars", "train_clusters")
 """Of ``test.npz``."""
+FOR_FIGURES = ("train_clusters",)
+"""Those that only figures need; an archive of all runs, whose figures are drawn, lacks them."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def scored_runs(archived: Iterable[ArchivedRun]) -> list[ScoredRun]:
 
 
 def _small(array: NDArray[Any]) -> NDArray[Any]:
-    """The same whole numbers in the smallest type that holds them."""
+    """The same whole numbers in the smallest type that holds them, in the order that packs best."""
     least, most = int(array.min(initial=0)), int(array.max(initial=0))
-    return array.astype(np.promote_types(np.min_scalar_type(least), np.min_scalar_type(most)))
+    kind = np.promote_types(np.min_scalar_type(least), np.min_scalar_type(most))
+    return array.astype(kind, order="F")
