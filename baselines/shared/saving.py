@@ -46,7 +46,7 @@ class Saved:
         check_is_fitted(self)
         arrays: Arrays = {}
         described = _described(self, "", arrays)
-        arrays |= {f"model.{name}": value for name, value in self._network().items()}
+        arrays |= {f"model.{name}": _copy(value) for name, value in self._network().items()}
         header = {"format": FORMAT, "class": type(self).__name__, "estimator": _json(described)}
         save_file(arrays, path, header)
 

@@ -96,12 +96,21 @@ def test_refuses_fewer_samples_than_clusters(name, blobs):
 
 @pytest.mark.parametrize("own", methods.available())
 def test_saved_and_loaded_is_the_same(own, blobs, tmp_path):
-    points, _ = blobs
-    method = make(own, epochs=2, pretrain_epochs=2).fit(points)
+    check_saved(own, blobs[0], tmp_path, epochs=2, pretrain_epochs=2)
+
+
+@pytest.mark.parametrize("own", ["aae", "catgan", "gmvae", "gmvae_warm", "vae_gmm", "vae_kmeans"])
+def test_a_saved_convolutional_network_is_the_same(own, tmp_path):
+    images = np.random.default_rng(0).integers(256, size=(60, 784), dtype=np.uint8)
+    check_saved(own, images, tmp_path, network="fast-conv", epochs=2, pretrain_epochs=1)
+
+
+def check_saved(own, samples, folder, **changes):
+    method = make(own, **changes).fit(samples)
     if not hasattr(method, "save"):
         assert own not in METHODS
         return
-    path = tmp_path / "fitted"
+    path = folder / "fitted"
     method.save(path)
     loaded = type(method).load(path)
     assert loaded.get_params() == method.get_params()
@@ -109,13 +118,13 @@ def test_saved_and_loaded_is_the_same(own, blobs, tmp_path):
     for name in ("predict", "predict_proba", "transform"):
         if hasattr(method, name):
             np.testing.assert_array_equal(
-                getattr(loaded, name)(points), getattr(method, name)(points)
+                getattr(loaded, name)(samples), getattr(method, name)(samples)
             )
     for name, values in getattr(method, "history_", {}).items():
         np.testing.assert_array_equal(loaded.history_[name], values)
     if hasattr(method, "elbo_"):
         assert loaded.elbo_ == method.elbo_
-    again = tmp_path / "again"
+    again = folder / "again"
     loaded.save(again)
     assert type(method).load(again).get_params() == method.get_params()
     assert b"pickle" not in path.read_bytes()
