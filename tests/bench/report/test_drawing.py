@@ -12,9 +12,10 @@ from gmvae.bench.report import figures
 from gmvae.bench.report.drawing import components, labels, mosaic
 from gmvae.bench.report.drawing.source import Source
 from gmvae.bench.report.drawing.style import apply_style
-from gmvae.bench.report.figures.runs import confidence, confusion, synthetic
+from gmvae.bench.report.figures.runs import confidence, synthetic
 from gmvae.bench.report.figures.settings import (
     against_published,
+    confusion,
     cost,
     stability_curves,
     stability_grid,

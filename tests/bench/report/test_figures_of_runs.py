@@ -19,7 +19,8 @@ from gmvae.bench.report.build import shown_figures
 from gmvae.bench.report.drawing import mosaic
 from gmvae.bench.report.drawing.shown import representative
 from gmvae.bench.report.drawing.source import Source
-from gmvae.bench.report.figures.runs import confidence, confusion, generation, latent, synthetic
+from gmvae.bench.report.figures.runs import confidence, generation, latent, synthetic
+from gmvae.bench.report.figures.settings import confusion
 
 
 def test_every_figure_is_a_picture_with_text_that_can_be_read(page, folder):

@@ -9,9 +9,10 @@ from gmvae import GMVAE
 from gmvae.bench.report import figures
 from gmvae.bench.report.drawing import names, shown
 from gmvae.bench.report.drawing.source import Source
-from gmvae.bench.report.figures.runs import confidence, confusion, generation, latent, synthetic
+from gmvae.bench.report.figures.runs import confidence, generation, latent, synthetic
 from gmvae.bench.report.figures.settings import (
     against_published,
+    confusion,
     cost,
     selection,
     stability_curves,
@@ -19,6 +20,7 @@ from gmvae.bench.report.figures.settings import (
 )
 
 OF_SETTINGS = [against_published, stability_grid, stability_curves, cost, selection]
+# From the files of runs.
 OF_RUNS = [confidence, confusion, generation, latent, synthetic]
 
 

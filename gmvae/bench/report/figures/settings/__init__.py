@@ -1,1 +1,1 @@
-"""Figures about the settings of a grid, drawn from its tables."""
+"""Figures about the settings of a grid, drawn from its tables and the clusters of its runs."""
