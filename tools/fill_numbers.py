@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from gmvae.bench.report.figures.runs import synthetic
-from gmvae.bench.report.numbers import number
+from gmvae.bench.report.numbers import duration, number
 from gmvae.bench.report.selection import SYNTHETIC
 from gmvae.bench.report.statistics import effects
 from gmvae.bench.report.table_files import read_table
@@ -73,9 +73,10 @@ def filled() -> dict[Path, str]:
         "table of results": table(MNIST, every_k=EVERY_K, published=True),
         "table of Fashion-MNIST": table(FASHION_MNIST, every_k=tuple(dict(SHOWN.values()))),
         "aims": aims(),
+        "times": times(),
         "findings in numbers": findings(),
     }
-    files = [ROOT / "README.md", ROOT / "docs" / "results.md"]
+    files = [ROOT / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "running.md"]
     return {path: _replaced(path.read_text(encoding="utf-8"), blocks) for path in files}
 
 
@@ -170,6 +171,33 @@ def _published(row: dict[str, Any]) -> str:
         return ""
     protocol = ", Hungarian" if "Hungarian" in str(row["published_source"]) else ""
     return f"{number(row['published_best'])} (best{protocol})"
+
+
+def times() -> str:
+    """Median training time of the runs of each method, and of all of them together."""
+    found = read_table(MNIST / "times.csv")
+    synthetic_ones = found["dataset"] == SYNTHETIC
+    parts = {
+        **{
+            f"{name}{'' if pd.isna(m) else f', M = {m}'}": runs
+            for name, (method, variant) in SHOWN.items()
+            for m, runs in found[
+                ~synthetic_ones
+                & (found["method"] == method)
+                & (found["variant"].eq(variant) if variant else True)
+            ].groupby("M", dropna=False)
+        },
+        **{
+            f"GMVAE on `{SYNTHETIC}`, M = {m}": runs
+            for m, runs in found[synthetic_ones].groupby("M")
+        },
+    }
+    lines = ["| runs | number | each (median) | together |", "|---|---|---|---|"]
+    for name, runs in parts.items():
+        seconds = runs["train_seconds"]
+        whole = duration(len(runs) * seconds.median())
+        lines.append(f"| {name} | {len(runs)} | {seconds.median():.0f} s | {whole} |")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def findings() -> str:

@@ -86,8 +86,7 @@ def archive(
     found, origins = _find(runs, results, parts, in_parts=in_parts)
     _refuse_missing(runs, found, results, parts, partial=partial)
     _refuse_different_makings(found.values())
-    whole = len(found) == len(runs)
-    _write_runs(found, results, target, leave_out=FOR_FIGURES if whole else ())
+    _write_runs(found, results, target, FOR_FIGURES if len(found) == len(runs) else ())
     if in_parts:
         _write_tables(config, len(runs), found, target)
         _draw(config, found, origins, target)
