@@ -59,7 +59,8 @@ def table(source: Source) -> pd.DataFrame:
         for row in _rows(source, runs.reset_index(drop=True))
     ]
     columns = [*SETTING, "n_runs", "score", "criterion", "n", "value", "low", "high"]
-    return pd.DataFrame(rows, columns=columns).astype({"K": "Int64", "M": "Int64"})
+    frame = pd.DataFrame(rows, columns=columns).astype({"K": "Int64", "M": "Int64"})
+    return frame.round(4)
 
 
 def draw(source: Source, table: pd.DataFrame) -> Figure:
