@@ -40,8 +40,10 @@ from gmvae.bench.upkeep.archives.contents import (
     scored_runs,
 )
 
-N_COLOURS = 64
+N_COLOURS = 32
 """Of the pictures, which are a third as large then."""
+TALLEST = 5000
+"""Height in pixels beyond which a picture is written at half its size."""
 
 
 def archive(
@@ -249,7 +251,9 @@ def _copy(path: Path, target: Path) -> None:
         if path.suffix == ".png":
             from PIL import Image
 
-            Image.open(path).convert("RGB").quantize(N_COLOURS).save(temporary, optimize=True)
+            image = Image.open(path).convert("RGB")
+            image = image.reduce(2) if image.height > TALLEST else image
+            image.quantize(N_COLOURS).save(temporary, optimize=True)
         else:
             shutil.copyfile(path, temporary)
 
