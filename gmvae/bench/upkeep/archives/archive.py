@@ -40,7 +40,7 @@ from gmvae.bench.upkeep.archives.contents import (
     scored_runs,
 )
 
-N_COLOURS = 32
+N_COLOURS = 64
 """Of the pictures, which are a third as large then."""
 TALLEST = 5000
 """Height in pixels beyond which a picture is written at half its size."""
