@@ -146,9 +146,9 @@ def test_a_part_is_verified_as_one(in_parts):
 
 def test_an_archive_over_another_leaves_no_figure_of_it(in_parts):
     shutil.copytree(TARGET, "both")
-    assert Path("both/confusion.png").exists()
+    assert Path("both/latent.png").exists()
     archive(Path("results"), Path("both"), parts=[Path("part")])
-    assert not Path("both/confusion.png").exists(), "it shows runs of both parts"
+    assert not Path("both/latent.png").exists(), "it shows runs of both parts"
     Path("mine").mkdir()
     Path("mine/thesis.txt").write_text("text")
     with pytest.raises(ConfigError, match="mine is neither empty nor an archive"):
