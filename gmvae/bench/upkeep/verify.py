@@ -107,6 +107,14 @@ def verify_archive(folder: Path, data: Path, shown: Path) -> str:
 def prepare_missing(config: Config, names: Collection[str], data: Path) -> None:
     """Prepare those of the named data sets that are not there, if they come with the package.
 
+    Parameters
+    ----------
+    config : Config
+    names : collection of str
+        Data sets that are needed.
+    data : Path
+        Folder of the prepared data.
+
     Raises
     ------
     DataError

@@ -42,8 +42,6 @@ from gmvae.bench.upkeep.archives.contents import (
 
 N_COLOURS = 64
 """Of the pictures, which are a third as large then."""
-TALLEST = 5000
-"""Height in pixels beyond which a picture is written at half its size."""
 
 
 def archive(
@@ -251,9 +249,7 @@ def _copy(path: Path, target: Path) -> None:
         if path.suffix == ".png":
             from PIL import Image
 
-            image = Image.open(path).convert("RGB")
-            image = image.reduce(2) if image.height > TALLEST else image
-            image.quantize(N_COLOURS).save(temporary, optimize=True)
+            Image.open(path).convert("RGB").quantize(N_COLOURS).save(temporary, optimize=True)
         else:
             shutil.copyfile(path, temporary)
 
