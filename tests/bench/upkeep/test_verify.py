@@ -16,9 +16,10 @@ from gmvae.bench.disk import files
 from gmvae.bench.disk.checksums import write_manifest
 from gmvae.bench.disk.errors import ConfigError, DataError
 from gmvae.bench.disk.layout import DATA_LIST, DATA_PRODUCTS, RUN_PRODUCTS
+from gmvae.bench.grid.config import parse_config
 from gmvae.bench.report.table_files import write_tables
 from gmvae.bench.report.tables import ScoredRun, build
-from gmvae.bench.upkeep.verify import verify
+from gmvae.bench.upkeep.verify import prepare_missing, verify
 
 KMEANS, GMVAE = Path("results/runs/digits/kmeans/K4"), Path("results/runs/digits/gmvae")
 
@@ -165,3 +166,17 @@ def test_what_cannot_be_verified(grid):
     Path("results/config.json").write_text('{"seeds": [0]}')
     with pytest.raises(ConfigError, match="this is not a configuration of this version"):
         verify(Path("results"))
+
+
+def test_data_of_a_user_that_are_not_there_are_named(tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text("a,species\n" + "1,x\n2,y\n" * 10)
+    own = {"name": "mine", "csv": str(table), "label": "species"}
+    methods = [{"name": "kmeans", "K": [3]}]
+    config = parse_config({"datasets": [own], "seeds": [0], "methods": methods})
+    with pytest.raises(
+        DataError, match="does not hold the data set mine, which does not come with"
+    ):
+        prepare_missing(config, {"mine"}, tmp_path)
+    prepare_missing(config, {"another"}, tmp_path)
+    assert list(tmp_path.glob("*/*.npy")) == []
