@@ -15,6 +15,11 @@ from gmvae.model.architectures import architecture
 from gmvae.model.gmvae import GMVAEModel
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first, so that no worker of pytest is left alone with one at the end."""
+    items.sort(key=lambda item: "pipeline" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     torch.set_num_threads(1)

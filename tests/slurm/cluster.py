@@ -84,7 +84,9 @@ class Cluster:
     def start_node(self):
         """Start the daemon of the node, and wait until the node takes jobs."""
         self._start("slurmd", "-N", self.node)
-        self._wait(lambda: self.run("sinfo", "-h", "-o", "%t").strip() in ("idle", "mix"), "node")
+        self._wait(
+            lambda: self.run("sinfo", "-hp", "debug", "-o", "%t").strip() in ("idle", "mix"), "node"
+        )
 
     def kill_node(self):
         """Kill the daemon and the jobs of the node, as if it had lost its power."""
@@ -156,6 +158,7 @@ SlurmdTimeout=30
 SchedulerParameters=sched_min_interval=100000,batch_sched_delay=0,sched_interval=5,bf_interval=2
 NodeName={self.node} NodeAddr=127.0.0.1 CPUs={CPUS} RealMemory={MEMORY_MB} Gres=gpu:1 State=UNKNOWN
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=gpu Nodes=ALL MaxTime=INFINITE State=UP
 """
         )
         (folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")

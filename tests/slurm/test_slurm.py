@@ -154,17 +154,18 @@ def test_a_cluster_that_keeps_no_account_is_refused(start, tmp_path):
 
 
 def test_a_training_on_a_gpu_asks_for_one(cluster, start, tmp_path):
-    """It cannot be trained, since this GPU is none; what it asks for is seen in the queue."""
+    """Also: it goes to a partition of its own. It fails, since this GPU is none."""
     folder = copy_project(tmp_path)
     methods = [{"name": "gmvae", "K": [10], "M": [1], "parameters": {"init": "random"}}]
     config = write_config(folder, methods=methods, device="cuda")
     target = "results/test/runs/digits/gmvae/fast-fc-K10-M1/seed0/train.sha256"
-    process = start(folder, "--retries", "0", targets=(target,), config=config)
+    more = ("--retries", "0", "--set-resources", "train_on_gpu:slurm_partition=gpu")
+    process = start(folder, *more, targets=(target,), config=config)
     requests = set()
     while process.poll() is None:
-        lines = cluster.run("squeue", "-h", "-O", "tres-per-job:40").splitlines()
-        requests |= {line.strip().replace("/", ":") for line in lines if "gpu" in line}
+        lines = cluster.run("squeue", "-h", "-O", "partition:20,tres-per-job:40").splitlines()
+        requests |= {tuple(line.replace("/", ":").split()) for line in lines}
         time.sleep(0.2)
-    assert requests == {"gres:gpu:1"}
+    assert requests == {("gpu", "gres:gpu:1")}
     assert process.returncode != 0
     assert "no CUDA device is available here" in (folder / "workflow.log").read_text()

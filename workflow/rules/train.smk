@@ -46,7 +46,7 @@ rule train:
         + " > {log:q} 2>&1"
 
 
-# A rule of its own, since the jobs of a Slurm array all get the resources of the first.
+# A rule of its own, so that a profile can give it another partition, or a model of GPU.
 if ON_GPU := {
     name_of(run) for run in RUNS.values() if needs.wants_gpu(run, is_there=bool(GPUS))
 }:

@@ -130,6 +130,9 @@ def find(name: str, class_path: str | None = None) -> Method:
         If there is no such method, two packages offer it, or its class lacks ``fit`` and one of
         ``predict`` and ``fit_predict``.
     """
+    own = _own(name) if name in _own_names() else None
+    if own and class_path in (None, own.class_path):
+        return own
     if class_path is not None:
         return _foreign(name, class_path)
     if name not in available():
@@ -138,10 +141,7 @@ def find(name: str, class_path: str | None = None) -> Method:
             f"unknown method {name!r}{did_you_mean(name, names)}; choose from {', '.join(names)}, "
             "or name a clusterer by its dotted path: {name: birch, class: sklearn.cluster.Birch}"
         )
-    if name not in _own_names():
-        return _of_package(name)
-    module = BUILT_IN[name].rpartition(".")[0] if name in BUILT_IN else f"baselines.{name}"
-    return _own(name, module)
+    return _of_package(name)
 
 
 def import_class(class_path: str) -> type:
@@ -186,7 +186,8 @@ def _of_package(name: str) -> Method:
     return _foreign(name, paths[0])
 
 
-def _own(name: str, module: str) -> Method:
+def _own(name: str) -> Method:
+    module = BUILT_IN[name].rpartition(".")[0] if name in BUILT_IN else f"baselines.{name}"
     path = module_path(module)
     assert path is not None
     classes = (node for node in syntax_tree(path).body if isinstance(node, ast.ClassDef))

@@ -182,7 +182,41 @@ def agreement(assignments: Sequence[Labels]) -> float | None:
         1 if they are the same up to the names of the clusters, about 0 if they have nothing in
         common. None for fewer than two.
     """
-    pairs = list(combinations(assignments, 2))
-    if not pairs:
+    if len(assignments) < 2:
         return None
-    return float(np.mean([adjusted_rand_score(one, other) for one, other in pairs]))
+    return float(np.mean(agreements(assignments)[np.triu_indices(len(assignments), k=1)]))
+
+
+def agreements(assignments: Sequence[Labels]) -> NDArray[np.float64]:
+    """Adjusted Rand index (Hubert and Arabie, 1985, eq. 5) between every two assignments.
+
+    Bit for bit as scikit-learn's `adjusted_rand_score`, many times as fast: forty runs of one
+    setting have 780 pairs.
+
+    Parameters
+    ----------
+    assignments : sequence of ndarray of int, shape (N,)
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        Symmetric; an assignment agrees with itself by 1.
+    """
+    numbered = [np.unique(one, return_inverse=True)[1] for one in assignments]
+    sizes = [np.bincount(one) for one in numbered]
+    shared = [int(size @ size) for size in sizes]
+    indices = np.eye(len(assignments))
+    for one, other in combinations(range(len(assignments)), 2):
+        cells = np.bincount(numbered[one] * len(sizes[other]) + numbered[other])
+        index = _adjusted_rand(len(numbered[one]), int(cells @ cells), shared[one], shared[other])
+        indices[one, other] = indices[other, one] = index
+    return indices
+
+
+def _adjusted_rand(n: int, in_both: int, in_one: int, in_other: int) -> float:
+    """Index from the ordered pairs of `n` samples that share a cluster, each with itself too."""
+    tp, fn, fp = in_both - n, in_one - in_both, in_other - in_both
+    tn = n * n - in_one - in_other + in_both
+    if fn == fp == 0:
+        return 1.0
+    return 2.0 * (tp * tn - fn * fp) / ((tp + fn) * (fn + tn) + (tp + fp) * (fp + tn))

@@ -1,8 +1,11 @@
 """Checksums of sources: the code counts, and its comments and docstrings do not."""
 
 import ast
+import subprocess
+import sys
 
 import pytest
+from running import ROOT
 
 from gmvae.bench.disk.errors import ConfigError, DataError
 from gmvae.bench.grid import sources
@@ -151,3 +154,20 @@ def test_the_key_of_openml_data_knows_number_name_and_version():
         {"openml": 7, "label": "kind"},
     ]
     assert len({sources.data_key("mine", source) for source in asked}) == len(asked)
+
+
+def test_a_plan_imports_no_method():
+    """Torch and scikit-learn would take two seconds, each time that somebody looks at a grid."""
+    code = """
+import sys
+from gmvae.bench.grid.config import load_config
+from gmvae.bench.grid.methods import training_sources
+from gmvae.bench.grid.runs import make_runs
+
+for run in make_runs(load_config(sys.argv[1])):
+    training_sources(run.class_path)
+print([name for name in ("torch", "sklearn", "pandas") if name in sys.modules])
+"""
+    command = [sys.executable, "-c", code, str(ROOT / "config" / "smoke.yaml")]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert found.stdout == "[]\n"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import adjusted_rand_score
 
 from gmvae.bench.runs import metrics
 from gmvae.bench.runs.fit import exemplars
@@ -149,6 +150,14 @@ def test_silhouette_by_hand():
 )
 def test_silhouettes_that_are_not_defined(clusters, last):
     assert metrics.silhouette(np.array(clusters), np.array([[0.0], [0.5], [last]])) is None
+
+
+def test_agreements_have_the_bits_of_scikit_learn():
+    random = np.random.default_rng(0)
+    clusters = [random.integers(0, k, 500) * 3 for k in (1, 1, 2, 5, 40, 500)]
+    clusters += [np.arange(500), np.arange(500)[::-1], clusters[3] + random.integers(0, 2, 500)]
+    expected = [[adjusted_rand_score(one, other) for other in clusters] for one in clusters]
+    assert metrics.agreements(clusters).tolist() == expected
 
 
 def test_agreement_is_that_of_pairs():

@@ -1,6 +1,6 @@
 """A small grid of which all steps were done, without Snakemake."""
 
-import os
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from gmvae.bench.disk.layout import DATA
 from gmvae.bench.grid.config import parse_config, write_resolved
 from gmvae.bench.grid.runs import make_runs
 from gmvae.bench.grid.sources import data_key
-from gmvae.bench.report.build import make_tables
+from gmvae.bench.report.build import make_report, make_tables
 from gmvae.bench.runs.score import score_runs
 from gmvae.bench.runs.train import Job, train_run
 from gmvae.bench.upkeep.outdated import find_outdated
@@ -32,9 +32,7 @@ CONFIG = {
 def finished(tmp_path_factory):
     """A folder in which all steps of the grid were done."""
     folder = tmp_path_factory.mktemp("finished")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
+    with contextlib.chdir(folder):
         config = parse_config(CONFIG)
         runs = make_runs(config)
         begin(config, runs, find_outdated(config, runs, ""))
@@ -46,14 +44,37 @@ def finished(tmp_path_factory):
             train_run(run, job, Path("results") / run.path)
         score_runs(runs, Path("results"))
         make_tables(Path("results"))
-    finally:
-        os.chdir(before)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reported(finished, tmp_path_factory):
+    """The same with figures and page."""
+    folder = shutil.copytree(finished, tmp_path_factory.mktemp("reported") / "grid")
+    with contextlib.chdir(folder):
+        make_report(Path("results"), partial=False)
     return folder
 
 
 @pytest.fixture
-def grid(finished, tmp_path, monkeypatch):
-    """A copy of it, as the working folder."""
-    shutil.copytree(finished, tmp_path / "grid")
-    monkeypatch.chdir(tmp_path / "grid")
-    return tmp_path / "grid"
+def enter(tmp_path, monkeypatch):
+    """Function that makes a copy of a folder the working folder."""
+
+    def entered(folder):
+        copy = shutil.copytree(folder, tmp_path / "grid")
+        monkeypatch.chdir(copy)
+        return copy
+
+    return entered
+
+
+@pytest.fixture
+def grid(finished, enter):
+    """Finished grid with tables, as the working folder."""
+    return enter(finished)
+
+
+@pytest.fixture
+def whole(reported, enter):
+    """Finished grid with figures and page, as the working folder."""
+    return enter(reported)

@@ -1,5 +1,6 @@
 """The archive of a grid: its size, and whether the tables come out of it again."""
 
+import contextlib
 import json
 import shutil
 from collections import Counter
@@ -13,17 +14,23 @@ from sklearn.metrics import adjusted_rand_score
 from gmvae.bench.__main__ import main
 from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import ConfigError, DataError
-from gmvae.bench.report.build import make_report
 from gmvae.bench.upkeep.archives.archive import archive
 from gmvae.bench.upkeep.verify import verify
 
 TARGET = Path("archive")
 
 
+@pytest.fixture(scope="module")
+def with_archive(reported, tmp_path_factory):
+    folder = shutil.copytree(reported, tmp_path_factory.mktemp("archived") / "grid")
+    with contextlib.chdir(folder):
+        archive(Path("results"), TARGET)
+    return folder
+
+
 @pytest.fixture
-def archived(grid):
-    make_report(Path("results"), partial=False)
-    archive(Path("results"), TARGET)
+def archived(with_archive, enter):
+    return enter(with_archive)
 
 
 def test_an_archive_is_small_and_verified(archived, capsys):
@@ -105,15 +112,21 @@ def remove_runs(results, method):
     shutil.rmtree(results / "runs/digits" / method)
 
 
+@pytest.fixture(scope="module")
+def with_parts(with_archive, tmp_path_factory):
+    """Also a folder and an archive with a part of the runs each."""
+    folder = shutil.copytree(with_archive, tmp_path_factory.mktemp("parts") / "grid")
+    with contextlib.chdir(folder):
+        shutil.copytree("results", "first")
+        remove_runs(Path("first"), "kmeans")
+        remove_runs(Path("results"), "gmvae")
+        assert archive(Path("first"), Path("part"), partial=True).startswith("part: 2 of 4 runs")
+    return folder
+
+
 @pytest.fixture
-def in_parts(grid):
-    """The archive of the whole grid, and a folder and an archive with a part of its runs each."""
-    make_report(Path("results"), partial=False)
-    archive(Path("results"), TARGET)
-    shutil.copytree("results", "first")
-    remove_runs(Path("first"), "kmeans")
-    remove_runs(Path("results"), "gmvae")
-    assert archive(Path("first"), Path("part"), partial=True).startswith("part: 2 of 4 runs")
+def in_parts(with_parts, enter):
+    return enter(with_parts)
 
 
 def test_parts_give_the_tables_of_the_whole(in_parts, capsys):

@@ -10,14 +10,12 @@ from scipy.stats import ttest_ind
 
 from gmvae.bench.__main__ import main
 from gmvae.bench.disk.errors import DataError
-from gmvae.bench.report.build import make_report
 from gmvae.bench.upkeep.archives.archive import archive
 from gmvae.bench.upkeep.archives.compare import compare, seeds_needed
 
 
 @pytest.fixture
-def two(grid):
-    make_report(Path("results"), partial=False)
+def two(whole):
     archive(Path("results"), Path("small"))
     shutil.copytree("results", "other")
     return Path("results"), Path("other")

@@ -14,7 +14,6 @@ from rocrate.rocrate import ROCrate
 from gmvae.bench.__main__ import main
 from gmvae.bench.disk import files
 from gmvae.bench.disk.errors import ConfigError, DataError
-from gmvae.bench.report.build import make_report
 from gmvae.bench.upkeep.archives.archive import archive
 from gmvae.bench.upkeep.archives.crate import crate, opened
 from gmvae.bench.upkeep.verify import verify
@@ -25,8 +24,7 @@ VALIDATE = Path(__file__).with_name("validate_crate.py")
 
 
 @pytest.fixture
-def made(grid):
-    make_report(Path("results"), partial=False)
+def made(whole):
     assert main(["crate", "results", "grid.zip", "--command", "make smoke"]) == 0
     return CRATE
 

@@ -25,8 +25,7 @@ def test_a_submission_is_what_it_says(folder, tmp_path):
 
 
 @pytest.fixture
-def sent(grid):
-    make_report(Path("results"), partial=False)
+def sent(whole):
     FOLDER.mkdir(parents=True)
     crate(Path("results"), FOLDER / "results.zip", pictures=False)
     with zipfile.ZipFile(FOLDER / "results.zip") as file:

@@ -22,7 +22,7 @@ from gmvae.bench.report.drawing.style import METRIC_LABELS, finish, notice, pane
 from gmvae.bench.report.selection import FEWEST_TO_CHOOSE_FROM
 from gmvae.bench.report.statistics.choice import Criteria, interval, worth
 from gmvae.bench.report.tables import SETTING
-from gmvae.clusterer.selection import agreement
+from gmvae.bench.runs.metrics import agreements
 
 METRIC = "accuracy_exemplar"
 SCORES = [METRIC, "accuracy_hungarian", "nmi"]
@@ -139,7 +139,7 @@ def _criteria(source: Source, runs: pd.DataFrame) -> Criteria:
     }
     clusters = [source.assignments(path).get("train_clusters") for path in runs["path"]]
     known = [one for one in clusters if one is not None]
-    return Criteria(values, agreement(known) if len(known) == len(clusters) else None)
+    return Criteria(values, agreements(known) if len(known) == len(clusters) else None)
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame) -> None:
