@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,12 +94,7 @@ def worth(criteria: Criteria, scores: Floats, size: int) -> dict[str, Floats]:
         subset) beside them. The first value is that of the data.
     """
     subsets = subsets_of(len(scores), size)
-    counts = np.random.default_rng(1).multinomial(
-        len(scores), np.full(len(scores), 1 / len(scores)), size=N_BOOTSTRAP
-    )
-    weights = np.concatenate(
-        [np.ones((1, len(subsets))), counts[:, subsets].prod(axis=2, dtype=np.float64)]
-    )
+    weights = _weights(len(scores), size)
     of_subsets = {
         "mean": scores[subsets].mean(axis=1),
         **{name: scores[picked] for name, picked in criteria.picks(subsets).items()},
@@ -107,6 +103,17 @@ def worth(criteria: Criteria, scores: Floats, size: int) -> dict[str, Floats]:
     total = weights.sum(axis=1)
     with np.errstate(invalid="ignore"):  # a sample may hold fewer different runs than `size`
         return {name: weights @ values / total for name, values in of_subsets.items()}
+
+
+@lru_cache(maxsize=8)  # for each size, since all scores of all settings have the same weights
+def _weights(n_runs: int, size: int) -> Floats:
+    """How often each subset counts in the data and in each bootstrap sample."""
+    subsets = subsets_of(n_runs, size)
+    counts = np.random.default_rng(1).multinomial(
+        n_runs, np.full(n_runs, 1 / n_runs), size=N_BOOTSTRAP
+    )
+    of_samples = counts[:, subsets].prod(axis=2, dtype=np.float64)
+    return np.concatenate([np.ones((1, len(subsets))), of_samples])
 
 
 def interval(values: Floats) -> tuple[float, float]:
