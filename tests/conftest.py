@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +17,12 @@ from gmvae.model.gmvae import GMVAEModel
 
 
 def pytest_collection_modifyitems(items):
-    """The longest first, so that no worker of pytest is left alone with one at the end."""
-    items.sort(key=lambda item: "pipeline" not in item.path.parts)
+    """Pipeline tests first: they are the longest, and would keep one worker busy at the end.
+
+    It needs ``--no-loadscope-reorder`` in pyproject.toml.
+    """
+    pipeline = Path(__file__).parent / "pipeline"
+    items.sort(key=lambda item: not item.path.is_relative_to(pipeline))
 
 
 @pytest.fixture(autouse=True, scope="session")

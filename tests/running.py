@@ -85,6 +85,22 @@ def write_config(folder, name="test.yaml", **changes):
     return name
 
 
+def part_of_smoke(path, *methods):
+    """Write a config with some of the methods of the smoke grid."""
+    raw = yaml.safe_load((ROOT / SMOKE).read_text())
+    raw["methods"] = [method for method in raw["methods"] if method["name"] in methods]
+    path.write_text(yaml.safe_dump(raw))
+
+
+def lines_elsewhere(folder, project):
+    """Lines of the tables of a part of the smoke grid that are not in those of the whole."""
+    names = [f"results/smoke/{name}" for name in ("table1.csv", "runs.csv", "curves.csv")]
+    whole = {name: (project / name).read_text().splitlines() for name in names}
+    lines = [(name, line) for name in names for line in (folder / name).read_text().splitlines()]
+    assert len(lines) > len(names)
+    return [line for name, line in lines if line not in whole[name]]
+
+
 def products(folder):
     """Everything but times, logs and pictures, by name."""
     results = folder / "results" / "smoke"

@@ -154,7 +154,7 @@ def test_a_cluster_that_keeps_no_account_is_refused(start, tmp_path):
 
 
 def test_a_training_on_a_gpu_asks_for_one(cluster, start, tmp_path):
-    """Also: it goes to a partition of its own. It fails, since this GPU is none."""
+    """Also: it goes to a partition of its own. It fails there, since the GPU is not a real one."""
     folder = copy_project(tmp_path)
     methods = [{"name": "gmvae", "K": [10], "M": [1], "parameters": {"init": "random"}}]
     config = write_config(folder, methods=methods, device="cuda")
@@ -163,7 +163,7 @@ def test_a_training_on_a_gpu_asks_for_one(cluster, start, tmp_path):
     process = start(folder, *more, targets=(target,), config=config)
     requests = set()
     while process.poll() is None:
-        lines = cluster.run("squeue", "-h", "-O", "partition:20,tres-per-job:40").splitlines()
+        lines = cluster.run("squeue", "-ht", "PD,R", "-O", "partition:9,tres-per-job").splitlines()
         requests |= {tuple(line.replace("/", ":").split()) for line in lines}
         time.sleep(0.2)
     assert requests == {("gpu", "gres:gpu:1")}

@@ -130,9 +130,11 @@ def find(name: str, class_path: str | None = None) -> Method:
         If there is no such method, two packages offer it, or its class lacks ``fit`` and one of
         ``predict`` and ``fit_predict``.
     """
-    own = _own(name) if name in _own_names() else None
-    if own and class_path in (None, own.class_path):
-        return own
+    module = BUILT_IN[name].rpartition(".")[0] if name in BUILT_IN else f"baselines.{name}"
+    if name in _own_names() and (class_path or f"{module}.").rpartition(".")[0] == module:
+        own = _own(name, module)
+        if class_path in (None, own.class_path):  # figures know the class, too
+            return own
     if class_path is not None:
         return _foreign(name, class_path)
     if name not in available():
@@ -186,8 +188,7 @@ def _of_package(name: str) -> Method:
     return _foreign(name, paths[0])
 
 
-def _own(name: str) -> Method:
-    module = BUILT_IN[name].rpartition(".")[0] if name in BUILT_IN else f"baselines.{name}"
+def _own(name: str, module: str) -> Method:
     path = module_path(module)
     assert path is not None
     classes = (node for node in syntax_tree(path).body if isinstance(node, ast.ClassDef))

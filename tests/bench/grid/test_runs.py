@@ -118,6 +118,10 @@ def test_a_new_file_in_baselines_is_a_new_method(tmp_path, monkeypatch):
     (tmp_path / "baselines" / "two.py").write_text("class A: pass\nclass B: pass\n")
     with pytest.raises(ConfigError, match=r"exactly one public class.*defines 2"):
         methods.find("two")
+    # A class from elsewhere may go by the name of such a file.
+    birch = methods.find("two", "sklearn.cluster.Birch")
+    assert birch.class_path == "sklearn.cluster.Birch"
+    assert methods.find("mine", "baselines.mine.Mine") == methods.find("mine")
 
 
 def test_summary_counts_what_is_there():

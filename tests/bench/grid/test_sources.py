@@ -157,7 +157,7 @@ def test_the_key_of_openml_data_knows_number_name_and_version():
 
 
 def test_a_plan_imports_no_method():
-    """Torch and scikit-learn would take two seconds, each time that somebody looks at a grid."""
+    """Torch and scikit-learn take a second each, whenever somebody looks at a grid."""
     code = """
 import sys
 from gmvae.bench.grid.config import load_config

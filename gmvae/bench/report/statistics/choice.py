@@ -105,15 +105,17 @@ def worth(criteria: Criteria, scores: Floats, size: int) -> dict[str, Floats]:
         return {name: weights @ values / total for name, values in of_subsets.items()}
 
 
-@lru_cache(maxsize=8)  # for each size, since all scores of all settings have the same weights
+@lru_cache(maxsize=8)  # sizes; every score, and every setting with as many runs, shares them
 def _weights(n_runs: int, size: int) -> Floats:
-    """How often each subset counts in the data and in each bootstrap sample."""
+    """Number of times that each subset counts, in the data and in each bootstrap sample."""
     subsets = subsets_of(n_runs, size)
     counts = np.random.default_rng(1).multinomial(
         n_runs, np.full(n_runs, 1 / n_runs), size=N_BOOTSTRAP
     )
     of_samples = counts[:, subsets].prod(axis=2, dtype=np.float64)
-    return np.concatenate([np.ones((1, len(subsets))), of_samples])
+    weights = np.concatenate([np.ones((1, len(subsets))), of_samples])
+    weights.setflags(write=False)
+    return weights
 
 
 def interval(values: Floats) -> tuple[float, float]:
