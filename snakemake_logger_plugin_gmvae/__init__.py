@@ -55,13 +55,15 @@ class LogHandler(LogHandlerBase):
         elif event == "error" or record.levelno >= ERROR:
             yield from _error(self._untold)
             yield from _error(text)
+        elif again := re.match(r"Trying to restart job (\d+)", text):
+            yield f"trying again: {self._jobs.get(int(again[1]), 'a job')}"
         elif NOTHING_TO_DO in text and not self.common_settings.dryrun:
             yield f"{NOTHING_TO_DO}."
 
     def _failure(self, record: LogRecord) -> Iterator[str]:
         """Name of a job that failed, and the end of its log."""
         yield f"failed: {self._jobs.get(getattr(record, 'jobid', None), 'a job')}"
-        for path in map(_log_at, getattr(record, "log", None) or []):
+        for path in map(Path, getattr(record, "log", None) or []):
             if path.is_file():
                 told = path.read_text(encoding="utf-8", errors="replace")
                 lines = [line for line in told.splitlines() if line.strip()][-LOG_LINES:]
@@ -69,16 +71,12 @@ class LogHandler(LogHandlerBase):
                 yield f"  ({path})"
 
 
-def _log_at(path: object) -> Path:
-    """The log of a job; that of a task of a Slurm array is one folder above that place."""
-    log = Path(str(path))
-    above = log.parent.parent / log.name
-    return above if above.is_file() and not log.is_file() else log
-
-
 def _error(text: str) -> Iterator[str]:
     """Message of an error of Snakemake without its traceback, and what to do if it is known."""
     if "Exiting because a job" in text:
+        return
+    if "At least one job did not complete" in text:
+        yield "error: not all jobs were done; the same command goes on from here"
         return
     missing = re.search(r"FileNotFoundError: .*?No such file or directory: '([^']*)'", text)
     if missing:

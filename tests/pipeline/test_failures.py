@@ -95,6 +95,8 @@ def test_a_crash_fails_its_job_and_shows_the_log(folder, name, shown):
     result = run(folder)
     assert result.returncode != 0
     assert all(text in output(result) for text in shown), output(result)
+    last = output(result).splitlines()[-1]
+    assert last == "error: not all jobs were done; the same command goes on from here"
     assert (folder / "results/test/runs/digits/kmeans/K10/seed0/run.json").exists()
     assert not (folder / f"results/test/runs/digits/{name.lower()}/K10/seed0/run.json").exists()
     assert not (folder / "results/test/table1.csv").exists()

@@ -117,6 +117,8 @@ def test_a_training_that_was_cancelled_goes_on(cluster, start, project, tmp_path
     finish(process, folder)
     records = [json.loads((folder / run / "run.json").read_text()) for run in (RUN, OTHER)]
     assert [record["resumed"] for record in records] == [1, 0]
+    again = "trying again: train gmvae fast-fc-K10-M1 seed 0 on digits"
+    assert again in (folder / "workflow.log").read_text()
     assert same(folder, project)
 
 
