@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up import FIGURES
-from running import METHODS, ROOT, SMOKE, bench, output, snakemake
+from running import METHODS, ROOT, SMOKE, bench, copy_project, output, snakemake, write_config
 
 from gmvae.bench.grid.config import load_config
 from gmvae.bench.grid.runs import make_runs
@@ -186,3 +186,15 @@ def test_dry_run_of_the_papers_grid_counts_its_runs(project):
     counted = bench(project, "check", "config/config.yaml")
     assert counted.stdout.startswith("grid: 225 runs (gmvae 120, ")
     assert "; 0 there, 225 to do\n" in counted.stdout
+
+
+def test_the_configuration_is_written_before_any_training(tmp_path):
+    """`gmvae-bench status` and the progress lines need it, and a training may take hours."""
+    folder = copy_project(tmp_path)
+    config = write_config(folder, seeds=[0, 1, 2, 3])
+    arguments = ("--cores", "2", "--configfile", config)
+    assert snakemake(folder, "data/digits/data.sha256", *arguments).returncode == 0
+    assert snakemake(folder, "results/test/table1.csv", *arguments).returncode == 0
+    results = folder / "results/test"
+    written = (results / "config.json").stat().st_mtime_ns
+    assert all(written < path.stat().st_mtime_ns for path in results.rglob("train.log"))

@@ -7,6 +7,8 @@ rule config:
         RESOLVED,
     log:
         f"{RESULTS}/{LOGS}/config.log",
+    # Before any training, since `status` reads it.
+    priority: 1
     localrule: True
     conda:
         "../../environment.yml"
