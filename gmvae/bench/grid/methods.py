@@ -131,7 +131,8 @@ def find(name: str, class_path: str | None = None) -> Method:
         ``predict`` and ``fit_predict``.
     """
     module = BUILT_IN[name].rpartition(".")[0] if name in BUILT_IN else f"baselines.{name}"
-    if name in _own_names() and (class_path or f"{module}.").rpartition(".")[0] == module:
+    may_be_own = class_path is None or class_path.rpartition(".")[0] == module
+    if may_be_own and name in _own_names():
         own = _own(name, module)
         if class_path in (None, own.class_path):  # figures know the class, too
             return own

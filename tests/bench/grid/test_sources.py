@@ -156,13 +156,14 @@ def test_the_key_of_openml_data_knows_number_name_and_version():
     assert len({sources.data_key("mine", source) for source in asked}) == len(asked)
 
 
-def test_a_plan_imports_no_method():
+def test_a_plan_and_status_import_no_method():
     """Torch and scikit-learn take a second each, whenever somebody looks at a grid."""
     code = """
 import sys
 from gmvae.bench.grid.config import load_config
 from gmvae.bench.grid.methods import training_sources
 from gmvae.bench.grid.runs import make_runs
+from gmvae.bench.upkeep.progress import status, watch
 
 for run in make_runs(load_config(sys.argv[1])):
     training_sources(run.class_path)

@@ -168,7 +168,7 @@ def _only(folder: Path, part: str, kind: str) -> Path:
     )
     names = [f"{stem}{ending}" for stem in stems for ending in ("", ".gz")]
     found = sorted({path for name in names for path in folder.glob(name)})
-    # A packed file beside the same one unpacked is no second file.
+    # A file that is there packed and unpacked counts once.
     found = [path for path in found if path.suffix != ".gz" or path.with_suffix("") not in found]
     if len(found) != 1:
         listed = ", ".join(path.name for path in found) or "none"

@@ -140,7 +140,7 @@ def _read(path: Path, label: str | None, rows: int | None = None) -> pd.DataFram
 
 
 def _first_lines(path: Path) -> list[str]:
-    """Two lines of a text file; fewer if there are not so many, or if it is no text."""
+    """First two lines of a text file; fewer if it is shorter, or is not text."""
     try:
         with open(path, encoding="utf-8-sig") as file:
             return [line.strip() for line in islice(file, 2)]
@@ -211,7 +211,7 @@ def numbers_of(frame: pd.DataFrame, place: Path | str) -> NDArray[np.float32]:
     Raises
     ------
     DataError
-        If there is no column, or one holds anything but finite numbers.
+        If no column is left, or if one holds anything but finite numbers.
     """
     text = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
     if text:
